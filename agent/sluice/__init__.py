@@ -1,0 +1,1 @@
+"""Sluice runs Azure Pipelines YAML anywhere, with service connections that open only when permitted."""

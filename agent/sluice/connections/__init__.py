@@ -1,0 +1,1 @@
+"""Service connections: their types, the store with sealed secrets, verification, usage history."""

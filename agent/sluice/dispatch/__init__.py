@@ -1,0 +1,1 @@
+"""Where a job goes: this machine, or a pool of machines."""

@@ -1,0 +1,1 @@
+"""What plugins declare and receive, and the host that loads them."""

@@ -1,0 +1,58 @@
+"""A service connection as a task handler or a verification receives it: opened, for this one use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sluice.secret import Secret
+
+Value = str | Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An opened service connection.
+
+    `parameters` are those of its authentication scheme, `data` the further values of its type; secret ones are
+    `Secret`. `linked` holds, by data key, the connections that this one names (such as a jump host).
+    """
+
+    id: str
+    name: str
+    type: str
+    url: str = ""
+    scheme: str = ""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    data: Mapping[str, Value] = field(default_factory=dict)
+    linked: Mapping[str, Connection] = field(default_factory=dict)
+
+    def value(self, key: str) -> Value | None:
+        """The parameter or data value of that key, ignoring case; None when it is not set."""
+        wanted = key.casefold()
+        for values in (self.parameters, self.data):
+            for name, value in values.items():
+                if name.casefold() == wanted:
+                    return value
+        return None
+
+    def text(self, key: str, default: str = "") -> str:
+        """A public value; asking for a secret one this way is a mistake and raises TypeError."""
+        value = self.value(key)
+        if isinstance(value, Secret):
+            raise TypeError(f"'{key}' of {self.type} is secret: ask with secret()")
+        return value or default
+
+    def secret(self, key: str) -> Secret | None:
+        """A secret value, or None when it is not set."""
+        value = self.value(key)
+        if value is None or isinstance(value, Secret):
+            return value or None
+        return Secret(value)
+
+    def secrets(self) -> Iterator[Secret]:
+        """Every secret value of this connection and of those linked to it, for the mask."""
+        for values in (self.parameters, self.data):
+            yield from (value for value in values.values() if isinstance(value, Secret) and value)
+        for connection in self.linked.values():
+            yield from connection.secrets()

@@ -1,0 +1,133 @@
+"""What a plugin declares: connection types with their fields, and tasks with their inputs.
+
+The command line's prompts, validation, storage, the web form and the reference page all come from these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sluice.hooks.connection import Connection
+    from sluice.hooks.task_run import TaskRun
+
+FieldKind = Literal["text", "multiline", "number", "boolean", "choice", "connection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a connection.
+
+    `key` is spelt as tasks read it; look-ups ignore case. `validation` is a regular expression that the whole value
+    must match, `validation_message` what a person is told otherwise. A field of kind `connection` names another
+    service connection (of `connection_type`), which the pipeline needs a permit for as well. `address` marks a field
+    that says where the far side is: changing it drops the stored secrets, since they were given for another place.
+    """
+
+    key: str
+    label: str
+    _: KW_ONLY
+    secret: bool = False
+    required: bool = False
+    help: str = ""
+    default: str = ""
+    kind: FieldKind = "text"
+    choices: tuple[str, ...] = ()
+    connection_type: str = ""
+    validation: str = ""
+    validation_message: str = ""
+    address: bool = False
+    generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """An authentication scheme (`authorization.scheme`) and its parameters."""
+
+    name: str
+    label: str
+    parameters: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Url:
+    """The url rule of a connection type.
+
+    `entered`: a person types it (`required` then says whether it may be left out, `default` what it is if so).
+    Otherwise it is made from `template`, whose `{Key}` parts are data values.
+    """
+
+    label: str = "Server URL"
+    help: str = ""
+    entered: bool = True
+    required: bool = True
+    default: str = ""
+    template: str = ""
+    schemes: tuple[str, ...] = ("https", "http")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionType:
+    """A kind of service connection; `name` is the REST `type`, compared without regard to case."""
+
+    name: str
+    label: str
+    _: KW_ONLY
+    summary: str = ""
+    url: Url = field(default_factory=Url)
+    schemes: tuple[Scheme, ...] = ()
+    data: tuple[Field, ...] = ()
+
+    def scheme(self, name: str) -> Scheme | None:
+        """The scheme of that name, ignoring case."""
+        wanted = name.casefold()
+        return next((scheme for scheme in self.schemes if scheme.name.casefold() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input of a task, as in `task.json`: `type` may be `connectedService:<type>[:<scheme>,...]`."""
+
+    name: str
+    _: KW_ONLY
+    type: str = "string"
+    label: str = ""
+    aliases: tuple[str, ...] = ()
+    default: str = ""
+    required: bool = False
+    options: tuple[str, ...] = ()
+    visible: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that a plugin handles in Python.
+
+    `reference` is `Name@Major`. `inputs` is None for a built-in task of Azure Pipelines, whose inputs are known from
+    the task catalogue; a task of one's own declares them. `run` returns when the task succeeded and raises
+    `TaskFailedError` when it did not.
+    """
+
+    reference: str
+    run: Callable[[TaskRun], None]
+    _: KW_ONLY
+    id: str = ""
+    label: str = ""
+    summary: str = ""
+    inputs: tuple[Input, ...] | None = None
+
+
+Verify = Callable[["Connection"], str]
+"""Tries a connection and answers a sentence for the person, or raises `VerificationError` or `TrustNeededError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """All that a plugin offers: connection types, `verify` by type name, and tasks."""
+
+    types: tuple[ConnectionType, ...] = ()
+    verify: Mapping[str, Verify] = field(default_factory=dict)
+    tasks: tuple[Task, ...] = ()

@@ -1,0 +1,92 @@
+"""What a Python task handler is given: its inputs, its connections, a workspace and a voice; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from sluice.hooks.connection import Connection
+from sluice.secret import Secret
+
+
+class TaskRun(Protocol):
+    """One run of one task.
+
+    A handler returns when the task succeeded, raises `TaskFailedError` when it failed, and `CanceledError` when it
+    stopped because `canceled` became true. What it writes is data: never read as a logging command, always masked.
+    """
+
+    @property
+    def task(self) -> str:
+        """The task's reference, such as `SSH@0`."""
+
+    @property
+    def sources(self) -> Path:
+        """The folder with the repository (`Build.SourcesDirectory`)."""
+
+    @property
+    def temp(self) -> Path:
+        """A private folder that is removed when the job ends (`Agent.TempDirectory`)."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The step's `env:` map and the public variables, in their environment spelling."""
+
+    def input(self, name: str) -> str:
+        """The value of an input, or its default; `''` when there is none."""
+
+    def flag(self, name: str) -> bool:
+        """True only for an input whose value is `true`, ignoring case."""
+
+    def number(self, name: str, *, minimum: int = 0) -> int:
+        """A whole number; raises `TaskFailedError` naming the input when it is none, or is too small."""
+
+    def lines(self, name: str) -> Sequence[str]:
+        """The non-empty lines of a multi-line input, trimmed."""
+
+    def required(self, name: str) -> str:
+        """The value of an input that must not be empty; raises `TaskFailedError` otherwise."""
+
+    def path(self, name: str) -> Path:
+        """A `filePath` input as an absolute path; relative ones, and an empty one, start at the sources folder."""
+
+    def files(self, root: Path, patterns: Sequence[str]) -> Sequence[Path]:
+        """Files below `root` that match the patterns (`**`, `*`, `?`, `[..]`, leading `!` excludes), sorted."""
+
+    def connection(self, name: str) -> Connection:
+        """The service connection that the input names; raises `TaskFailedError` when the input is empty."""
+
+    def connections(self, name: str) -> Sequence[Connection]:
+        """The service connections of an input that takes several, in the order written."""
+
+    def variable(self, name: str) -> str:
+        """The value of a job variable, `''` when it is not set; secret ones are not given."""
+
+    def say(self, text: str) -> None:
+        """Write lines to the step's log."""
+
+    def stream(self) -> Callable[[bytes], None]:
+        """A writer for output that arrives in pieces, such as a remote command's.
+
+        Whole lines are written as they come; `b""` ends the stream and writes what is left of the last line.
+        """
+
+    def warn(self, message: str) -> None:
+        """Add a warning issue to the step."""
+
+    def error(self, message: str) -> None:
+        """Add an error issue to the step; the result changes only by raising `TaskFailedError`."""
+
+    def progress(self, percent: int, operation: str = "") -> None:
+        """Tell how far the work is, 0 to 100."""
+
+    def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
+        """Set a job variable for the steps that follow; an output variable also for other jobs."""
+
+    @property
+    def canceled(self) -> bool:
+        """True from the moment the job is canceled or the step has timed out."""
+
+    def on_cancel(self, action: Callable[[], None]) -> None:
+        """Call `action` once, from another thread, when the work is canceled (at once if it already is)."""

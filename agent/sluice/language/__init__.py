@@ -1,0 +1,1 @@
+"""Azure Pipelines YAML -> Plan. Pure: no database, no process, no network."""

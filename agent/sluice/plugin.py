@@ -1,0 +1,59 @@
+"""All that a plugin may import: the words to declare with, what handlers receive, and the errors to raise.
+
+A plugin is a module named by an entry point of the group `sluice`. The smallest one declares a connection type::
+
+    from sluice.plugin import ConnectionType, Family, Field, Scheme, hookimpl
+
+    DEPOT = ConnectionType(
+        "acme",
+        "Acme depot",
+        schemes=(Scheme("Token", "Token", (Field("apitoken", "API token", secret=True),)),),
+    )
+
+
+    @hookimpl
+    def sluice_family() -> Family:
+        return Family(types=(DEPOT,))
+
+Keep a third-party library out of the module's top: import it inside the function that needs it, so that listing
+plugins is quick and works without it.
+"""
+
+from __future__ import annotations
+
+from sluice.errors import (
+    CanceledError,
+    SluiceError,
+    TaskFailedError,
+    TrustNeededError,
+    VerificationError,
+)
+from sluice.hooks.connection import Connection
+from sluice.hooks.declaration import ConnectionType, Family, Field, Input, Scheme, Task, Url
+from sluice.hooks.observation import RunEvent
+from sluice.hooks.ports import KeyProvider, SecretSource
+from sluice.hooks.spec import hookimpl
+from sluice.hooks.task_run import TaskRun
+from sluice.secret import Secret
+
+__all__ = [
+    "CanceledError",
+    "Connection",
+    "ConnectionType",
+    "Family",
+    "Field",
+    "Input",
+    "KeyProvider",
+    "RunEvent",
+    "Scheme",
+    "Secret",
+    "SecretSource",
+    "SluiceError",
+    "Task",
+    "TaskFailedError",
+    "TaskRun",
+    "TrustNeededError",
+    "Url",
+    "VerificationError",
+    "hookimpl",
+]

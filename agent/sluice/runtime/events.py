@@ -1,0 +1,90 @@
+"""What the runtime tells while a job runs. Every text in an event is masked already, unless it is a `Secret`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sluice.runtime.request import JobProgress, Result
+from sluice.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStarted:
+    """The job begins, or goes on after a pause."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A step begins. `step` is its record id."""
+
+    job: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWritten:
+    """Log text of a step: whole lines, each ended by a line feed, UTF-8, no time stamps."""
+
+    job: str
+    step: str
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueRaised:
+    """An error or warning issue of a step; `data` may hold `sourcepath`, `linenumber`, `columnnumber`, `code`."""
+
+    job: str
+    step: str
+    type: str
+    message: str
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgressed:
+    """How far a step is, 0 to 100, and what it is doing."""
+
+    job: str
+    step: str
+    percent: int
+    operation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """A step has ended; `progress` lets the job go on from here, `outputs` are the step's output variables."""
+
+    job: str
+    step: str
+    result: Result
+    message: str = ""
+    outputs: Mapping[str, str | Secret] = field(default_factory=dict)
+    progress: JobProgress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSuspended:
+    """A step needs a Permit that nobody has given yet: the job holds nothing and can go on later."""
+
+    job: str
+    step: str
+    progress: JobProgress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFinished:
+    """The job has ended."""
+
+    job: str
+    result: Result
+    message: str = ""
+
+
+Event = (
+    JobStarted | StepStarted | LogWritten | IssueRaised | StepProgressed | StepFinished | JobSuspended | JobFinished
+)
+Emit = Callable[[Event], None]

@@ -1,0 +1,122 @@
+"""What the runtime is given to run a job, and the ports it asks through."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sluice.hooks.connection import Connection
+from sluice.secret import Secret
+
+
+class Result(enum.StrEnum):
+    """Result of a step, job, stage or run, in the words of timeline records; later ones are worse."""
+
+    SUCCEEDED = "Succeeded"
+    SUCCEEDED_WITH_ISSUES = "SucceededWithIssues"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    SKIPPED = "Skipped"
+    ABANDONED = "Abandoned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobVariable:
+    """A job variable; a `Secret` value is masked and never reaches the environment by itself."""
+
+    name: str
+    value: str | Secret
+    readonly: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionInput:
+    """An input that names service connections, several separated by commas.
+
+    `name` is the task's own spelling, `written` the pipeline's (an alias, perhaps), `type` and `schemes` what the
+    task accepts ('' and none: anything), `where` the place of the value in the pipeline.
+    """
+
+    name: str
+    written: str
+    type: str = ""
+    schemes: tuple[str, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRequest:
+    """One step. `id` is its timeline record's, `task` is `Name@Major`, `inputs` have the task's own spelling.
+
+    `condition` is '' for `succeeded()`; `timeout_seconds` is 0 for no limit of its own; `settable` is None when any
+    variable may be set by a logging command.
+    """
+
+    id: str
+    name: str
+    display_name: str
+    task: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    connection_inputs: tuple[ConnectionInput, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    condition: str = ""
+    continue_on_error: bool = False
+    timeout_seconds: float = 0
+    retry_count: int = 0
+    restricted: bool = False
+    settable: tuple[str, ...] | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """How far a job has come: enough to go on after a pause or a crash.
+
+    `next_step` is the index of the first step that has not finished, `variables` all job variables as they are now,
+    `outputs` those of finished steps as `step.name`, `prepended_paths` newest first, `result` the job's status so far.
+    """
+
+    next_step: int = 0
+    variables: tuple[JobVariable, ...] = ()
+    outputs: Mapping[str, str | Secret] = field(default_factory=dict)
+    prepended_paths: tuple[str, ...] = ()
+    result: Result = Result.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """One attempt of one job.
+
+    `identifier` is `Stage.Job` (or `Stage.Job.Leg`). `work` is the work folder (`Agent.WorkFolder`), `workspace` the
+    job's own folder below it (`Pipeline.Workspace`); `repository` is the checked-out repository that `checkout: self`
+    takes its files from. `progress` is set when the job goes on where it stopped.
+    """
+
+    run_id: int
+    id: str
+    identifier: str
+    display_name: str
+    work: Path
+    workspace: Path
+    repository: Path | None = None
+    attempt: int = 1
+    variables: tuple[JobVariable, ...] = ()
+    steps: tuple[StepRequest, ...] = ()
+    timeout_seconds: float = 3600
+    cancel_timeout_seconds: float = 300
+    workspace_clean: str = ""
+    progress: JobProgress | None = None
+
+
+class ConnectionSource(Protocol):
+    """Opens a service connection for one step, at the moment the step starts."""
+
+    def open(self, job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str) -> Connection:
+        """The connection called `name`.
+
+        Raises `PermissionPendingError` when the job has to wait for a Permit, another `SluiceError` when the
+        connection does not exist, does not fit the input, or is refused: then the step fails with its text.
+        """

@@ -1,0 +1,238 @@
+"""The schema, as SQLAlchemy Core tables: what the newest migration makes (a test compares them).
+
+Times are UTC seconds since the epoch, ids of connections and timeline records lower-case GUIDs, `*_key` columns the
+normalised (NFC, casefolded) form of a name, JSON columns texts.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True, autoincrement=True)
+
+
+projects = Table(
+    "projects",
+    metadata,
+    _id(),
+    Column("guid", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("disabled", Boolean, nullable=False, default=False),
+    Column("version", Integer, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("secret_names", Text, nullable=False),
+    Column("secret_references", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("modified_by", Text, nullable=False),
+    Column("modified_at", Float, nullable=False),
+)
+
+connection_projects = Table(
+    "connection_projects",
+    metadata,
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    Column("project_id", Integer, ForeignKey("projects.id"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    UniqueConstraint("project_id", "name_key"),
+)
+
+pipelines = Table(
+    "pipelines",
+    metadata,
+    _id(),
+    Column("project_id", Integer, ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("project_id", "name_key"),
+    UniqueConstraint("project_id", "source"),
+    sqlite_autoincrement=True,
+)
+
+# pipeline_id 0 stands for all pipelines of the project (open access)
+permissions = Table(
+    "permissions",
+    metadata,
+    Column("project_id", Integer, ForeignKey("projects.id"), primary_key=True),
+    Column("resource_type", Text, primary_key=True),
+    Column("resource_id", Text, primary_key=True),
+    Column("pipeline_id", Integer, primary_key=True),
+    Column("authorized_by", Text, nullable=False),
+    Column("authorized_at", Float, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _id(),
+    Column("project_id", Integer, ForeignKey("projects.id"), nullable=False),
+    Column("pipeline_id", Integer, ForeignKey("pipelines.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("cancel_requested_by", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Index(None, "pipeline_id", "id"),
+    Index(None, "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+# the timeline: stages, checkpoints, phases, jobs and steps (Task) of a run, every attempt
+records = Table(
+    "records",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("parent_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("identifier", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("ref_name", Text, nullable=False),
+    Column("order", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("superseded", Boolean, nullable=False, default=False),
+    Column("state", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("percent", Integer, nullable=False, default=0),
+    Column("operation", Text, nullable=False, default=""),
+    Column("error_count", Integer, nullable=False, default=0),
+    Column("warning_count", Integer, nullable=False, default=0),
+    Column("issues", Text, nullable=False, default="[]"),
+    Column("outputs", Text, nullable=False, default="{}"),
+    Column("details", Text, nullable=False, default="{}"),
+)
+
+# progress of unfinished jobs and the secret outputs of finished ones, sealed
+job_progress = Table(
+    "job_progress",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+# what a run waits for; job_id and step_id are '' for a stage's checkpoint
+authorization_requests = Table(
+    "authorization_requests",
+    metadata,
+    _id(),
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("pipeline_id", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("stage_attempt", Integer, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("step_id", Text, nullable=False),
+    Column("resource_type", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("resource_name", Text, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", Float),
+    Index(None, "run_id", "state"),
+    Index(None, "pipeline_id", "resource_type", "resource_id", "state"),
+    sqlite_autoincrement=True,
+)
+
+usage_history = Table(
+    "usage_history",
+    metadata,
+    _id(),
+    Column("connection_id", Text, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("pipeline_id", Integer, nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("step_id", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("result", Text, nullable=False),
+    Index(None, "connection_id", "id"),
+    Index(None, "run_id", "step_id"),
+    sqlite_autoincrement=True,
+)
+
+# append-only; each row's hash covers the row and the hash before it
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# counter(prefix, seed) and the Rev of run names, by pipeline
+counters = Table(
+    "counters",
+    metadata,
+    Column("pipeline_id", Integer, ForeignKey("pipelines.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("prefix", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
