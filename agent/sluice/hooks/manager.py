@@ -96,8 +96,8 @@ class PluginHost:
             if plugin.plugin_name in self._silenced:
                 continue
             try:
-                plugin.function(**{name: event for name in plugin.argnames})
-            except Exception as error:  # an observer's defect must not stop the run
+                plugin.function(**dict.fromkeys(plugin.argnames, event))
+            except Exception as error:  # noqa: BLE001  # an observer's defect must not stop the run
                 self._silenced.add(plugin.plugin_name)
                 sys.stderr.write(
                     f"sluice: plugin '{plugin.plugin_name}' failed to observe a run: {type(error).__name__}: {error}\n"
@@ -139,8 +139,9 @@ class PluginHost:
         for implementation in tuple(self._manager.hook.sluice_family.get_hookimpls()):
             name = implementation.plugin_name
             try:
-                families[name] = implementation.function()
-            except Exception as error:  # a plugin's defect breaks that plugin alone
+                family: Any = implementation.function()
+                families[name] = family
+            except Exception as error:  # noqa: BLE001  # a plugin's defect breaks that plugin alone
                 self._break(self._reports[name], f"sluice_family failed: {type(error).__name__}: {error}")
         return families
 
@@ -183,7 +184,9 @@ def _unknown_hooks(names: Iterable[str]) -> str:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            return f"unknown hook '{name}'" + (f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}")
+            return f"unknown hook '{name}'" + (
+                f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
+            )
     return ""
 
 

@@ -1,0 +1,7 @@
+"""`python -m sluice`."""
+
+from __future__ import annotations
+
+from sluice.cli.main import main
+
+main()

@@ -1,0 +1,91 @@
+"""The command group: knows every command by name, imports only the one that is called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sluice.cli import reporting
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "The whole story in one minute on this machine."),
+    "run": ("run", "Run a pipeline on this machine."),
+    "validate": ("validate", "Check a pipeline and name every problem in it."),
+    "runs": ("runs", "List, show, follow, cancel, resume and retry runs."),
+    "permit": ("permit", "Permit a waiting run's pipeline to use what it waits for."),
+    "deny": ("deny", "Refuse what a waiting run asks for."),
+    "cancel": ("runs:cancel", "Cancel a run."),
+    "resume": ("runs:resume", "Go on with a run that stopped or waited."),
+    "retry": ("runs:retry", "Run the failed parts of a run again."),
+    "connection": ("connection", "Service connections: create, show, verify, update, permit, delete."),
+    "audit": ("audit", "The audit log: list it, and verify that nobody edited it."),
+    "key": ("key", "The master key that seals secrets."),
+    "plugins": ("plugins", "What plugins are loaded, and which are broken."),
+}
+"""Command name -> module in `sluice.cli` (with `:attribute` unless it is `command`), and the line of help."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called; a plugin's commands come after its own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if entry := COMMANDS.get(cmd_name):
+            module, _, attribute = entry[0].partition(":")
+            command = getattr(importlib.import_module(f"sluice.cli.{module}"), attribute or "command")
+            assert isinstance(command, click.Command)  # noqa: S101  # tells mypy; the table is ours
+            return command
+        from sluice.hooks.manager import installed
+
+        return installed().commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "see 'sluice --help'"
+            raise click.UsageError(f"no such command '{args[0]}' ({hint})", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"sluice {version('sluicegate')}")
+        ctx.exit()
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Start with: sluice demo",
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show it.")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+@click.pass_context
+def sluice(ctx: click.Context, *, debug: bool) -> None:
+    """Run Azure Pipelines YAML anywhere, with service connections that open only when permitted."""
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with reporting.reported(debug="--debug" in arguments):
+        status = sluice.main(arguments, prog_name="sluice", standalone_mode=False)
+        sys.stdout.flush()
+        if isinstance(status, int) and status:
+            raise SystemExit(status)
