@@ -1,0 +1,31 @@
+"""The words of the permission pause, as the product documents them (reference: authorization model, section 4)."""
+
+from __future__ import annotations
+
+PANEL_TITLE = "Waiting for review"
+PERMISSION_NEEDED = "Permission needed"
+PERMISSIONS_NEEDED = "Permissions needed"
+PERMIT_TITLE = "Permit access?"
+ABORTED = (
+    "Check aborted. This could be because the run was canceled or another check on the stage failed."  # check status
+)
+TYPE_LABELS = {"endpoint": "Service connection"}
+"""How a resource type is called in dialogs."""
+
+
+def banner(count: int, stage: str = "") -> str:
+    """The banner on a run that waits for `count` resources; `stage` is the display name of a named stage."""
+    resources = "a resource" if count == 1 else f"{count} resources"
+    text = f"This pipeline needs permission to access {resources} before this run can continue"
+    return f"{text} to {stage}" if stage else text
+
+
+def permit_question(resource_type: str, name: str) -> str:
+    """The text of the dialog that confirms a Permit."""
+    label = TYPE_LABELS.get(resource_type, resource_type)
+    return f"Granting permission here will permit the use of {label} '{name}' for all waiting and future runs of this pipeline."
+
+
+def badge(count: int) -> str:
+    """The badge of a stage that waits."""
+    return PERMISSION_NEEDED if count == 1 else PERMISSIONS_NEEDED

@@ -1,0 +1,1 @@
+"""Fixtures for authors of plugins; loaded by pytest through the entry point `sluice`."""
