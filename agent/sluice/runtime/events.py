@@ -84,7 +84,5 @@ class JobFinished:
     message: str = ""
 
 
-Event = (
-    JobStarted | StepStarted | LogWritten | IssueRaised | StepProgressed | StepFinished | JobSuspended | JobFinished
-)
+Event = JobStarted | StepStarted | LogWritten | IssueRaised | StepProgressed | StepFinished | JobSuspended | JobFinished
 Emit = Callable[[Event], None]

@@ -1,0 +1,143 @@
+"""File patterns as tasks know them: `**`, `*`, `?`, `[..]`, `{a,b}`, and a leading `!` that excludes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+MAX_ALTERNATIVES = 1000
+"""How many patterns one pattern's braces may unfold to; a longer one is taken literally from there on."""
+
+
+def find_files(root: Path, patterns: Sequence[str]) -> list[Path]:
+    """The files below `root` that the patterns choose, sorted.
+
+    Patterns are applied in order: one adds the files it matches, one with a leading `!` takes files away again. When
+    all of them exclude, they start from every file. Empty patterns and those starting with `#` are skipped; an
+    absolute pattern counts when it lies below `root`. Links to folders are not followed.
+    """
+    rules = [rule for pattern in patterns if (rule := _rule(root, pattern.strip()))]
+    if not rules:
+        return []
+    candidates = sorted(_walk(root))
+    chosen: set[str] = set() if any(add for add, _ in rules) else set(candidates)
+    for add, expressions in rules:
+        pool = candidates if add else tuple(chosen)
+        matched = {name for name in pool if any(expression.fullmatch(name) for expression in expressions)}
+        chosen = chosen | matched if add else chosen - matched
+    return [root / name for name in sorted(chosen)]
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a `/`-separated relative name matches one pattern without a leading `!`."""
+    return any(compile_pattern(alternative).fullmatch(name) for alternative in expand_braces(pattern))
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """Every pattern that `{a,b}` groups stand for, in the order written; braces without a comma stay literal."""
+    expanded: list[str] = []
+    waiting = [pattern]
+    while waiting:
+        text = waiting.pop(0)
+        group = _first_group(text)
+        if group is None or len(waiting) + len(expanded) >= MAX_ALTERNATIVES:
+            expanded.append(text)
+            continue
+        start, end, parts = group
+        waiting[:0] = [text[:start] + part + text[end:] for part in parts]
+    return expanded
+
+
+@functools.lru_cache(maxsize=512)
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """A regular expression for a pattern without braces; names that start with a dot are matched like others."""
+    segments = [segment for segment in pattern.split("/") if segment not in {"", "."}]
+    expression = ""
+    for index, segment in enumerate(segments):
+        last = index == len(segments) - 1
+        if segment == "**":
+            expression += ".*" if last else "(?:[^/]+/)*"
+        else:
+            expression += _segment(segment) + ("" if last else "/")
+    return re.compile(expression, re.DOTALL)
+
+
+def _rule(root: Path, pattern: str) -> tuple[bool, list[re.Pattern[str]]] | None:
+    if pattern.startswith("#"):
+        return None
+    body = pattern.lstrip("!")
+    add = (len(pattern) - len(body)) % 2 == 0
+    body = body.strip()
+    if not body:
+        return None
+    if body.startswith(os.sep):
+        prefix = f"{root.absolute()}{os.sep}"
+        if not body.startswith(prefix):
+            return None
+        body = body[len(prefix) :]
+    return add, [compile_pattern(alternative) for alternative in expand_braces(body)]
+
+
+def _walk(root: Path) -> Iterator[str]:
+    base = os.fspath(root)
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(f"{base}{os.sep}{folder}") as entries:
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(name)
+                elif not entry.is_dir():
+                    yield name
+
+
+def _first_group(text: str) -> tuple[int, int, list[str]] | None:
+    """Where the first group of alternatives starts and ends, and its parts."""
+    for start, character in enumerate(text):
+        if character != "{":
+            continue
+        depth, parts, begin = 0, [], start + 1
+        for index in range(start, len(text)):
+            if text[index] == "{":
+                depth += 1
+            elif text[index] == "," and depth == 1:
+                parts.append(text[begin:index])
+                begin = index + 1
+            elif text[index] == "}":
+                depth -= 1
+                if not depth:
+                    if parts:
+                        return start, index + 1, [*parts, text[begin:index]]
+                    break
+    return None
+
+
+def _segment(segment: str) -> str:
+    """One part between slashes; several stars in a row are one."""
+    expression, index = "", 0
+    while index < len(segment):
+        character = segment[index]
+        if character == "*":
+            while index + 1 < len(segment) and segment[index + 1] == "*":
+                index += 1
+            expression += "[^/]*"
+        elif character == "?":
+            expression += "[^/]"
+        elif character == "[" and (end := segment.find("]", index + 2)) > 0:
+            body = segment[index + 1 : end]
+            negated = body[0] in "!^"
+            escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[1:] if negated else body)
+            expression += f"[{'^/' if negated else ''}{escaped}]"
+            index = end
+        elif character == "\\" and index + 1 < len(segment):
+            index += 1
+            expression += re.escape(segment[index])
+        else:
+            expression += re.escape(character)
+        index += 1
+    # A lone star or question mark never matches an empty segment.
+    return f"(?=[^/]){expression}" if segment.startswith("*") else expression

@@ -1,0 +1,130 @@
+"""The `TaskRun` that a Python task handler receives, made from plain parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sluice.errors import TaskFailedError
+from sluice.hooks.connection import Connection
+from sluice.runtime.cancellation import Cancellation
+from sluice.runtime.globbing import find_files
+from sluice.secret import Secret
+
+T = TypeVar("T")
+
+
+class HandlerOutput(Protocol):
+    """Where a handler's voice goes. Every method may be called from any thread; what is written is data, never commands."""
+
+    def write(self, text: bytes) -> None:
+        """Write to the step's log; an unfinished last line is finished."""
+
+    def stream(self) -> Callable[[bytes], None]:
+        """A writer for output in pieces, with its own unfinished line; `b""` ends it."""
+
+    def issue(self, type: str, message: str) -> None:  # noqa: A002  # the field's word
+        """Add an issue of type `error` or `warning`."""
+
+    def progress(self, percent: int, operation: str) -> None:
+        """Tell the progress, 0 to 100."""
+
+    def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
+        """Set a job variable, or an output variable of the step; raises `TaskFailedError` when it is read-only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandlerRun:
+    """One run of one task, as `sluice.plugin.TaskRun` describes it.
+
+    `inputs` have defaults applied and macros expanded; `opened` holds, by the task's own spelling of the input, the
+    connections that the input names. Look-ups of inputs, connections and variables ignore case.
+    """
+
+    task: str
+    sources: Path
+    temp: Path
+    output: HandlerOutput
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    opened: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def input(self, name: str) -> str:
+        return _find(self.inputs, name) or ""
+
+    def flag(self, name: str) -> bool:
+        return self.input(name).strip().casefold() == "true"
+
+    def number(self, name: str, *, minimum: int = 0) -> int:
+        text = self.input(name).strip()
+        try:
+            number = int(text)
+        except ValueError:
+            raise TaskFailedError(f"input '{name}' is not a whole number: '{text}'", where=self.task) from None
+        if number < minimum:
+            raise TaskFailedError(f"input '{name}' is {number}, but must be at least {minimum}", where=self.task)
+        return number
+
+    def lines(self, name: str) -> Sequence[str]:
+        return [line for raw in self.input(name).splitlines() if (line := raw.strip())]
+
+    def required(self, name: str) -> str:
+        value = self.input(name)
+        if not value.strip():
+            raise TaskFailedError(f"Input required: {name}", where=self.task)
+        return value
+
+    def path(self, name: str) -> Path:
+        return Path(os.path.normpath(self.sources / self.input(name).strip()))
+
+    def files(self, root: Path, patterns: Sequence[str]) -> Sequence[Path]:
+        if not root.is_dir():
+            raise TaskFailedError(f"Not found: {root}", where=self.task)
+        return find_files(root, patterns)
+
+    def connection(self, name: str) -> Connection:
+        connections = self.connections(name)
+        if not connections:
+            raise TaskFailedError(f"Input required: {name}", where=self.task, why="it names no service connection")
+        return connections[0]
+
+    def connections(self, name: str) -> Sequence[Connection]:
+        return _find(self.opened, name) or ()
+
+    def variable(self, name: str) -> str:
+        return _find(self.variables, name) or ""
+
+    def say(self, text: str) -> None:
+        self.output.write(text.encode("utf-8", "surrogateescape"))
+
+    def stream(self) -> Callable[[bytes], None]:
+        return self.output.stream()
+
+    def warn(self, message: str) -> None:
+        self.output.issue("warning", message)
+
+    def error(self, message: str) -> None:
+        self.output.issue("error", message)
+
+    def progress(self, percent: int, operation: str = "") -> None:
+        self.output.progress(max(0, min(100, percent)), operation)
+
+    def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
+        self.output.set_variable(name, value, output=output)
+
+    @property
+    def canceled(self) -> bool:
+        return self.cancellation.canceled
+
+    def on_cancel(self, action: Callable[[], None]) -> None:
+        self.cancellation.on_cancel(action)
+
+
+def _find(values: Mapping[str, T], name: str) -> T | None:
+    wanted = name.casefold()
+    return next((value for key, value in values.items() if key.casefold() == wanted), None)
