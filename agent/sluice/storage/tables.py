@@ -154,12 +154,13 @@ records = Table(
     Column("details", Text, nullable=False, default="{}"),
 )
 
-# progress of unfinished jobs and the secret outputs of finished ones, sealed
+# sealed: a job's progress after so many steps (step >= 0), and its secret outputs (step -1)
 job_progress = Table(
     "job_progress",
     metadata,
     Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("job_id", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
     Column("key_id", Text, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
@@ -212,7 +213,8 @@ usage_history = Table(
     sqlite_autoincrement=True,
 )
 
-# append-only; each row's hash covers the row and the hash before it
+# append-only; each row's hash covers the row and the hash before it. resource_id is the connection concerned ('' for
+# none), resource_version its version then (0 for none): the newest one tells whether a row was put back by hand
 audit = Table(
     "audit",
     metadata,
@@ -222,9 +224,12 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("project_id", Integer, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("resource_version", Integer, nullable=False),
     Column("details", Text, nullable=False),
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Index(None, "resource_id", "resource_version"),
 )
 
 # counter(prefix, seed) and the Rev of run names, by pipeline

@@ -1,0 +1,125 @@
+"""What the audit log records: the action ids of Azure DevOps where it has one, ours (`Sluice.*`) where it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A kind of event: id, area, category, and the sentence that its details fill in (`{Name}`)."""
+
+    id: str
+    area: str
+    category: str
+    text: str
+
+    def describe(self, details: Mapping[str, object]) -> str:
+        """The sentence; a detail that is missing shows as its name in braces."""
+        text = self.text
+        for name, value in details.items():
+            text = text.replace("{" + name + "}", str(value))
+        return text
+
+
+CONNECTION_CREATED = Action(
+    "Library.ServiceConnectionCreated",
+    "Library",
+    "Create",
+    'Created Service Connection "{ConnectionName}" of type {ConnectionType}.',
+)
+CONNECTION_MODIFIED = Action(
+    "Library.ServiceConnectionModified",
+    "Library",
+    "Modify",
+    'Modified Service Connection "{ConnectionName}" of type {ConnectionType}.',
+)
+CONNECTION_FOR_PROJECT_MODIFIED = Action(
+    "Library.ServiceConnectionForProjectModified",
+    "Library",
+    "Modify",
+    'Modified Service Connection "{ConnectionName}" in project {ProjectName}.',
+)
+CONNECTION_PROPERTY_CHANGED = Action(
+    "Library.ServiceConnectionPropertyChanged",
+    "Library",
+    "Modify",
+    'One or more properties of Service Connection "{ConnectionName}" were changed: IsDisabled = {IsDisabled}.',
+)
+CONNECTION_DELETED = Action(
+    "Library.ServiceConnectionDeleted",
+    "Library",
+    "Remove",
+    'Deleted Service Connection "{ConnectionName}" of type {ConnectionType} from project {ProjectName}.',
+)
+CONNECTION_EXECUTED = Action(
+    "Library.ServiceConnectionExecuted",
+    "Library",
+    "Execute",
+    'Service Connection "{ConnectionName}" of type {ConnectionType} executed in project {ProjectName}.',
+)
+AUTHORIZED_FOR_PIPELINE = Action(
+    "Pipelines.ResourceAuthorizedForPipeline",
+    "Pipelines",
+    "Modify",
+    "Successfully authorized {ResourceType} resource {ResourceId} for pipeline id {PipelineId}",
+)
+NOT_AUTHORIZED_FOR_PIPELINE = Action(
+    "Pipelines.ResourceNotAuthorizedForPipeline",
+    "Pipelines",
+    "Modify",
+    "Did not authorize {ResourceType} resource {ResourceId} for pipeline id {PipelineId}. "
+    "The resource doesn't exist or the user doesn't have permission",
+)
+UNAUTHORIZED_FOR_PIPELINE = Action(
+    "Pipelines.ResourceUnauthorizedForPipeline",
+    "Pipelines",
+    "Modify",
+    "Successfully unauthorized {ResourceType} resource {ResourceId} for pipeline id {PipelineId}",
+)
+AUTHORIZED_FOR_PROJECT = Action(
+    "Pipelines.ResourceAuthorizedForProject",
+    "Pipelines",
+    "Modify",
+    "Successfully authorized {ResourceType} resource {ResourceId} for the project",
+)
+UNAUTHORIZED_FOR_PROJECT = Action(
+    "Pipelines.ResourceUnauthorizedForProject",
+    "Pipelines",
+    "Modify",
+    "Successfully unauthorized {ResourceType} resource {ResourceId} for the project",
+)
+PIPELINE_CREATED = Action(
+    "Pipelines.PipelineCreated",
+    "Pipelines",
+    "Create",
+    'Created pipeline "{PipelineName}" in project {ProjectName}.',
+)
+PERMISSION_REQUESTED = Action(
+    "Sluice.PermissionRequested",
+    "Pipelines",
+    "Access",
+    'Stage {StageName} of run {RunId} asks to use {ResourceType} "{ResourceName}" for pipeline "{PipelineName}".',
+)
+PERMISSION_DENIED = Action(
+    "Sluice.PermissionDenied",
+    "Pipelines",
+    "Access",
+    'Denied {ResourceType} "{ResourceName}" to stage {StageName} of run {RunId} of pipeline "{PipelineName}".',
+)
+ACCESS_REFUSED = Action(
+    "Sluice.AccessRefused",
+    "Pipelines",
+    "Access",
+    'Refused {ResourceType} "{ResourceName}" to run {RunId} of pipeline "{PipelineName}": {Reason}.',
+)
+KEY_ROTATED = Action(
+    "Sluice.MasterKeyRotated",
+    "Library",
+    "Modify",
+    "Rotated the master key: {Count} records are sealed with key {KeyId} now.",
+)
+
+ACTIONS: Mapping[str, Action] = {value.id: value for value in tuple(globals().values()) if isinstance(value, Action)}
+"""Every action by its id."""

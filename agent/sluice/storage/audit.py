@@ -1,0 +1,133 @@
+"""The audit log: appends an event in the transaction of the change that it tells, and checks the whole chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import bindparam, select
+
+from sluice.storage.actions import ACTIONS, Action
+from sluice.storage.chain import Breach, Entry, Head, Link, find_breach, link_hash
+from sluice.storage.engine import Row, Transaction
+from sluice.storage.tables import audit, connections
+
+_BATCH = 1000
+
+_NEWEST = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
+_APPEND = sqlalchemy.insert(audit)
+_AFTER = select(audit).where(audit.c.sequence > bindparam("after")).order_by(audit.c.sequence).limit(_BATCH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something to record. `details` fill the action's sentence and hold no secret; `at` is seconds since the epoch.
+
+    `resource_id` and `resource_version` name the connection concerned, as it is after the event.
+    """
+
+    action: Action
+    actor: str
+    at: float
+    project_id: int = 0
+    resource_id: str = ""
+    resource_version: int = 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of the whole log found: the breaches, and how far the chain is whole."""
+
+    breaches: tuple[Breach, ...]
+    head: Head
+
+
+def append(transaction: Transaction, event: Event) -> int:
+    """Record an event in a write transaction and answer its sequence number."""
+    return append_all(transaction, [event])
+
+
+def append_all(transaction: Transaction, events: list[Event]) -> int:
+    """Record events in order; answers the last one's sequence number."""
+    newest = transaction.row(_NEWEST)
+    head = Head(newest.sequence, newest.hash) if newest else Head()
+    rows = []
+    for event in events:
+        entry = _entry(event, head.sequence + 1)
+        digest = link_hash(entry, head.hash)
+        rows.append({**_columns(entry), "previous": head.hash, "hash": digest})
+        head = Head(entry.sequence, digest)
+    if rows:
+        transaction.execute(_APPEND, rows)
+    return head.sequence
+
+
+def entries(transaction: Transaction, *, after: int = 0, limit: int | None = None) -> Iterator[Link]:
+    """The log in order, from the entry behind `after`; read in batches, so that its length does not matter."""
+    given = 0
+    while batch := transaction.rows(_AFTER, {"after": after}):
+        for row in batch:
+            if limit is not None and given >= limit:
+                return
+            given += 1
+            after = row.sequence
+            yield _link(row)
+
+
+def newest(transaction: Transaction, limit: int, *, resource_id: str = "") -> tuple[Link, ...]:
+    """The newest entries, oldest first; of one connection when `resource_id` is given."""
+    query = select(audit).order_by(audit.c.sequence.desc()).limit(limit)
+    if resource_id:
+        query = query.where(audit.c.resource_id == resource_id)
+    return tuple(_link(row) for row in reversed(transaction.rows(query)))
+
+
+def verify(transaction: Transaction, kept: Head | None = None) -> Verdict:
+    """Check every entry, its order, that none is missing, and that each connection is the one last recorded."""
+    breach, head = find_breach(entries(transaction), kept)
+    breaches = [breach] if breach else []
+    latest = sqlalchemy.func.max(audit.c.resource_version)
+    recorded = select(latest).where(audit.c.resource_id == connections.c.id).scalar_subquery()
+    query = select(connections.c.id, connections.c.version, recorded.label("recorded"))
+    breaches.extend(
+        Breach(0, f"connection {row.id} is at version {row.version}, the log says {row.recorded or 'nothing of it'}")
+        for row in transaction.rows(query.where(sqlalchemy.func.coalesce(recorded, 0) != connections.c.version))
+    )
+    return Verdict(tuple(breaches), head)
+
+
+def describe(entry: Entry) -> str:
+    """The sentence of an entry."""
+    action = ACTIONS.get(entry.action)
+    try:
+        details = json.loads(entry.details)
+    except ValueError:
+        return entry.details
+    return action.describe(details) if action and isinstance(details, dict) else entry.details
+
+
+def _entry(event: Event, sequence: int) -> Entry:
+    return Entry(
+        sequence=sequence,
+        at=float(event.at),
+        actor=event.actor,
+        action=event.action.id,
+        category=event.action.category,
+        project_id=event.project_id,
+        resource_id=event.resource_id,
+        resource_version=event.resource_version,
+        details=json.dumps(dict(event.details), sort_keys=True, separators=(",", ":")),
+    )
+
+
+def _columns(entry: Entry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in Entry.__slots__}
+
+
+def _link(row: Row) -> Link:
+    values = row._mapping  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
+    return Link(Entry(**{name: values[name] for name in Entry.__slots__}), row.previous, row.hash)

@@ -1,0 +1,79 @@
+"""The hash chain of the audit log. Pure: what is hashed, and what a broken chain looks like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+GENESIS = "0" * 64
+"""What the first entry has in place of the hash before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the audit log. `details` is the JSON text as it is stored; `at` seconds since the epoch."""
+
+    sequence: int
+    at: float
+    actor: str
+    action: str
+    category: str
+    project_id: int
+    resource_id: str
+    resource_version: int
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry with its place in the chain."""
+
+    entry: Entry
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain: whoever keeps it elsewhere can tell later that nothing before it was touched."""
+
+    sequence: int = 0
+    hash: str = GENESIS
+
+
+def link_hash(entry: Entry, previous: str) -> str:
+    """SHA-256 over the entry as canonical JSON and the hash of the entry before it."""
+    text = json.dumps(asdict(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(f"{previous}\n{text}".encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Where the chain is broken, and how."""
+
+    sequence: int
+    what: str
+
+
+def find_breach(links: Iterable[Link], kept: Head | None = None) -> tuple[Breach | None, Head]:
+    """The first breach of a chain read in order, if any, and how far the chain is whole.
+
+    `kept` is a head that was noted outside the database: the chain has to reach it and agree with it.
+    """
+    head = Head()
+    for link in links:
+        entry = link.entry
+        if entry.sequence != head.sequence + 1:
+            return Breach(head.sequence + 1, "entries are missing"), head
+        if link.previous != head.hash:
+            return Breach(entry.sequence, "it does not follow the entry before it"), head
+        if link.hash != link_hash(entry, link.previous):
+            return Breach(entry.sequence, "it was changed"), head
+        head = Head(entry.sequence, link.hash)
+        if kept and kept.sequence == head.sequence and kept.hash != head.hash:
+            return Breach(entry.sequence, "it is not the entry that was there before"), head
+    if kept and kept.sequence > head.sequence:
+        return Breach(head.sequence + 1, "entries were cut off the end"), head
+    return None, head

@@ -1,0 +1,255 @@
+"""Opens the database and hands out transactions: SQLite in the state folder, or another one by URL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import event, exc
+
+from sluice.errors import StorageError
+from sluice.storage.home import Home
+from sluice.storage.schema import check_revision
+
+BUSY_SECONDS = 30.0
+"""How long a transaction waits for another process that writes."""
+
+_WRITE_OPTION = "sluice_write"
+
+Row = sqlalchemy.Row[*tuple[Any, ...]]
+"""A row of a query whose columns are not known to the type checker."""
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+class Transaction:
+    """One transaction: every read sees the same state, and all writes happen or none."""
+
+    __slots__ = ("_after", "_connection")
+
+    def __init__(self, connection: sqlalchemy.Connection) -> None:
+        self._connection = connection
+        self._after: dict[str, Callable[[], None]] = {}
+
+    def execute(
+        self, statement: sqlalchemy.Executable, parameters: Parameters = None
+    ) -> sqlalchemy.CursorResult[*tuple[Any, ...]]:
+        """Run a statement; a sequence of parameters runs it once for each."""
+        return self._connection.execute(statement, parameters)
+
+    def insert(self, statement: sqlalchemy.Insert, parameters: Mapping[str, Any] | None = None) -> int:
+        """Insert one row and answer the number that it was given."""
+        key = self._connection.execute(statement, parameters).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    def rows(self, statement: sqlalchemy.Executable, parameters: Parameters = None) -> Sequence[Row]:
+        """All rows of a query."""
+        return self._connection.execute(statement, parameters).all()
+
+    def row(self, statement: sqlalchemy.Executable, parameters: Parameters = None) -> Row | None:
+        """The first row of a query, or None."""
+        return self._connection.execute(statement, parameters).first()
+
+    def value(self, statement: sqlalchemy.Executable, parameters: Parameters = None) -> Any:
+        """The first column of the first row, or None."""
+        return self._connection.execute(statement, parameters).scalar()
+
+    def after_commit(self, name: str, action: Callable[[], None]) -> None:
+        """Call `action` once the transaction is stored; a later one of the same name takes its place."""
+        self._after[name] = action
+
+    def committed(self) -> None:
+        """Called by the database when the transaction is stored."""
+        for action in self._after.values():
+            action()
+
+
+class Changes:
+    """Tells whether somebody else has written since it was last asked; cheap enough to ask ten times a second."""
+
+    def __init__(self, connection: sqlite3.Connection | None) -> None:
+        self._connection = connection
+        self._seen = self._version()
+
+    def happened(self) -> bool:
+        """Whether another process (or another connection of this one) has written since the last call.
+
+        Where the database cannot tell, the answer is always yes.
+        """
+        if self._connection is None:
+            return True
+        before, self._seen = self._seen, self._version()
+        return before != self._seen
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _version(self) -> int:
+        if self._connection is None:
+            return 0
+        with explained("the database"):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+
+class Database:
+    """The database of one installation. Safe to use from several threads."""
+
+    def __init__(self, engine: sqlalchemy.Engine, place: str, home: Home | None = None) -> None:
+        self.place = place
+        self.home = home
+        self._engine = engine
+        self._writing_engine = engine.execution_options(**{_WRITE_OPTION: True})
+        self._writer = threading.RLock()
+        self._writing = False
+
+    @classmethod
+    def open(cls, place: Home | str) -> Database:
+        """Open the database of a state folder, or the one of a URL, and bring its schema up to date.
+
+        Raises `NewerDatabaseError` when a newer version of Sluice made it, `StorageError` when it cannot be used.
+        """
+        home = place if isinstance(place, Home) else None
+        url = home.url if home else str(place)
+        if home and not url:
+            home.create()
+            _private_file(home.database)
+            target = sqlalchemy.URL.create("sqlite", database=str(home.database))
+        else:
+            target = _parsed(url)
+        shown = target.database or "" if target.get_backend_name() == "sqlite" else target.render_as_string()
+        database = cls(_engine(target), shown, home)
+        try:
+            with explained(shown):
+                check_revision(database._engine, shown)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that only reads. It never waits for a writer, and no writer waits for it."""
+        with explained(self.place), self._engine.connect() as connection:
+            yield Transaction(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that reads and writes: one at a time, stored for good when the block ends without an error."""
+        with self._writer:
+            if self._writing:
+                raise RuntimeError("this thread has a write transaction open already: hand it on instead")
+            self._writing = True
+            try:
+                with explained(self.place), self._writing_engine.begin() as connection:
+                    transaction = Transaction(connection)
+                    yield transaction
+            finally:
+                self._writing = False
+        transaction.committed()
+
+    def changes(self) -> Changes:
+        """A detector of other writers' changes; use it from one thread and close it."""
+        if self._engine.dialect.name != "sqlite":
+            return Changes(None)
+        with explained(self.place):
+            fairy = self._engine.raw_connection()
+            connection = fairy.driver_connection
+            fairy.detach()
+        return Changes(connection if isinstance(connection, sqlite3.Connection) else None)
+
+    def close(self) -> None:
+        """Close every connection; transactions that are open must have ended."""
+        self._engine.dispose()
+
+
+def _parsed(url: str) -> sqlalchemy.URL:
+    try:
+        return sqlalchemy.make_url(url)
+    except exc.ArgumentError:
+        raise StorageError(
+            "the database URL cannot be read",
+            do="write it as postgresql+psycopg://user@host/database",
+        ) from None  # the URL may hold a password
+
+
+def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
+    sqlite = url.get_backend_name() == "sqlite"
+    try:
+        engine = sqlalchemy.create_engine(
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": BUSY_SECONDS} if sqlite else {},
+        )
+    except (ImportError, exc.NoSuchModuleError) as error:
+        raise StorageError(
+            f"the database driver of '{url.drivername}' is not installed",
+            why=str(error),
+            do="install it beside Sluice, such as psycopg for postgresql+psycopg://",
+        ) from error
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: Python's would be deferred even for writers
+    for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITE_OPTION)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _private_file(path: Path) -> None:
+    # SQLite would make the file readable for everybody; its journals take over the mode of this one
+    with explained(str(path)):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "make room and try again: nothing that was stored is lost"),
+    sqlite3.SQLITE_READONLY: ("it cannot be written to", "check the permissions of the file and of its folder"),
+    sqlite3.SQLITE_PERM: ("permission denied", "check the permissions of the file and of its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the permissions of the file and of its folder"),
+    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "try again when that process is done"),
+    sqlite3.SQLITE_LOCKED: ("another process keeps it locked", "try again when that process is done"),
+    sqlite3.SQLITE_IOERR: ("the disk reports an error", "is the disk full, over its quota, or failing?"),
+    sqlite3.SQLITE_CORRUPT: ("its content is damaged", "restore it from a backup; the damaged file is left as it is"),
+    sqlite3.SQLITE_NOTADB: ("it is no database", "restore it from a backup, or move the file away to start anew"),
+}
+
+
+@contextmanager
+def explained(place: str) -> Iterator[None]:
+    """Turn what a database or the file system reports into one sentence; mistakes of ours keep their traceback."""
+    try:
+        yield
+    except (exc.IntegrityError, exc.ProgrammingError):
+        raise
+    except exc.DBAPIError as error:
+        raise _storage_error(place, error.orig or error) from error
+    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        raise _storage_error(place, error) from error
+    except OSError as error:
+        if error.filename is None or os.fspath(error.filename) != place:
+            raise
+        raise StorageError(f"the database '{place}' cannot be used", why=error.strerror or str(error)) from error
+
+
+def _storage_error(place: str, error: BaseException) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", None)
+    why, do = _REASONS.get((code or 0) & 0xFF, (" ".join(str(error).split()), ""))
+    return StorageError(f"the database '{place}' cannot be used", why=why, do=do)

@@ -1,0 +1,101 @@
+"""Pipelines: a pipeline is the file that it is read from; permits belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, select
+
+from sluice.errors import NotFoundError
+from sluice.storage import actions, audit, projects
+from sluice.storage.engine import Transaction
+from sluice.storage.names import clean_name, name_key
+from sluice.storage.tables import pipelines
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline; `source` tells where its YAML lies (an absolute path)."""
+
+    id: int
+    project_id: int
+    name: str
+    source: str
+
+
+def get(transaction: Transaction, pipeline_id: int) -> Pipeline:
+    """The pipeline of that number; raises `NotFoundError`."""
+    found = _one(transaction, pipelines.c.id == pipeline_id)
+    if found is None:
+        raise NotFoundError(f"there is no pipeline {pipeline_id}")
+    return found
+
+
+def find(transaction: Transaction, project_id: int, name: str) -> Pipeline:
+    """The pipeline that a person names: by name (ignoring case), number, or the path of its file."""
+    criteria: list[ColumnElement[bool]] = [pipelines.c.name_key == name_key(name), pipelines.c.source == name]
+    if name.strip().isdecimal():
+        criteria.append(pipelines.c.id == int(name))
+    for criterion in criteria:
+        if found := _one(transaction, pipelines.c.project_id == project_id, criterion):
+            return found
+    import difflib
+
+    known = [pipeline.name for pipeline in listed(transaction, project_id)]
+    near = difflib.get_close_matches(name, known, n=1)
+    raise NotFoundError(
+        f"there is no pipeline '{name}'",
+        do=f"did you mean '{near[0]}'?" if near else "a pipeline is known from its first run on",
+    )
+
+
+def by_source(transaction: Transaction, project_id: int, source: str) -> Pipeline | None:
+    """The pipeline that is read from `source`, if it has been run before."""
+    return _one(transaction, pipelines.c.project_id == project_id, pipelines.c.source == source)
+
+
+def ensure(
+    transaction: Transaction, project: projects.Project, *, name: str, source: str, by: str, at: float
+) -> Pipeline:
+    """The pipeline that is read from `source`, made when it is new.
+
+    When another one has the name already, a number is added to it: permits must never go to a namesake.
+    """
+    if found := by_source(transaction, project.id, source):
+        return found
+    base, number = clean_name(name), 1
+    chosen = base
+    while _one(transaction, pipelines.c.project_id == project.id, pipelines.c.name_key == name_key(chosen)):
+        number += 1
+        chosen = f"{base} ({number})"
+    row = {
+        "project_id": project.id,
+        "name": chosen,
+        "name_key": name_key(chosen),
+        "source": source,
+        "created_at": at,
+    }
+    number = transaction.insert(sqlalchemy.insert(pipelines).values(**row))
+    pipeline = Pipeline(number, project.id, chosen, source)
+    details = {"PipelineName": chosen, "PipelineId": pipeline.id, "ProjectName": project.name}
+    audit.append(
+        transaction,
+        audit.Event(action=actions.PIPELINE_CREATED, actor=by, at=at, project_id=project.id, details=details),
+    )
+    return pipeline
+
+
+def listed(transaction: Transaction, project_id: int) -> tuple[Pipeline, ...]:
+    """The pipelines of a project, by name."""
+    query = _QUERY.where(pipelines.c.project_id == project_id).order_by(pipelines.c.name_key)
+    return tuple(Pipeline(*row) for row in transaction.rows(query))
+
+
+_QUERY = select(pipelines.c.id, pipelines.c.project_id, pipelines.c.name, pipelines.c.source)
+
+
+def _one(transaction: Transaction, *criteria: Any) -> Pipeline | None:
+    row = transaction.row(_QUERY.where(*criteria))
+    return Pipeline(*row) if row else None

@@ -1,0 +1,108 @@
+"""Usage history: which run and step received a connection's credentials, when, and how that ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy
+from sqlalchemy import select
+
+from sluice.storage.engine import Transaction
+from sluice.storage.tables import pipelines, usage_history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What credentials are released for. `run_id` is 0 outside a run (`task` then says what for: `verify`)."""
+
+    project_id: int
+    actor: str
+    pipeline_id: int = 0
+    run_id: int = 0
+    stage: str = ""
+    job: str = ""
+    step_id: str = ""
+    step: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRecord:
+    """One use of a connection; `finished_at` is None and `result` '' until it is over."""
+
+    id: int
+    connection_id: str
+    pipeline_id: int
+    pipeline: str
+    run_id: int
+    stage: str
+    job: str
+    step_id: str
+    step: str
+    task: str
+    started_at: float
+    finished_at: float | None
+    result: str
+
+
+def started(transaction: Transaction, connection_id: str, use: Use, *, at: float) -> int:
+    """Record that the credentials leave the store now; answers the number of the record."""
+    result = transaction.execute(
+        sqlalchemy.insert(usage_history).values(
+            connection_id=connection_id,
+            project_id=use.project_id,
+            pipeline_id=use.pipeline_id,
+            run_id=use.run_id,
+            stage=use.stage,
+            job=use.job,
+            step_id=use.step_id,
+            step=use.step,
+            task=use.task,
+            started_at=at,
+            result="",
+        )
+    )
+
+
+def step_finished(transaction: Transaction, run_id: int, step_id: str, result: str, *, at: float) -> int:
+    """Record how a step ended, for every connection that it used; answers how many records that were."""
+    return _finish(
+        transaction, (usage_history.c.run_id == run_id) & (usage_history.c.step_id == step_id), result, at=at
+    )
+
+
+def run_finished(transaction: Transaction, run_id: int, result: str, *, at: float) -> int:
+    """Close what a run has left open (its worker died); answers how many records that were."""
+    return _finish(transaction, usage_history.c.run_id == run_id, result, at=at)
+
+
+def finished(transaction: Transaction, usage_id: int, result: str, *, at: float) -> None:
+    """Record how one use ended."""
+    _finish(transaction, usage_history.c.id == usage_id, result, at=at)
+
+
+def history(
+    transaction: Transaction, connection_id: str, *, project_id: int, limit: int = 100
+) -> tuple[UsageRecord, ...]:
+    """The uses of a connection in one project, newest first."""
+    columns = [usage_history.c[name] for name in UsageRecord.__slots__ if name != "pipeline"]
+    query = (
+        select(*columns, sqlalchemy.func.coalesce(pipelines.c.name, "").label("pipeline"))
+        .outerjoin(pipelines, pipelines.c.id == usage_history.c.pipeline_id)
+        .where(usage_history.c.connection_id == connection_id, usage_history.c.project_id == project_id)
+        .order_by(usage_history.c.id.desc())
+        .limit(limit)
+    )
+    return tuple(
+        UsageRecord(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
+        for row in transaction.rows(query)
+    )
+
+
+def _finish(transaction: Transaction, which: sqlalchemy.ColumnElement[bool], result: str, *, at: float) -> int:
+    changed = transaction.execute(
+        sqlalchemy.update(usage_history)
+        .where(which, usage_history.c.finished_at.is_(None))
+        .values(finished_at=at, result=result)
+    )
+    return int(changed.rowcount)
