@@ -1,0 +1,85 @@
+"""Jobs on this machine: one thread a job, as many at once as there are cores (two at least)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Callable
+
+from sluice.dispatch.port import Ended
+from sluice.hooks.declaration import Task
+from sluice.runtime.cancellation import Cancellation
+from sluice.runtime.events import Emit
+from sluice.runtime.job import run_job
+from sluice.runtime.request import ConnectionSource, JobRequest
+
+DEFAULT_JOBS = max(2, os.cpu_count() or 2)
+"""How many jobs run at once unless something else is asked for."""
+
+
+class LocalDispatcher:
+    """Runs jobs in threads of this process; their steps are processes in groups of their own."""
+
+    def __init__(self, find_task: Callable[[str], Task | None], *, jobs: int = DEFAULT_JOBS) -> None:
+        self._find_task = find_task
+        self._jobs = jobs
+        self._active: dict[str, Cancellation] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def place(self) -> str:
+        return platform.node() or "localhost"
+
+    def room(self) -> int:
+        with self._lock:
+            return self._jobs - len(self._active)
+
+    def start(
+        self,
+        request: JobRequest,
+        *,
+        emit: Emit,
+        connections: ConnectionSource,
+        ended: Callable[[Ended], None],
+        canceled: bool = False,
+    ) -> None:
+        cancellation = Cancellation()
+        if canceled:
+            cancellation.cancel()
+        with self._lock:
+            self._active[request.id] = cancellation
+
+        def work() -> None:
+            defect: BaseException | None = None
+            try:
+                run_job(
+                    request,
+                    emit=emit,
+                    connections=connections,
+                    find_task=self._find_task,
+                    cancellation=cancellation,
+                )
+            except BaseException as error:  # noqa: BLE001  # a defect ends its job alone and is told to the run
+                defect = error
+            with self._lock:
+                del self._active[request.id]
+            ended(Ended(job=request.id, defect=defect))
+
+        threading.Thread(target=work, name=f"job {request.identifier}", daemon=True).start()
+
+    def active(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(self._active)
+
+    def cancel(self, job: str, reason: str = "") -> None:
+        if cancellation := self._cancellation(job):
+            cancellation.cancel(reason)
+
+    def kill(self, job: str, reason: str = "") -> None:
+        if cancellation := self._cancellation(job):
+            cancellation.kill(reason)
+
+    def _cancellation(self, job: str) -> Cancellation | None:
+        with self._lock:
+            return self._active.get(job)

@@ -1,0 +1,69 @@
+"""Log text of steps: append-only files, one a step and attempt, each line with its time (task runtime, section 13.3)."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sluice.errors import StorageError
+
+
+class RunLogs:
+    """The log files of one run below the state folder's `logs/<run>/`."""
+
+    def __init__(self, logs: Path, run_id: int) -> None:
+        self.folder = logs / str(run_id)
+        self._open: dict[str, io.FileIO] = {}
+
+    def path(self, step_id: str) -> Path:
+        """The file of a step."""
+        return self.folder / f"{step_id}.log"
+
+    def write(self, step_id: str, text: bytes) -> None:
+        """Append whole lines (each ended by a line feed) with the time of now."""
+        stamp = _stamp()
+        body = text[:-1] if text.endswith(b"\n") else text
+        file = self._open.get(step_id) or self._create(step_id)
+        data = memoryview(stamp + body.replace(b"\n", b"\n" + stamp) + b"\n")
+        try:
+            while data:
+                data = data[file.write(data) :]
+        except OSError as error:
+            raise StorageError(
+                f"the log '{self.path(step_id)}' cannot be written", why=error.strerror or str(error)
+            ) from error
+
+    def close(self, step_id: str) -> None:
+        """Close a step's file."""
+        if file := self._open.pop(step_id, None):
+            file.close()
+
+    def lines(self, step_id: str) -> Iterator[bytes]:
+        """The lines of a step so far, with their times; nothing when it wrote none."""
+        try:
+            with self.path(step_id).open("rb") as file:
+                yield from file
+        except FileNotFoundError:
+            return
+
+    def _create(self, step_id: str) -> io.FileIO:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(
+            self.path(step_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
+        file = self._open[step_id] = io.FileIO(descriptor, "a")
+        return file
+
+
+def _stamp() -> bytes:
+    """The UTC time as .NET's round-trip format prints it: seven decimals and `Z`."""
+    nanoseconds = time.time_ns()
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode() + b".%07dZ " % (rest // 100)
+
+
+STAMP_LENGTH = len(_stamp())
+"""How many bytes of a line are its time."""

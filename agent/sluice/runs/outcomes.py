@@ -1,0 +1,38 @@
+"""How results add up: instances to a job, jobs to a stage, stages to a run (task runtime, section 9.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sluice.errors import ExitCode
+from sluice.runtime.request import Result
+
+
+def roll_up(children: Iterable[str]) -> Result:
+    """The result of a parent: Canceled or Failed stays, issues are kept, Skipped counts only when all were skipped."""
+    merged = Result.SUCCEEDED
+    count = skipped = 0
+    for child in children:
+        count += 1
+        skipped += child == Result.SKIPPED
+        if merged in {Result.CANCELED, Result.FAILED}:
+            continue
+        if child == Result.CANCELED:
+            merged = Result.CANCELED
+        elif child in {Result.FAILED, Result.ABANDONED}:
+            merged = Result.FAILED
+        elif child == Result.SUCCEEDED_WITH_ISSUES:
+            merged = Result.SUCCEEDED_WITH_ISSUES
+    return Result.SKIPPED if count and skipped == count else merged
+
+
+def forgiven(result: Result) -> Result:
+    """What `continueOnError` makes of a result: a failure becomes an issue."""
+    return Result.SUCCEEDED_WITH_ISSUES if result is Result.FAILED else result
+
+
+def exit_code(result: str) -> ExitCode:
+    """The exit status of `sluice run` for a run's result."""
+    if result in {Result.FAILED, Result.ABANDONED}:
+        return ExitCode.FAILED
+    return ExitCode.CANCELED if result == Result.CANCELED else ExitCode.SUCCEEDED

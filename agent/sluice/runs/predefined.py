@@ -1,0 +1,147 @@
+"""Predefined variables that are known before a job is on a host (pipeline language, section 13). Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SYSTEM_IDENTITY = "Microsoft.VisualStudio.Services.TFS"
+SYSTEM_IDENTITY_ID = "00000002-0000-8888-8000-000000000000"
+_NAMESPACE = uuid.UUID("5bd1f0c6-8a3e-4f7e-9f5f-0f1f6f0f3c11")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The repository a pipeline lies in, as far as it is one; every text is '' when unknown."""
+
+    root: str = ""
+    name: str = ""
+    uri: str = ""
+    provider: str = "Git"
+    branch: str = ""
+    version: str = ""
+    author: str = ""
+    message: str = ""
+
+    @property
+    def branch_name(self) -> str:
+        """The last part of the ref."""
+        return self.branch.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What is known of a run when it is created; `started` is `yyyy-MM-dd HH:mm:ss+00:00`."""
+
+    run_id: int
+    run_name: str
+    pipeline_id: int
+    pipeline: str
+    project: str
+    project_id: str
+    requested_by: str
+    email: str
+    started: str
+    reason: str = "Manual"
+    source: Source = Source()
+
+
+def template_variables(facts: RunFacts) -> dict[str, str]:
+    """Those that `${{ variables.x }}` can read: known before the run exists."""
+    source = facts.source
+    user_id = str(uuid.uuid5(_NAMESPACE, facts.requested_by))
+    return {
+        "Build.DefinitionFolderPath": "",
+        "Build.DefinitionName": facts.pipeline,
+        "Build.DefinitionVersion": "1",
+        "Build.QueuedBy": facts.requested_by,
+        "Build.QueuedById": user_id,
+        "Build.RequestedFor": facts.requested_by,
+        "Build.RequestedForId": user_id,
+        "Build.RequestedForEmail": facts.email,
+        "Build.Reason": facts.reason,
+        "Build.Repository.ID": str(uuid.uuid5(_NAMESPACE, source.uri or source.root)),
+        "Build.Repository.Name": source.name,
+        "Build.Repository.Uri": source.uri,
+        "Build.SourceBranch": source.branch,
+        "Build.SourceBranchName": source.branch_name,
+        "Build.SourceVersion": source.version,
+        "Build.SourceVersionAuthor": source.author,
+        "System.CollectionId": str(uuid.uuid5(_NAMESPACE, "local")),
+        "System.DefinitionId": str(facts.pipeline_id),
+        "System.HostType": "build",
+        "System.IsTriggeringRepository": "True",
+        "System.PullRequest.IsFork": "False",
+        "System.TeamProject": facts.project,
+        "System.TeamProjectId": facts.project_id,
+    }
+
+
+def run_variables(facts: RunFacts) -> dict[str, str]:
+    """All those that hold for a whole run."""
+    source = facts.source
+    plan_id = str(uuid.uuid5(_NAMESPACE, f"run {facts.run_id}"))
+    return template_variables(facts) | {
+        "Build.BuildId": str(facts.run_id),
+        "Build.BuildNumber": facts.run_name,
+        "Build.BuildUri": f"vstfs:///Build/Build/{facts.run_id}",
+        "Build.ContainerId": str(facts.run_id),
+        "Build.Repository.Clean": "False",
+        "Build.Repository.Git.SubmoduleCheckout": "False",
+        "Build.Repository.Provider": source.provider,
+        "Build.SourceVersionMessage": source.message.partition("\n")[0][:200],
+        "Build.StageRequestedBy": SYSTEM_IDENTITY,
+        "Build.StageRequestedForId": SYSTEM_IDENTITY_ID,
+        "Build.SyncSources": "True",
+        "System": "build",
+        "System.Culture": "en-US",
+        "System.DefinitionName": facts.pipeline,
+        "System.IsScheduled": "False",
+        "System.PipelineStartTime": facts.started,
+        "System.PlanId": plan_id,
+        "System.ServerType": "OnPremises",
+        "System.TimelineId": plan_id,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """Where a job instance stands in its run; `position` counts from 1."""
+
+    stage: str
+    stage_display_name: str
+    stage_id: str
+    stage_attempt: int
+    phase: str
+    phase_display_name: str
+    phase_id: str
+    job: str
+    job_display_name: str
+    job_id: str
+    job_identifier: str
+    job_attempt: int
+    position: int = 1
+    total: int = 1
+
+
+def job_variables(facts: JobFacts) -> Mapping[str, str]:
+    """Those of one job instance."""
+    return {
+        "Checks.StageAttempt": str(facts.stage_attempt),
+        "System.JobAttempt": str(facts.job_attempt),
+        "System.JobDisplayName": facts.job_display_name,
+        "System.JobId": facts.job_id,
+        "System.JobIdentifier": facts.job_identifier,
+        "System.JobName": facts.job,
+        "System.JobPositionInPhase": str(facts.position),
+        "System.PhaseAttempt": str(facts.job_attempt),
+        "System.PhaseDisplayName": facts.phase_display_name,
+        "System.PhaseId": facts.phase_id,
+        "System.PhaseName": facts.phase,
+        "System.StageAttempt": str(facts.stage_attempt),
+        "System.StageDisplayName": facts.stage_display_name,
+        "System.StageId": facts.stage_id,
+        "System.StageName": facts.stage,
+        "System.TotalJobsInPhase": str(facts.total),
+    }

@@ -1,0 +1,90 @@
+"""The timeline of a run while it is being advanced: the current attempt of every record, by its identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from sluice.language.plan import Job, Stage
+from sluice.runs.identifiers import DEFAULT, join
+from sluice.runtime.request import Result
+from sluice.storage.records import RecordRow
+
+
+class Timeline:
+    """A working copy. `put` records what an element is now; `added` and `changed` tell what has to be stored."""
+
+    def __init__(self, records: Iterable[RecordRow]) -> None:
+        self._stored = {record.id: record for record in records}
+        self._now = {(record.type, record.identifier): record for record in self._stored.values()}
+        self._children: dict[tuple[str, str], list[str]] = {}
+        for record in self._stored.values():
+            self._link(record)
+
+    def stage(self, stage: Stage) -> RecordRow:
+        """A stage's record."""
+        return self._now["Stage", stage.name]
+
+    def phase(self, stage: Stage, job: Job) -> RecordRow:
+        """The record of a job as written."""
+        return self._now["Phase", join(stage.name, job.name)]
+
+    def jobs(self, phase: RecordRow) -> list[RecordRow]:
+        """The instances of a phase that have been made, in order."""
+        return [self._now["Job", identifier] for identifier in self._children.get(("Job", phase.identifier), ())]
+
+    def steps(self, job: RecordRow) -> list[RecordRow]:
+        """The steps of an instance, in order."""
+        return [self._now["Task", identifier] for identifier in self._children.get(("Task", job.identifier), ())]
+
+    def find(self, kind: str, identifier: str) -> RecordRow | None:
+        """The record of that type and identifier."""
+        return self._now.get((kind, identifier))
+
+    def by_id(self, record_id: str) -> RecordRow | None:
+        """The record of that id, as it is now."""
+        stored = self._stored.get(record_id)
+        if stored is not None:
+            return self._now[stored.type, stored.identifier]
+        return next((record for record in self._now.values() if record.id == record_id), None)
+
+    def put(self, record: RecordRow, **changes: Any) -> RecordRow:
+        """Take in a record, with changes; answer it."""
+        record = replace(record, **changes) if changes else record
+        if (record.type, record.identifier) not in self._now:
+            self._link(record)
+        self._now[record.type, record.identifier] = record
+        return record
+
+    def complete(self, record: RecordRow, result: Result, at: float, message: str = "") -> RecordRow:
+        """Take in that an element is over."""
+        return self.put(
+            record,
+            state="completed",
+            result=result,
+            finished_at=at,
+            percent=100,
+            operation="",
+            message=message or record.message,
+        )
+
+    def added(self) -> list[RecordRow]:
+        """Records that are not stored yet."""
+        return [record for record in self._now.values() if record.id not in self._stored]
+
+    def changed(self) -> list[RecordRow]:
+        """Stored records that are different now."""
+        return [record for record in self._now.values() if self._stored.get(record.id, record) != record]
+
+    def __iter__(self) -> Iterator[RecordRow]:
+        return iter(self._now.values())
+
+    def _link(self, record: RecordRow) -> None:
+        if record.type in {"Job", "Task"}:
+            self._children.setdefault((record.type, parent(record.identifier)), []).append(record.identifier)
+
+
+def parent(identifier: str) -> str:
+    """The identifier of the element around this one."""
+    return identifier.rpartition(".")[0] or DEFAULT

@@ -1,0 +1,70 @@
+"""Gateway of authorization requests: what runs wait for, and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from sluice.storage import tables
+
+if TYPE_CHECKING:
+    from sluice.storage.engine import Transaction
+
+_TABLE = tables.authorization_requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """One resource that a stage (or, with `job_id` and `step_id`, a started step) needs a permit for.
+
+    `state` is running, approved, rejected, canceled or timedOut, as in checkpoints.
+    """
+
+    id: int = 0
+    run_id: int
+    project_id: int
+    pipeline_id: int
+    stage: str
+    stage_attempt: int = 1
+    job_id: str = ""
+    step_id: str = ""
+    resource_type: str = "endpoint"
+    resource_id: str
+    resource_name: str
+    where: str = ""
+    state: str = "running"
+    created_at: float
+    expires_at: float
+    decided_by: str = ""
+    decided_at: float | None = None
+
+
+_COLUMNS = tuple(column.name for column in fields(RequestRow))
+
+
+def of_run(tx: Transaction, run_id: int, *, state: str = "") -> list[RequestRow]:
+    """The requests of a run, oldest first; only those in `state` when it is given."""
+    query = select(_TABLE).where(_TABLE.c.run_id == run_id).order_by(_TABLE.c.id)
+    if state:
+        query = query.where(_TABLE.c.state == state)
+    return [_row(row) for row in tx.execute(query).mappings()]
+
+
+def add(tx: Transaction, requests: Iterable[RequestRow]) -> None:
+    """Insert new requests."""
+    values = [{name: getattr(request, name) for name in _COLUMNS if name != "id"} for request in requests]
+    if values:
+        tx.execute(insert(_TABLE), values)
+
+
+def decide(tx: Transaction, request_id: int, *, state: str, by: str, at: float) -> None:
+    """Record what became of a request that was still running."""
+    query = update(_TABLE).where(_TABLE.c.id == request_id, _TABLE.c.state == "running")
+    tx.execute(query.values(state=state, decided_by=by, decided_at=at))
+
+
+def _row(row: Mapping[str, Any]) -> RequestRow:
+    return RequestRow(**{name: row[name] for name in _COLUMNS})

@@ -1,0 +1,161 @@
+"""Gateway of runs and of the sealed progress of their jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select, update
+
+from sluice.storage import tables
+
+if TYPE_CHECKING:
+    from sluice.storage.engine import Transaction
+
+_RUNS = tables.runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run without its plan; `state` is inProgress or completed, `options` what the person asked for."""
+
+    id: int
+    project_id: int
+    pipeline_id: int
+    pipeline: str
+    name: str
+    state: str
+    result: str
+    cancel_requested_by: str
+    requested_by: str
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_COLUMNS = tuple(column.name for column in fields(RunRow) if column.name not in {"pipeline", "options"})
+
+
+def _query() -> Any:  # SQLAlchemy's Select with its column types
+    columns = [_RUNS.c[name] for name in _COLUMNS]
+    return select(*columns, _RUNS.c.options, tables.pipelines.c.name.label("pipeline")).join(
+        tables.pipelines, tables.pipelines.c.id == _RUNS.c.pipeline_id
+    )
+
+
+def add(
+    tx: Transaction, *, project_id: int, pipeline_id: int, requested_by: str, options: Mapping[str, Any], at: float
+) -> int:
+    """Make a run without a plan yet and answer its id, which the plan's variables need."""
+    values = {
+        "project_id": project_id,
+        "pipeline_id": pipeline_id,
+        "name": "",
+        "plan": "",
+        "options": json.dumps(options, ensure_ascii=False),
+        "state": "inProgress",
+        "result": "",
+        "cancel_requested_by": "",
+        "requested_by": requested_by,
+        "created_at": at,
+    }
+    return tx.insert(insert(_RUNS).values(values))
+
+
+def set_plan(tx: Transaction, run_id: int, *, name: str, plan: str, options: Mapping[str, Any]) -> None:
+    """Give a new run its number and its plan (JSON text)."""
+    values = {"name": name, "plan": plan, "options": json.dumps(options, ensure_ascii=False)}
+    tx.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(values))
+
+
+def get(tx: Transaction, run_id: int) -> RunRow | None:
+    """One run."""
+    row = tx.execute(_query().where(_RUNS.c.id == run_id)).mappings().first()
+    return _row(row) if row else None
+
+
+def plan(tx: Transaction, run_id: int) -> str:
+    """The plan's JSON text."""
+    return str(tx.execute(select(_RUNS.c.plan).where(_RUNS.c.id == run_id)).scalar_one())
+
+
+def newest(tx: Transaction, project_id: int, *, limit: int) -> list[RunRow]:
+    """The newest runs of a project, newest first."""
+    query = _query().where(_RUNS.c.project_id == project_id).order_by(_RUNS.c.id.desc()).limit(limit)
+    return [_row(row) for row in tx.execute(query).mappings()]
+
+
+def unfinished_of_pipeline(tx: Transaction, pipeline_id: int) -> list[int]:
+    """Ids of a pipeline's runs that are not over, oldest first."""
+    query = select(_RUNS.c.id).where(_RUNS.c.pipeline_id == pipeline_id, _RUNS.c.state != "completed")
+    return [int(run_id) for run_id in tx.execute(query.order_by(_RUNS.c.id)).scalars()]
+
+
+def change(tx: Transaction, run_id: int, **values: Any) -> None:
+    """Set columns of a run, such as state and result."""
+    tx.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(values))
+
+
+def _row(row: Mapping[str, Any]) -> RunRow:
+    values = {name: row[name] for name in (*_COLUMNS, "pipeline")}
+    return RunRow(**values, options=json.loads(row["options"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRow:
+    """Something sealed for a job: progress after so many steps (`step` of 0 and up), or its secret outputs (-1)."""
+
+    run_id: int
+    job_id: str
+    step: int
+    key_id: str
+    wrapped_key: bytes
+    sealed: bytes
+
+
+OUTPUTS = -1
+"""The `step` of a row that holds a job's secret outputs."""
+
+
+def save_sealed(tx: Transaction, row: SealedRow) -> None:
+    """Store a sealed row in place of an earlier one for the same step."""
+    table = tables.job_progress
+    tx.execute(delete(table).where(*_same(row.run_id, row.job_id), table.c.step == row.step))
+    tx.execute(insert(table).values({name: getattr(row, name) for name in _SEALED}))
+
+
+def sealed(tx: Transaction, run_id: int, job_id: str, step: int) -> SealedRow | None:
+    """The sealed row of that step."""
+    table = tables.job_progress
+    row = tx.execute(select(table).where(*_same(run_id, job_id), table.c.step == step)).mappings().first()
+    return SealedRow(**row) if row else None
+
+
+def newest_progress(tx: Transaction, run_id: int, job_id: str) -> SealedRow | None:
+    """The progress after the last finished step, if any step finished."""
+    table = tables.job_progress
+    query = select(table).where(*_same(run_id, job_id), table.c.step >= 0).order_by(table.c.step.desc()).limit(1)
+    row = tx.execute(query).mappings().first()
+    return SealedRow(**row) if row else None
+
+
+def drop_progress(tx: Transaction, run_id: int, job_id: str) -> None:
+    """Remove a job's progress, once nothing can go on from it."""
+    table = tables.job_progress
+    tx.execute(delete(table).where(*_same(run_id, job_id), table.c.step >= 0))
+
+
+def all_sealed(tx: Transaction) -> list[SealedRow]:
+    """Every sealed row, for the rotation of keys."""
+    return [SealedRow(**row) for row in tx.execute(select(tables.job_progress)).mappings()]
+
+
+def _same(run_id: int, job_id: str) -> tuple[Any, Any]:
+    table = tables.job_progress
+    return table.c.run_id == run_id, table.c.job_id == job_id
+
+
+_SEALED = tuple(column.name for column in fields(SealedRow))
