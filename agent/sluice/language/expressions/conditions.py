@@ -1,0 +1,19 @@
+"""Conditions: whether a step, job or stage runs."""
+
+from __future__ import annotations
+
+from sluice.language.expressions.casts import to_boolean
+from sluice.language.expressions.context import Context
+from sluice.language.expressions.errors import ExpressionError
+from sluice.language.expressions.evaluator import evaluate
+from sluice.language.expressions.parser import parse
+
+DEFAULT_CONDITION = "succeeded()"
+
+
+def evaluate_condition(text: str, context: Context) -> bool:
+    """Whether the condition holds; '' is `succeeded()`. The status in `context` tells what kind of condition it is."""
+    if context.status is None:
+        raise ExpressionError("A condition needs the status of what comes before")
+    expression = parse(text if text.strip() else DEFAULT_CONDITION, phase=context.status.phase)
+    return to_boolean(evaluate(expression, context))
