@@ -12,6 +12,8 @@ from typing import Literal
 
 from sluice.errors import Location
 
+NOWHERE = Location("")
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -42,7 +44,7 @@ class Pool:
     vm_image: str = ""
     demands: tuple[str, ...] = ()
     server: bool = False
-    where: Location = Location("")
+    where: Location = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,9 @@ class Target:
 class Step:
     """One step; every kind of step is a task (`script:` is `CmdLine@2`).
 
-    `name` is the reference name, unique in its job ('' was written becomes `CmdLine1` and so on). `inputs` have
-    aliases as written. `condition` is '' for the default.
+    `name` is the reference name, unique in its job; one that was not written (`named` is false) becomes `CmdLine1` and
+    so on. `task` is `Name@Major` in the catalogue's spelling. `inputs` have aliases as written. `condition` is None for
+    the default. `implicit` marks the `checkout: self` that nobody wrote.
     """
 
     task: Text
@@ -73,7 +76,8 @@ class Step:
     timeout_minutes: Text | None = None
     retry_count: int = 0
     target: Target | None = None
-    where: Location = Location("")
+    implicit: bool = False
+    where: Location = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +159,7 @@ class Job:
     workspace_clean: str = ""
     uses_repositories: tuple[Text, ...] = ()
     uses_pools: tuple[Text, ...] = ()
-    where: Location = Location("")
+    where: Location = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +176,7 @@ class Stage:
     lock_behavior: str = ""
     manual: bool = False
     skippable: bool = True
-    where: Location = Location("")
+    where: Location = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +189,7 @@ class Repository:
     ref: str = ""
     endpoint: Text | None = None
     checkout_options: Mapping[str, str] = field(default_factory=dict)
-    where: Location = Location("")
+    where: Location = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +200,7 @@ class OtherResource:
     alias: str
     connection: Text | None = None
     properties: Mapping[str, object] = field(default_factory=dict)
-    where: Location = Location("")
+    where: Location = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

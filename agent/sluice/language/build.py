@@ -1,0 +1,78 @@
+"""What the parts of the builder share: the reader, the problems, the tasks, and the names that resources have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sluice.language.expressions import ExpressionError, Phase, parse
+from sluice.language.reader import Reader, text_of
+from sluice.language.tree import Scalar
+
+if TYPE_CHECKING:
+    from sluice.language.plan import Text
+    from sluice.language.problems import Problems
+    from sluice.language.reader import Fields
+    from sluice.language.tasks import TaskCatalogue
+    from sluice.language.tree import Node
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass(slots=True)
+class Build:
+    """One compilation; the sets hold the aliases of `resources`, in lower case."""
+
+    problems: Problems
+    tasks: TaskCatalogue
+    reader: Reader
+    repositories: set[str] = field(default_factory=lambda: {"self", "none"})
+    containers: set[str] = field(default_factory=set)
+    pipelines: set[str] = field(default_factory=set)
+
+    def condition(self, fields: Fields, phase: Phase) -> Text | None:
+        """The `condition`, None for the default; what cannot be evaluated is a problem."""
+        node = fields.get("condition")
+        if type(node) is not Scalar or not node.value.strip():
+            return None
+        if "$(" in node.value:
+            self.problems.note("a macro is not expanded in a condition", node)
+        self._check(node, node.value, phase)
+        return text_of(node)
+
+    def check_runtime(self, node: Scalar) -> None:
+        """Check a `$[ ]` expression that is the whole text of a node."""
+        self._check(node, node.value.strip()[2:-1], Phase.RUNTIME)
+
+    def _check(self, node: Scalar, text: str, phase: Phase) -> None:
+        try:
+            parse(text, phase=phase)
+        except ExpressionError as error:
+            self.problems.add(error.what, node, do=error.do)
+
+
+class Names:
+    """Gives names to what was written without one, and finds names that occur twice; case does not count."""
+
+    def __init__(self, what: str, problems: Problems) -> None:
+        self._what = what
+        self._problems = problems
+        self._taken: dict[str, Node] = {}
+        self._counts: dict[str, int] = {}
+
+    def take(self, name: str, node: Node) -> None:
+        """Record a name that was written."""
+        first = self._taken.setdefault(name.casefold(), node)
+        if first is not node:
+            self._problems.add(f"{self._what} '{name}' exists already (first at {first.where})", node)
+
+    def make(self, base: str, node: Node) -> str:
+        """A name that is still free: the base and a number."""
+        while True:
+            number = self._counts.get(base, 0) + 1
+            self._counts[base] = number
+            name = f"{base}{number}"
+            if name.casefold() not in self._taken:
+                self._taken[name.casefold()] = node
+                return name

@@ -1,0 +1,103 @@
+"""The tree of a YAML file: scalars stay text, and every node knows the place where it was written."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, final
+
+from sluice.errors import Location
+
+SELF = "self"
+
+
+@final
+class Source:
+    """A file that a pipeline was read from.
+
+    `repository` is the alias of the repository resource, `self` for that of the entry file; `path` is relative to its
+    root. `included_at` is the place of the first `template:` or `extends:` that asked for it.
+    """
+
+    __slots__ = ("included_at", "name", "path", "repository")
+
+    def __init__(self, path: str, repository: str = SELF, included_at: Location | None = None) -> None:
+        self.path = path
+        self.repository = repository
+        self.included_at = included_at
+        self.name = path if repository == SELF else f"{path}@{repository}"
+
+
+@final
+class Scalar:
+    """A text. Lines and columns count from 1; `dynamic` means that template expansion has to look at it."""
+
+    __slots__ = ("column", "dynamic", "line", "source", "value")
+
+    def __init__(self, value: str, line: int, column: int, source: Source, dynamic: bool = False) -> None:
+        self.value = value
+        self.line = line
+        self.column = column
+        self.source = source
+        self.dynamic = dynamic
+
+    @property
+    def where(self) -> Location:
+        return Location(self.source.name, self.line, self.column)
+
+
+@final
+class Sequence:
+    """A list of nodes; `dynamic` when something inside it is."""
+
+    __slots__ = ("column", "dynamic", "items", "line", "source")
+
+    def __init__(self, items: list[Node], line: int, column: int, source: Source, dynamic: bool = False) -> None:
+        self.items = items
+        self.line = line
+        self.column = column
+        self.source = source
+        self.dynamic = dynamic
+
+    @property
+    def where(self) -> Location:
+        return Location(self.source.name, self.line, self.column)
+
+
+@final
+class Mapping:
+    """Pairs in the order of the file; a key that is no expression occurs once. `dynamic` as for `Sequence`."""
+
+    __slots__ = ("column", "dynamic", "line", "pairs", "source")
+
+    def __init__(self, pairs: list[Pair], line: int, column: int, source: Source, dynamic: bool = False) -> None:
+        self.pairs = pairs
+        self.line = line
+        self.column = column
+        self.source = source
+        self.dynamic = dynamic
+
+    @property
+    def where(self) -> Location:
+        return Location(self.source.name, self.line, self.column)
+
+    def get(self, key: str) -> Node | None:
+        """The value of that key, spelt exactly so."""
+        for name, value in self.pairs:
+            if name.value == key:
+                return value
+        return None
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+Pair: TypeAlias = tuple[Scalar, Node]
+
+
+def kind_of(node: Node) -> str:
+    """What a person calls the node."""
+    if type(node) is Mapping:
+        return "a mapping"
+    return "a sequence" if type(node) is Sequence else "a text"
+
+
+def is_empty(node: Node) -> bool:
+    """Whether nothing was written: `key:` alone, or an empty text."""
+    return type(node) is Scalar and not node.value
