@@ -26,11 +26,16 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogWritten:
-    """Log text of a step: whole lines, each ended by a line feed, UTF-8, no time stamps."""
+    """Log text of a step: lines ended by a line feed, UTF-8, no time stamps.
+
+    With `unfinished` the last line has no line feed yet, because nothing more came for a while: the step's next
+    `LogWritten` goes on with that line.
+    """
 
     job: str
     step: str
     text: bytes
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

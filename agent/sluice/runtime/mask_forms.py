@@ -64,7 +64,7 @@ def command_escaped(value: str) -> Iterator[str]:
 
 
 def json_escaped(value: str) -> Iterator[str]:
-    """As it stands within a JSON text, with characters beyond ASCII as they are and as `\\uXXXX`."""
+    """As it stands within a JSON text, with characters beyond ASCII as they are or escaped too."""
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     escaped = json.dumps(value)[1:-1]
     yield escaped
@@ -83,7 +83,7 @@ def uri_escaped(value: str) -> Iterator[str]:
 
 
 def backslash_unescaped(value: str) -> Iterator[str]:
-    """With `\\\\`, `\\'`, `\\"` and `\\t` replaced by what they stand for."""
+    """With the backslash taken off an escaped backslash or quote, and a tab for its escape."""
     if "\\" in value:
         yield _BACKSLASHED.sub(lambda match: "\t" if match[1] == "t" else match[1], value)
 

@@ -25,11 +25,15 @@ class Result(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobVariable:
-    """A job variable; a `Secret` value is masked and never reaches the environment by itself."""
+    """A job variable; a `Secret` value is masked and never reaches the environment by itself.
+
+    With `preserve_case` its name keeps its letters in the environment, else they become upper case.
+    """
 
     name: str
     value: str | Secret
     readonly: bool = False
+    preserve_case: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

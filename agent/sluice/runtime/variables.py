@@ -1,0 +1,143 @@
+"""The variables of a running job: looked up by any case, expanded recursively, mapped to environments."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from sluice.language import macros
+from sluice.runtime.logging_commands import neutralise
+from sluice.runtime.masking import Masker
+from sluice.runtime.predefined import OUTSIDE_TEXT, READ_ONLY, RESERVED_PREFIXES
+from sluice.runtime.request import JobVariable
+from sluice.secret import Secret
+
+Value = str | Secret
+
+
+class JobVariables:
+    """All variables of one job. Values set while a step runs count for the steps after it, expanded then.
+
+    Secret values are registered with the mask as soon as they are known; once secret, a variable stays so.
+    """
+
+    def __init__(self, variables: Iterable[JobVariable], masker: Masker) -> None:
+        self._masker = masker
+        self._lock = threading.RLock()
+        self._written: dict[str, JobVariable] = {}
+        self._expanded: dict[str, Value] = {}
+        self._environment: dict[str, str] | None = None
+        self._snapshot: tuple[JobVariable, ...] | None = None
+        self.warnings: list[str] = []
+        for variable in variables:
+            self.put(variable)
+        self.recompute()
+
+    def put(self, variable: JobVariable) -> None:
+        """Define or overwrite, without asking whether that is allowed."""
+        key = variable.name.lower()
+        value = variable.value
+        with self._lock:
+            known = self._written.get(key)
+            if isinstance(value, str) and key in OUTSIDE_TEXT:
+                value = neutralise(value)
+            if known is not None and isinstance(known.value, Secret) and isinstance(value, str):
+                value = Secret(value)
+            self._mask(value, variable.name)
+            self._written[key] = JobVariable(
+                name=known.name if known is not None else variable.name,
+                value=value,
+                readonly=variable.readonly or (known is not None and known.readonly),
+                preserve_case=variable.preserve_case,
+            )
+            self._expanded[key] = value
+            self._environment = self._snapshot = None
+
+    def set(self, name: str, value: Value) -> None:
+        """Define or overwrite a plain one."""
+        self.put(JobVariable(name=name, value=value))
+
+    def is_readonly(self, name: str) -> bool:
+        """Whether a logging command may not set it."""
+        key = name.lower()
+        known = self._written.get(key)
+        return key in READ_ONLY or (known is not None and known.readonly)
+
+    def get(self, name: str) -> Value | None:
+        """The expanded value; None when there is no such variable."""
+        return self._expanded.get(name.lower())
+
+    def text(self, name: str) -> str:
+        """The expanded value of a public variable, '' when it is secret or not set."""
+        value = self.get(name)
+        return value if isinstance(value, str) else ""
+
+    def flag(self, name: str) -> bool:
+        """True only for `true`, in any case."""
+        return self.text(name).casefold() == "true"
+
+    def expand(self, text: str) -> Value:
+        """`text` with its macros replaced, in one pass; a Secret when one of them is."""
+        return macros.expand(text, self.get)
+
+    def recompute(self) -> None:
+        """Expand all values anew, before a step."""
+        with self._lock:
+            written = {variable.name: variable.value for variable in self._written.values()}
+            if not any(macros.PREFIX in _reveal(value) for value in written.values()):
+                return
+            resolved = macros.resolve_all(written)
+            for name, value in resolved.values.items():
+                if value != self._expanded.get(name.lower()):
+                    self._mask(value, name)
+                    self._expanded[name.lower()] = value
+                    self._environment = None
+            for warning in resolved.warnings:
+                if warning not in self.warnings:
+                    self.warnings.append(warning)
+
+    def public(self) -> Mapping[str, str]:
+        """The public variables by name."""
+        with self._lock:
+            return {
+                variable.name: value
+                for key, variable in self._written.items()
+                if isinstance(value := self._expanded[key], str)
+            }
+
+    def all_texts(self) -> Mapping[str, str]:
+        """Every variable by name, secret ones in the clear: for conditions, which may read them."""
+        with self._lock:
+            return {variable.name: _reveal(self._expanded[key]) for key, variable in self._written.items()}
+
+    def environment(self) -> Mapping[str, str]:
+        """The public variables in their environment spelling."""
+        with self._lock:
+            if self._environment is None:
+                self._environment = {
+                    environment_name(variable.name, preserve_case=variable.preserve_case): value
+                    for key, variable in self._written.items()
+                    if isinstance(value := self._expanded[key], str) and not key.startswith(RESERVED_PREFIXES)
+                }
+            return self._environment
+
+    def snapshot(self) -> tuple[JobVariable, ...]:
+        """All of them as they were set, to go on from later."""
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = tuple(self._written.values())
+            return self._snapshot
+
+    def _mask(self, value: Value, name: str) -> None:
+        if isinstance(value, Secret):
+            self._masker.add(value.reveal(), name)
+
+
+def environment_name(name: str, *, preserve_case: bool = False) -> str:
+    """A variable's name in the environment: dots and blanks become underscores, letters upper case."""
+    spelled = name.replace(".", "_").replace(" ", "_")
+    return spelled if preserve_case else spelled.upper()
+
+
+def _reveal(value: Value) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
