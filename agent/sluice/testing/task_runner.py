@@ -1,0 +1,226 @@
+"""Runs a task handler in a test as a job would: the same `TaskRun`, the same masking, no pipeline and no database."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sluice.errors import CanceledError, SluiceError
+from sluice.hooks.connection import Connection
+from sluice.hooks.declaration import Task
+from sluice.runtime.cancellation import Cancellation
+from sluice.runtime.masking import Masker, MaskStream
+from sluice.runtime.request import Result
+from sluice.runtime.task_context import HandlerRun
+from sluice.secret import Secret
+
+Connections = Mapping[str, Connection | Sequence[Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue that the task raised; `type` is `error` or `warning`."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOutcome:
+    """What a task did, as a person and the steps that follow would see it: secrets in texts are masked.
+
+    `message` says why it failed or was canceled, and is then the last of `issues` too. `progress` holds every report
+    as percent and operation; `variables` and `outputs` what it set.
+    """
+
+    result: Result
+    message: str = ""
+    log: str = ""
+    issues: tuple[Issue, ...] = ()
+    progress: tuple[tuple[int, str], ...] = ()
+    variables: Mapping[str, str | Secret] = field(default_factory=dict)
+    outputs: Mapping[str, str | Secret] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> list[str]:
+        """The log, line by line."""
+        return self.log.splitlines()
+
+    def messages(self, type: str) -> list[str]:  # noqa: A002  # the field's word
+        """The messages of the issues of that type."""
+        return [issue.message for issue in self.issues if issue.type == type]
+
+
+def run_task(
+    task: Task | str,
+    *,
+    inputs: Mapping[str, str] | None = None,
+    connections: Connections | None = None,
+    sources: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    secrets: Iterable[Secret] = (),
+    cancellation: Cancellation | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> TaskOutcome:
+    """Run a task and answer what it did.
+
+    `task` is a declared task, or the reference (`SSH@0`) of one that an installed plugin offers. Inputs and
+    `connections` go by the names of the task's inputs; inputs left out get their defaults. `secrets` are masked beside
+    those of the connections. `tell` is called with every line of the log as it is written. A `SluiceError` of the task
+    is its failure; any other exception is a defect and passes through.
+    """
+    declared = _installed_task(task) if isinstance(task, str) else task
+    opened = {name: _several(given) for name, given in (connections or {}).items()}
+    masker = Masker()
+    for secret in (*secrets, *(one for given in opened.values() for each in given for one in each.secrets())):
+        masker.add(secret.reveal())
+    output = RecordedOutput(masker, tell)
+    with ExitStack() as stack:
+        temp = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-task-")))
+        run = HandlerRun(
+            task=declared.reference,
+            sources=sources if sources is not None else temp,
+            temp=temp,
+            output=output,
+            inputs=_with_defaults(declared, inputs or {}, opened),
+            environment=environment or {},
+            variables=variables or {},
+            opened=opened,
+            cancellation=cancellation or Cancellation(),
+        )
+        result, message = _result(declared, run)
+    return output.outcome(result, message)
+
+
+class RecordedOutput:
+    """Where the task's voice goes: a masked log in memory."""
+
+    def __init__(self, masker: Masker, tell: Callable[[str], None] | None = None) -> None:
+        self._masker = masker
+        self._tell = tell
+        self._lock = threading.RLock()
+        self._log: list[str] = []
+        self._issues: list[Issue] = []
+        self._progress: list[tuple[int, str]] = []
+        self._variables: dict[str, str | Secret] = {}
+        self._outputs: dict[str, str | Secret] = {}
+
+    def write(self, text: bytes) -> None:
+        """Write whole lines."""
+        with self._lock:
+            for line in self._masker.mask(text).decode("utf-8", "replace").removesuffix("\n").split("\n"):
+                self._write_line(line)
+
+    def stream(self) -> Callable[[bytes], None]:
+        """A writer for output in pieces."""
+        return _Lines(self._masker.stream(), self.write_masked_line).feed
+
+    def write_masked_line(self, line: bytes) -> None:
+        """Write a line in which secrets are masked already."""
+        with self._lock:
+            self._write_line(line.decode("utf-8", "replace"))
+
+    def issue(self, type: str, message: str) -> None:  # noqa: A002  # the field's word
+        """Add an issue, and show it in the log as the agent does."""
+        with self._lock:
+            masked = self._masker.mask_text(message)
+            self._issues.append(Issue(type, masked))
+            for line in masked.split("\n"):
+                self._write_line(f"##[{type}]{line}")
+
+    def progress(self, percent: int, operation: str) -> None:
+        """Note a report of progress."""
+        with self._lock:
+            self._progress.append((percent, self._masker.mask_text(operation)))
+
+    def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
+        """Note a variable; a secret one is masked from now on."""
+        with self._lock:
+            if isinstance(value, Secret):
+                self._masker.add(value.reveal(), name)
+            (self._outputs if output else self._variables)[name] = value
+
+    def outcome(self, result: Result, message: str) -> TaskOutcome:
+        """Everything that was recorded."""
+        if message:
+            self.issue("error", message)
+        with self._lock:
+            return TaskOutcome(
+                result=result,
+                message=self._masker.mask_text(message),
+                log="".join(f"{line}\n" for line in self._log),
+                issues=tuple(self._issues),
+                progress=tuple(self._progress),
+                variables=dict(self._variables),
+                outputs=dict(self._outputs),
+            )
+
+    def _write_line(self, line: str) -> None:
+        self._log.append(line)
+        if self._tell is not None:
+            self._tell(line)
+
+
+class _Lines:
+    """Cuts a stream into lines after it was masked."""
+
+    def __init__(self, mask: MaskStream, write: Callable[[bytes], None]) -> None:
+        self._mask = mask
+        self._write = write
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        text = self._rest + (self._mask.feed(data) if data else self._mask.flush())
+        *lines, self._rest = text.split(b"\n")
+        if not data and self._rest:
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            self._write(line.removesuffix(b"\r"))
+
+
+def _installed_task(reference: str) -> Task:
+    from sluice.hooks.manager import installed
+
+    try:
+        return installed().tasks[reference.casefold()]
+    except KeyError:
+        raise LookupError(f"no installed plugin offers the task {reference}") from None
+
+
+def _several(given: Connection | Sequence[Connection]) -> Sequence[Connection]:
+    return (given,) if isinstance(given, Connection) else tuple(given)
+
+
+def _with_defaults(
+    task: Task, inputs: Mapping[str, str], opened: Mapping[str, Sequence[Connection]]
+) -> Mapping[str, str]:
+    """The inputs in the task's own spelling, with defaults and the names of the connections."""
+    from sluice.language.tasks import TaskCatalogue
+
+    definition = TaskCatalogue((task,)).find(task.reference)
+    if definition is None:
+        return inputs
+    values = {one.name: one.default for one in definition.inputs}
+    given = dict(inputs) | {name: ",".join(one.name for one in several) for name, several in opened.items()}
+    for name, value in given.items():
+        known = definition.input(name)
+        if known is None and not definition.open_inputs:
+            raise LookupError(f"the task {task.reference} has no input '{name}'")
+        values[known.name if known else name] = value
+    return values
+
+
+def _result(task: Task, run: HandlerRun) -> tuple[Result, str]:
+    try:
+        task.run(run)
+    except CanceledError as error:
+        return Result.CANCELED, str(error)
+    except SluiceError as error:
+        return Result.FAILED, str(error)
+    return Result.SUCCEEDED, ""
