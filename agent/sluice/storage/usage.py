@@ -13,7 +13,10 @@ from sluice.storage.tables import pipelines, usage_history
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What credentials are released for. `run_id` is 0 outside a run (`task` then says what for: `verify`)."""
+    """What credentials are released for.
+
+    Outside a run `run_id` is 0, `task` says what for (`verify`), and `step_id` is an id of that one use.
+    """
 
     project_id: int
     actor: str
@@ -47,7 +50,7 @@ class UsageRecord:
 
 def started(transaction: Transaction, connection_id: str, use: Use, *, at: float) -> int:
     """Record that the credentials leave the store now; answers the number of the record."""
-    result = transaction.execute(
+    return transaction.insert(
         sqlalchemy.insert(usage_history).values(
             connection_id=connection_id,
             project_id=use.project_id,
@@ -74,11 +77,6 @@ def step_finished(transaction: Transaction, run_id: int, step_id: str, result: s
 def run_finished(transaction: Transaction, run_id: int, result: str, *, at: float) -> int:
     """Close what a run has left open (its worker died); answers how many records that were."""
     return _finish(transaction, usage_history.c.run_id == run_id, result, at=at)
-
-
-def finished(transaction: Transaction, usage_id: int, result: str, *, at: float) -> None:
-    """Record how one use ended."""
-    _finish(transaction, usage_history.c.id == usage_id, result, at=at)
 
 
 def history(

@@ -1,0 +1,108 @@
+"""Releases a connection with its secrets for one use: checked, audited, and only then handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from sluice.connections import journal, lookup, vault
+from sluice.connections.catalogue import Catalogue
+from sluice.connections.connection import ConnectionRecord, Key
+from sluice.connections.references import resolve
+from sluice.connections.sealing import Sealer
+from sluice.errors import ConflictError, NotFoundError, NotPermittedError
+from sluice.hooks.connection import Connection, Value
+from sluice.secret import Secret
+from sluice.storage import audit, projects, usage
+from sluice.storage import connections as rows
+from sluice.storage.engine import Database, Transaction
+
+if TYPE_CHECKING:
+    from sluice.hooks.ports import SecretSource
+
+Check = Callable[[Transaction, ConnectionRecord], None]
+"""Asked for each connection before its secrets leave; raises what forbids that."""
+
+Opened = tuple[ConnectionRecord, Mapping[Key, Secret]]
+
+
+class Releaser:
+    """Opens connections; see `ConnectionStore.open`."""
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        catalogue: Catalogue,
+        clock: Callable[[], float],
+        sources: Mapping[str, SecretSource] | None,
+    ) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._catalogue = catalogue
+        self._clock = clock
+        self._sources = sources
+
+    def open(
+        self, project_id: int, connection_id: str, use: usage.Use, *, version: int | None, check: Check | None
+    ) -> Connection:
+        opened: dict[str, Opened] = {}
+        with self._database.write() as transaction:
+            row = rows.by_id(transaction, project_id, connection_id)
+            if row is None:
+                raise NotFoundError(f"the service connection {connection_id} does not exist any more")
+            record = lookup.to_record(row)
+            if version is not None and record.version != version:
+                raise ConflictError(
+                    f"the service connection '{record.name}' was changed",
+                    why=f"it is at version {record.version}, what was decided was about version {version}",
+                )
+            for one in lookup.chain(transaction, record, self._catalogue):
+                _refuse_disabled(one)
+                if check is not None:
+                    check(transaction, one)
+                opened[one.id] = (one, vault.open_secrets(transaction, self._sealer, one))
+            links = {one.id: self._links(transaction, one) for one, _ in opened.values()}
+            self._record(transaction, [one for one, _ in opened.values()], use)
+        return self._build(record.id, opened, links)
+
+    def _links(self, transaction: Transaction, record: ConnectionRecord) -> Mapping[str, str]:
+        named = lookup.links(record, self._catalogue)
+        return {key: lookup.get(transaction, record.project_id, name).id for key, name in named.items()}
+
+    def _record(self, transaction: Transaction, released: list[ConnectionRecord], use: usage.Use) -> None:
+        now = self._clock()
+        project = projects.get(transaction, use.project_id)
+        for record in released:
+            usage.started(transaction, record.id, use, at=now)
+        audit.append_all(transaction, [journal.released(record, project, use, at=now) for record in released])
+
+    def _build(
+        self, connection_id: str, opened: Mapping[str, Opened], links: Mapping[str, Mapping[str, str]]
+    ) -> Connection:
+        record, stored = opened[connection_id]
+        secrets = dict(stored)
+        for key, reference in record.references.items():
+            secrets[key] = resolve(reference, self._sources)
+        parameters: dict[str, Value] = dict(record.parameters)
+        data: dict[str, Value] = dict(record.data)
+        for (place, name), secret in secrets.items():
+            (parameters if place == "parameters" else data)[name] = secret
+        return Connection(
+            id=record.id,
+            name=record.name,
+            type=record.type,
+            url=record.url,
+            scheme=record.scheme,
+            parameters=parameters,
+            data=data,
+            linked={key: self._build(linked, opened, links) for key, linked in links[record.id].items()},
+        )
+
+
+def _refuse_disabled(record: ConnectionRecord) -> None:
+    if record.disabled:
+        raise NotPermittedError(
+            f"the service connection '{record.name}' is disabled",
+            do=f"enable it with 'sluice connection update {record.name} --enable'",
+        )

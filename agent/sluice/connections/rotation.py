@@ -1,0 +1,54 @@
+"""Rotation of the master key: re-wraps every data key in one transaction, then forgets the old master keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sluice.connections.sealing import Sealed, Sealer
+from sluice.storage import actions, audit, seals
+from sluice.storage.engine import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation has done: the new master key's id, how many records it seals anew, which keys are forgotten."""
+
+    key_id: str
+    count: int
+    forgotten: tuple[str, ...]
+
+
+def rotate(database: Database, sealer: Sealer, *, by: str, clock: Callable[[], float]) -> Rotation:
+    """Make a new master key and seal everything under it.
+
+    Whatever moment it is stopped at, every record opens: the new key is stored before anything is sealed with it, all
+    records change in one transaction, and an old key is forgotten only while no writer can be about to use it.
+    """
+    provider = sealer.provider
+    master = provider.rotate()
+    with database.write() as transaction:
+        old = seals.key_ids(transaction) - {master[0]}
+        count = _rewrap(transaction, sealer, master)
+        event = audit.Event(
+            action=actions.KEY_ROTATED, actor=by, at=clock(), details={"KeyId": master[0], "Count": count}
+        )
+        audit.append(transaction, event)
+    with database.write() as transaction:
+        # a writer that began before the new key was there may have stored something under the old one meanwhile
+        count += _rewrap(transaction, sealer, master)
+        known: frozenset[str] = getattr(provider, "ids", frozenset)()
+        forgotten = tuple(sorted((old | known) - {master[0]}))
+        for key_id in forgotten:
+            provider.forget(key_id)
+    return Rotation(master[0], count, forgotten)
+
+
+def _rewrap(transaction: Transaction, sealer: Sealer, master: tuple[str, bytes]) -> int:
+    wrapped = []
+    for stored in seals.not_under(transaction, master[0]):
+        sealed = Sealed(stored.key_id, stored.wrapped_key, stored.sealed)
+        again = sealer.rewrap(sealed, master, str(stored.row))
+        wrapped.append((stored.row, again.key_id, again.wrapped_key))
+    seals.rewrap(transaction, wrapped)
+    return len(wrapped)

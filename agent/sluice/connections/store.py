@@ -1,0 +1,308 @@
+"""The store of service connections: create, update, delete and open them, every change with its audit entry."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sluice.connections import journal, lookup, release, rotation, vault
+from sluice.connections.catalogue import Catalogue
+from sluice.connections.changes import Merged, fit_draft, merge
+from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
+from sluice.connections.sealing import Sealer
+from sluice.connections.validation import Fitted, check_description, check_name
+from sluice.errors import ConflictError, ConnectionInvalidError, SealError
+from sluice.secret import Secret
+from sluice.storage import actions, audit, permissions, projects, usage
+from sluice.storage import connections as rows
+from sluice.storage.engine import Database, Transaction
+from sluice.storage.names import name_key
+
+if TYPE_CHECKING:
+    from sluice.hooks.connection import Connection
+    from sluice.hooks.ports import KeyProvider, SecretSource
+
+OWNER = "library"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a change has done. `dropped` are secrets that went with the old address, `revoked` permits likewise."""
+
+    record: ConnectionRecord
+    changed: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    revoked: tuple[permissions.Permission, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class ConnectionStore:
+    """Service connections of one database.
+
+    Methods with a `transaction` argument join one that is open; the others make their own. `clock` answers seconds
+    since the epoch, `sources` the secret sources of plugins (those installed when None).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        catalogue: Callable[[], Catalogue] = Catalogue.installed,
+        clock: Callable[[], float] = time.time,
+        sources: Mapping[str, SecretSource] | None = None,
+    ) -> None:
+        self.database = database
+        self.sealer = sealer
+        self._catalogue = catalogue
+        self._clock = clock
+        self._sources = sources
+
+    @classmethod
+    def installed(cls, database: Database) -> ConnectionStore:
+        """The store of this installation: plugins as installed, keys as the environment says."""
+
+        def provider() -> KeyProvider:
+            from sluice.connections.keys import choose_provider
+            from sluice.storage.home import Home
+
+            return choose_provider((database.home or Home.find()).keys)
+
+        return cls(database, Sealer(provider))
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The connection types that are known."""
+        return self._catalogue()
+
+    def get(self, project: str, name: str) -> ConnectionRecord:
+        """The connection of that name or id in a project; raises `NotFoundError` with the nearest name."""
+        with self.database.read() as transaction:
+            return lookup.get(transaction, projects.find(transaction, project).id, name)
+
+    def list(self, project: str) -> tuple[ConnectionRecord, ...]:
+        """The connections of a project, by name."""
+        with self.database.read() as transaction:
+            return lookup.listed(transaction, projects.find(transaction, project).id)
+
+    def create(self, project: str, draft: Draft, *, by: str, all_pipelines: bool = False) -> Outcome:
+        """Store a new connection; raises `ConflictError` when the name is taken, and as `fit_draft` does."""
+        with self.database.write() as transaction:
+            return self.create_in(transaction, project, [draft], by=by, all_pipelines=all_pipelines)[0]
+
+    def create_in(
+        self,
+        transaction: Transaction,
+        project: str,
+        drafts: Sequence[Draft],
+        *,
+        by: str,
+        all_pipelines: bool = False,
+    ) -> tuple[Outcome, ...]:
+        """Store many new connections in a transaction: all of them or none."""
+        home = projects.ensure(transaction, project)
+        now = self._clock()
+        master = self.sealer.provider.current()
+        taken = self._taken(transaction, home.id, drafts)
+        outcomes: list[Outcome] = []
+        stored: list[tuple[rows.PublicRow, rows.SealedRow]] = []
+        for draft in drafts:
+            fitted = fit_draft(self.catalogue.get(draft.type), draft, self._sources)
+            record = _new_record(home.id, draft, fitted, by=by, at=now)
+            if name_key(record.name) in taken:
+                raise ConflictError(
+                    f"the service connection '{record.name}' exists already",
+                    do="choose another name, or change it with 'sluice connection update'",
+                )
+            taken.add(name_key(record.name))
+            sealed = vault.seal_secrets(self.sealer, master, record, fitted.entered.secrets)
+            stored.append((lookup.to_row(record), sealed))
+            outcomes.append(Outcome(record=record, warnings=fitted.warnings))
+        if stored:
+            rows.insert(transaction, stored)
+            created = [journal.changed(actions.CONNECTION_CREATED, one.record, home, by=by, at=now) for one in outcomes]
+            audit.append_all(transaction, created)
+        for outcome in outcomes:
+            self._check_links(transaction, outcome.record)
+            if all_pipelines:
+                self._resource_grant(transaction, outcome.record, by=by, at=now)
+        return tuple(outcomes)
+
+    def update(self, project: str, name: str, update: Update, *, by: str) -> Outcome:
+        """Change a connection; what the update doesn't name stays, its id and (unless it moves) its permits too."""
+        with self.database.write() as transaction:
+            return self.update_in(transaction, project, name, update, by=by)
+
+    def update_in(self, transaction: Transaction, project: str, name: str, update: Update, *, by: str) -> Outcome:
+        """As `update`, in a transaction that is open."""
+        home = projects.find(transaction, project)
+        record = lookup.get(transaction, home.id, name)
+        now = self._clock()
+        merged = merge(self.catalogue.get(record.type), record, update, self._sources)
+        changed = (*_renamed(record, update), *merged.changed)
+        if not changed:
+            return Outcome(record=record)
+        after = _updated_record(record, update, merged, by=by, at=now)
+        self._refuse_taken_name(transaction, record, after)
+        secrets, trusted = self._secrets_after(transaction, record, merged)
+        sealed = vault.seal_secrets(self.sealer, self.sealer.provider.current(), after, secrets)
+        rows.replace(transaction, lookup.to_row(after), sealed)
+        self._check_links(transaction, after)
+        dropped = tuple(sorted(key for _, key in merged.dropped)) if merged.moved else ()
+        action = journal.modification(record, after, changed)
+        more = {"Changed": list(changed), "DroppedSecrets": list(dropped), "IsDisabled": after.disabled}
+        audit.append(transaction, journal.changed(action, after, home, by=by, at=now, more=more))
+        revoked: tuple[permissions.Permission, ...] = ()
+        if merged.moved or not trusted:
+            revoked = permissions.revoke_everywhere(transaction, after.id, by=by, at=now)
+        return Outcome(record=after, changed=changed, dropped=dropped, revoked=revoked, warnings=merged.fitted.warnings)
+
+    def delete(self, project: str, name: str, *, by: str) -> ConnectionRecord:
+        """Take a connection out of a project, its permits there with it; its usage history and audit log stay."""
+        with self.database.write() as transaction:
+            home = projects.find(transaction, project)
+            record = lookup.get(transaction, home.id, name)
+            now = self._clock()
+            resource = permissions.Resource(home.id, record.id)
+            for permission in permissions.of_resource(transaction, resource):
+                permissions.revoke(transaction, resource, permission.pipeline_id, by=by, at=now)
+            rows.remove(transaction, home.id, record.id)
+            audit.append(transaction, journal.changed(actions.CONNECTION_DELETED, record, home, by=by, at=now))
+            return record
+
+    def permissions(self, record: ConnectionRecord) -> tuple[permissions.Permission, ...]:
+        """The permits of a connection in its project, open access first."""
+        with self.database.read() as transaction:
+            return permissions.of_resource(transaction, permissions.Resource(record.project_id, record.id))
+
+    def history(self, record: ConnectionRecord, *, limit: int = 100) -> tuple[usage.UsageRecord, ...]:
+        """The uses of a connection in its project, newest first."""
+        with self.database.read() as transaction:
+            return usage.history(transaction, record.id, project_id=record.project_id, limit=limit)
+
+    def open(
+        self,
+        project_id: int,
+        connection_id: str,
+        use: usage.Use,
+        *,
+        version: int | None = None,
+        check: release.Check | None = None,
+    ) -> Connection:
+        """Release a connection with its secrets, and those that it goes through, for one use.
+
+        In one transaction: `check` is asked for each of them (it raises what forbids the use), the secrets are
+        opened, the audit log and the usage history are written. When any of that fails, nothing is released.
+        `version` is the one that the decision was made for: `ConflictError` when it is another by now.
+        """
+        releaser = release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self._sources)
+        return releaser.open(project_id, connection_id, use, version=version, check=check)
+
+    def rotate_key(self, *, by: str) -> rotation.Rotation:
+        """Seal everything under a new master key, then forget the old ones. May be stopped and repeated at any time."""
+        return rotation.rotate(self.database, self.sealer, by=by, clock=self._clock)
+
+    def _taken(self, transaction: Transaction, project_id: int, drafts: Sequence[Draft]) -> set[str]:
+        if len(drafts) > 100:  # from here on one scan is quicker than a look-up each
+            return {name_key(name) for name in rows.names(transaction, project_id)}
+        return {
+            name_key(draft.name) for draft in drafts if rows.by_name(transaction, project_id, draft.name) is not None
+        }
+
+    def _refuse_taken_name(self, transaction: Transaction, before: ConnectionRecord, after: ConnectionRecord) -> None:
+        if name_key(before.name) == name_key(after.name):
+            return
+        if rows.by_name(transaction, after.project_id, after.name) is not None:
+            raise ConflictError(f"the service connection '{after.name}' exists already", do="choose another name")
+
+    def _secrets_after(
+        self, transaction: Transaction, record: ConnectionRecord, merged: Merged
+    ) -> tuple[dict[Key, Secret], bool]:
+        """The secrets to store, and whether the record was the one that Sluice had stored."""
+        entered = dict(merged.fitted.entered.secrets)
+        try:
+            stored = vault.open_secrets(transaction, self.sealer, record)
+        except SealError:
+            # the way back after a lost key: every secret is entered again; anything less would vouch for the rest
+            if not record.secrets or not record.secrets <= frozenset(entered):
+                raise
+            return entered, False
+        kept = merged.fitted.entered.kept
+        return {**{key: secret for key, secret in stored.items() if key in kept}, **entered}, True
+
+    def _check_links(self, transaction: Transaction, record: ConnectionRecord) -> None:
+        kind = self.catalogue.get(record.type)
+        wanted = {field.key: field.connection_type for field in kind.data if field.kind == "connection"}
+        named = lookup.links(record, self.catalogue)
+        if not named:
+            return
+        lookup.chain(transaction, record, self.catalogue)
+        for key, name in named.items():
+            linked = lookup.get(transaction, record.project_id, name)
+            expected = wanted.get(key, "")
+            if expected and linked.type.casefold() != expected.casefold():
+                raise ConnectionInvalidError(
+                    f"'{key}' must name a connection of type '{expected}', and '{linked.name}' is one of '{linked.type}'"
+                )
+
+    def _resource_grant(self, transaction: Transaction, record: ConnectionRecord, *, by: str, at: float) -> None:
+        resource = permissions.Resource(record.project_id, record.id)
+        permissions.grant(transaction, resource, permissions.ALL_PIPELINES, by=by, at=at)
+
+
+def _new_record(project_id: int, draft: Draft, fitted: Fitted, *, by: str, at: float) -> ConnectionRecord:
+    return ConnectionRecord(
+        id=str(uuid.uuid4()),
+        project_id=project_id,
+        name=check_name(draft.name),
+        description=check_description(draft.description),
+        type=fitted.type,
+        scheme=fitted.scheme,
+        url=fitted.url,
+        owner=OWNER,
+        disabled=draft.disabled,
+        version=1,
+        parameters={key: value for (where, key), value in fitted.entered.values.items() if where == "parameters"},
+        data={key: value for (where, key), value in fitted.entered.values.items() if where == "data"},
+        secrets=frozenset(fitted.entered.secrets),
+        references=dict(fitted.entered.references),
+        created_by=by,
+        created_at=at,
+        modified_by=by,
+        modified_at=at,
+    )
+
+
+def _updated_record(
+    record: ConnectionRecord, update: Update, merged: Merged, *, by: str, at: float
+) -> ConnectionRecord:
+    entered = merged.fitted.entered
+    return replace(
+        record,
+        name=record.name if update.name is None else check_name(update.name),
+        description=record.description if update.description is None else check_description(update.description),
+        disabled=record.disabled if update.disabled is None else update.disabled,
+        scheme=merged.fitted.scheme,
+        url=merged.fitted.url,
+        version=record.version + 1,
+        parameters={key: value for (where, key), value in entered.values.items() if where == "parameters"},
+        data={key: value for (where, key), value in entered.values.items() if where == "data"},
+        secrets=frozenset(entered.secrets) | entered.kept,
+        references=dict(entered.references),
+        modified_by=by,
+        modified_at=at,
+    )
+
+
+def _renamed(record: ConnectionRecord, update: Update) -> tuple[str, ...]:
+    names = []
+    if update.name is not None and check_name(update.name) != record.name:
+        names.append("name")
+    if update.description is not None and check_description(update.description) != record.description:
+        names.append("description")
+    if update.disabled is not None and update.disabled != record.disabled:
+        names.append("disabled")
+    return tuple(names)

@@ -1,0 +1,57 @@
+"""Tries a connection against its far side, the way its type's plugin knows."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from sluice.connections.connection import ConnectionRecord
+from sluice.connections.store import ConnectionStore
+from sluice.errors import SluiceError, TrustNeededError, VerificationError
+from sluice.storage import usage
+
+if TYPE_CHECKING:
+    from sluice.hooks.declaration import Verify
+
+TASK = "verify"
+"""What the usage history shows as the task of a verification."""
+
+
+def verify(
+    store: ConnectionStore,
+    record: ConnectionRecord,
+    *,
+    by: str,
+    verifiers: Mapping[str, Verify] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> str:
+    """Open the connection for this one try, and answer what the plugin says of it.
+
+    Raises `VerificationError` when it does not work (or the type cannot be tried), and `TrustNeededError` when a
+    person has to vouch for the far side first. The try is in the usage history like any other use.
+    """
+    if verifiers is None:
+        from sluice.hooks.manager import installed
+
+        verifiers = installed().verifiers
+    check = verifiers.get(record.type.casefold())
+    if check is None:
+        raise VerificationError(
+            f"the service connection '{record.name}' cannot be verified",
+            why=f"the type '{record.type}' has no verification",
+        )
+    use = usage.Use(project_id=record.project_id, actor=by, task=TASK, step_id=str(uuid.uuid4()))
+    result = "Failed"
+    try:
+        text = check(store.open(record.project_id, record.id, use, version=record.version))
+        result = "Succeeded"
+    except (VerificationError, TrustNeededError):
+        raise
+    except SluiceError as error:
+        raise VerificationError(f"the service connection '{record.name}' does not work", why=str(error)) from error
+    finally:
+        with store.database.write() as transaction:
+            usage.step_finished(transaction, use.run_id, use.step_id, result, at=clock())
+    return text

@@ -1,0 +1,164 @@
+"""The rows of service connections: their public side, their sealed side, and the projects they are in."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import bindparam, select
+
+from sluice.storage.engine import Row, Transaction
+from sluice.storage.names import name_key
+from sluice.storage.tables import audit, connection_projects, connections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicRow:
+    """A connection in one project as stored, without what is sealed; the texts `parameters` and so on are JSON."""
+
+    id: str
+    project_id: int
+    name: str
+    description: str
+    type: str
+    scheme: str
+    url: str
+    owner: str
+    disabled: bool
+    version: int
+    parameters: str
+    data: str
+    secret_names: str
+    secret_references: str
+    created_by: str
+    created_at: float
+    modified_by: str
+    modified_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRow:
+    """The sealed side; `recorded_version` is the newest one that the audit log knows of (0 for none)."""
+
+    key_id: str
+    wrapped_key: bytes
+    sealed: bytes
+    recorded_version: int = 0
+
+
+_IN_PROJECT = ("project_id", "name", "description")
+_SEALED = ("key_id", "wrapped_key", "sealed")
+_COLUMNS = [(connection_projects if name in _IN_PROJECT else connections).c[name] for name in PublicRow.__slots__]
+_JOINED = connections.join(connection_projects, connection_projects.c.connection_id == connections.c.id)
+_PUBLIC = select(*_COLUMNS).select_from(_JOINED)
+_HERE = connection_projects.c.project_id == bindparam("project")
+_BY_NAME = _PUBLIC.where(_HERE, connection_projects.c.name_key == bindparam("key"))
+_BY_ID = _PUBLIC.where(_HERE, connection_projects.c.connection_id == bindparam("id"))
+_RECORDED = (
+    select(sqlalchemy.func.max(audit.c.resource_version))
+    .where(audit.c.resource_id == bindparam("id"))
+    .scalar_subquery()
+)
+_SEAL = select(*(connections.c[name] for name in _SEALED), _RECORDED.label("recorded_version")).where(
+    connections.c.id == bindparam("id")
+)
+
+
+def by_name(transaction: Transaction, project_id: int, name: str) -> PublicRow | None:
+    """The connection of that name in a project; names are compared as `name_key` says."""
+    return _public(transaction.row(_BY_NAME, {"project": project_id, "key": name_key(name)}))
+
+
+def by_id(transaction: Transaction, project_id: int, connection_id: str) -> PublicRow | None:
+    """The connection of that id, if the project has it."""
+    return _public(transaction.row(_BY_ID, {"project": project_id, "id": connection_id}))
+
+
+def seal_of(transaction: Transaction, connection_id: str) -> SealedRow | None:
+    """The sealed side of a connection."""
+    row = transaction.row(_SEAL, {"id": connection_id})
+    if row is None:
+        return None
+    return SealedRow(key_id=row[0], wrapped_key=row[1], sealed=row[2], recorded_version=row[3] or 0)
+
+
+def listed(transaction: Transaction, project_id: int) -> tuple[PublicRow, ...]:
+    """The connections of a project, by name."""
+    rows = transaction.rows(_PUBLIC.where(_HERE).order_by(connection_projects.c.name_key), {"project": project_id})
+    return tuple(row for row in map(_public, rows) if row)
+
+
+def names(transaction: Transaction, project_id: int) -> list[str]:
+    """The names of a project's connections."""
+    query = select(connection_projects.c.name).where(_HERE).order_by(connection_projects.c.name_key)
+    return [row[0] for row in transaction.rows(query, {"project": project_id})]
+
+
+def insert(transaction: Transaction, entries: list[tuple[PublicRow, SealedRow]]) -> None:
+    """Store new connections."""
+    transaction.execute(_insert_connection(), [_own_columns(row, sealed) for row, sealed in entries])
+    transaction.execute(_insert_reference(), [_reference_columns(row) for row, _ in entries])
+
+
+def replace(transaction: Transaction, row: PublicRow, sealed: SealedRow) -> None:
+    """Store a connection's new state; who created it and when stays."""
+    values = _own_columns(row, sealed)
+    for name in ("id", "created_by", "created_at"):
+        del values[name]
+    transaction.execute(sqlalchemy.update(connections).where(connections.c.id == row.id).values(**values))
+    reference = _reference_columns(row)
+    transaction.execute(
+        sqlalchemy.update(connection_projects)
+        .where(
+            connection_projects.c.connection_id == reference.pop("connection_id"),
+            connection_projects.c.project_id == reference.pop("project_id"),
+        )
+        .values(**reference)
+    )
+
+
+def remove(transaction: Transaction, project_id: int, connection_id: str) -> bool:
+    """Take a connection out of a project; the last project takes the connection with it, which answers True."""
+    reference = connection_projects.c
+    transaction.execute(
+        sqlalchemy.delete(connection_projects).where(
+            reference.project_id == project_id, reference.connection_id == connection_id
+        )
+    )
+    left = transaction.value(select(reference.project_id).where(reference.connection_id == connection_id).limit(1))
+    if left is not None:
+        return False
+    transaction.execute(sqlalchemy.delete(connections).where(connections.c.id == connection_id))
+    return True
+
+
+@functools.cache
+def _insert_connection() -> sqlalchemy.Insert:
+    return sqlalchemy.insert(connections)
+
+
+@functools.cache
+def _insert_reference() -> sqlalchemy.Insert:
+    return sqlalchemy.insert(connection_projects)
+
+
+def _public(row: Row | None) -> PublicRow | None:
+    return None if row is None else PublicRow(**dict(zip(PublicRow.__slots__, row, strict=True)))
+
+
+def _own_columns(row: PublicRow, sealed: SealedRow) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in PublicRow.__slots__ if name not in _IN_PROJECT}
+    values.update({name: getattr(sealed, name) for name in _SEALED})
+    return values
+
+
+def _reference_columns(row: PublicRow) -> dict[str, Any]:
+    return {
+        "connection_id": row.id,
+        "project_id": row.project_id,
+        "name": row.name,
+        "name_key": name_key(row.name),
+        "description": row.description,
+    }

@@ -1,0 +1,78 @@
+"""Every sealed row, whatever table it is in: what the rotation of the master key goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy
+from sqlalchemy import Table, bindparam, select
+
+from sluice.storage.engine import Transaction
+from sluice.storage.tables import connections, job_progress
+
+_TABLES = ((connections, "connection"), (job_progress, "job progress"))
+
+
+@dataclass(frozen=True, slots=True)
+class SealKey:
+    """A sealed row: the table's word for it and its primary key."""
+
+    kind: str
+    key: tuple[str | int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {'/'.join(str(part) for part in self.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSeal:
+    """What is sealed in a row."""
+
+    row: SealKey
+    key_id: str
+    wrapped_key: bytes
+    sealed: bytes
+
+
+def not_under(transaction: Transaction, key_id: str) -> Iterator[StoredSeal]:
+    """Every row that is sealed under another master key than this one."""
+    for table, kind in _TABLES:
+        primary = list(table.primary_key.columns)
+        query = select(table.c.key_id, table.c.wrapped_key, table.c.sealed, *primary).where(table.c.key_id != key_id)
+        for row in transaction.rows(query):
+            yield StoredSeal(SealKey(kind, tuple(row[3:])), row[0], row[1], row[2])
+
+
+def rewrap(transaction: Transaction, wrapped: list[tuple[SealKey, str, bytes]]) -> None:
+    """Store new wrapped data keys: row, master key's id, wrapped data key."""
+    for table, kind in _TABLES:
+        rows = [(row.key, key_id, key) for row, key_id, key in wrapped if row.kind == kind]
+        if rows:
+            primary = [column.name for column in table.primary_key.columns]
+            transaction.execute(
+                _statement(table),
+                [
+                    {
+                        **{f"old_{name}": part for name, part in zip(primary, key, strict=True)},
+                        "k": key_id,
+                        "w": data_key,
+                    }
+                    for key, key_id, data_key in rows
+                ],
+            )
+
+
+def key_ids(transaction: Transaction) -> frozenset[str]:
+    """The ids of the master keys that something is sealed under."""
+    found: set[str] = set()
+    for table, _ in _TABLES:
+        found.update(row[0] for row in transaction.rows(select(table.c.key_id).distinct()))
+    return frozenset(found)
+
+
+def _statement(table: Table) -> sqlalchemy.Update:
+    statement = sqlalchemy.update(table).values(key_id=bindparam("k"), wrapped_key=bindparam("w"))
+    for column in table.primary_key.columns:
+        statement = statement.where(column == bindparam(f"old_{column.name}"))
+    return statement
