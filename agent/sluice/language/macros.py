@@ -6,7 +6,7 @@ goes on one character later, so `$(a$(b))` tries `a$(b` and then `b`. Text that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -114,23 +114,18 @@ def resolve_all(variables: Mapping[str, str | Secret]) -> Resolved:
     """Every variable with the macros in its value replaced by other variables, and theirs by others.
 
     Where that goes in a circle, deeper than MAXIMUM_DEPTH, or grows too long, the value is left as it was written and
-    a warning says so. A value with a secret part is a Secret.
+    a warning says so. A value with a secret part is a Secret. Names ignore case.
     """
     names = {name.lower(): name for name in variables}
     parts = {folded: _parts(variables[name], names) for folded, name in names.items()}
     order, circular = _innermost_first(parts)
-    texts: dict[str, str | Secret] = {}
     problems = dict.fromkeys(circular, "A cyclical reference was detected.")
-    depths: dict[str, int] = {}
+    problems.update(_too_deep(order, parts, circular))
+    texts = {folded: variables[name] for folded, name in names.items()}
     room = LARGEST_TOTAL
     for folded in order:
-        value = texts[folded] = variables[names[folded]]
         references = _references(parts[folded])
-        depths[folded] = 1 + max((depths.get(reference, 0) for reference in references), default=0)
         if folded in problems or not references:
-            continue
-        if depths[folded] > MAXIMUM_DEPTH:
-            problems[folded] = f"The max expansion depth ({MAXIMUM_DEPTH}) was exceeded."
             continue
         longest = min(LONGEST_TEXT, room)
         joined = None if any(name in problems for name in references) else _join(parts[folded], texts, longest)
@@ -138,16 +133,23 @@ def resolve_all(variables: Mapping[str, str | Secret]) -> Resolved:
             problems[folded] = f"The expanded value is longer than {longest} characters."
             continue
         room -= len(joined)
-        secret = isinstance(value, Secret) or any(isinstance(texts[name], Secret) for name in references)
+        secret = any(isinstance(texts[name], Secret) for name in (folded, *references))
         texts[folded] = Secret(joined) if secret else joined
-    return Resolved(
-        {name: texts[folded] for folded, name in names.items()},
-        tuple(
-            f"Unable to expand variable '{name}'. {problems[folded]}"
-            for folded, name in names.items()
-            if folded in problems
-        ),
+    warnings = tuple(
+        f"Unable to expand variable '{name}'. {problems[folded]}"
+        for folded, name in names.items()
+        if folded in problems
     )
+    return Resolved({name: texts[name.lower()] for name in variables}, warnings)
+
+
+def _too_deep(order: Sequence[str], parts: Mapping[str, _Parts], circular: Container[str]) -> dict[str, str]:
+    """What is wrong with the variables that stand on too many others."""
+    depths: dict[str, int] = {}
+    for folded in order:
+        depths[folded] = 1 + max((depths.get(name, 0) for name in _references(parts[folded])), default=0)
+    problem = f"The max expansion depth ({MAXIMUM_DEPTH}) was exceeded."
+    return {folded: problem for folded, depth in depths.items() if depth > MAXIMUM_DEPTH and folded not in circular}
 
 
 def _parts(value: str | Secret, names: Container[str]) -> _Parts:

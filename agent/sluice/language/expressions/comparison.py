@@ -39,7 +39,7 @@ def _same_text(left: Value, right: Value) -> bool:
     first, second = as_string(left), as_string(right)
     if first is None or second is None:
         return False
-    return first == second or fold(first) == fold(second)
+    return first == second or (len(first) == len(second) and fold(first) == fold(second))
 
 
 def is_empty_text(value: Value) -> bool:

@@ -58,7 +58,7 @@ class Evaluation:
         return text
 
     def fresh(self, value: Value) -> str:
-        """`text`, for a result of the same length."""
+        """`text`, where a copy of that length is going to be made."""
         text = self.text(value)
         self.charge(2 * len(text))
         return text
@@ -85,22 +85,18 @@ class Evaluation:
 
     def _call(self, node: Call) -> Value:
         function = node.function
+        outer, self._secret = self._secret, False
         try:
-            arguments: Sequence[Node | Value] = node.arguments
-            if not function.lazy:
-                arguments = [self.value(argument) for argument in node.arguments]
-            return self._make_text(node, arguments) if function.text else function.apply(self, *arguments)
+            if function.lazy:
+                result = function.apply(self, *node.arguments)
+            else:
+                result = function.apply(self, *[self.value(argument) for argument in node.arguments])
+            return conceal(result) if self._secret and function.text else result
         except ExpressionError as error:
             error.locate(node.position, self._expression.text)
             raise
-
-    def _make_text(self, node: Call, arguments: Sequence[Node | Value]) -> Value:
-        outer, self._secret = self._secret, False
-        result = node.function.apply(self, *arguments)
-        if self._secret:
-            result = conceal(result)
-        self._secret = outer
-        return result
+        finally:
+            self._secret = outer
 
     def _access(self, node: Access) -> Value:
         value = self.value(node.target)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sluice.language.expressions.casts import as_string, conceal, describe, to_boolean, to_number, to_text
+from sluice.language.expressions.casts import conceal, describe, to_boolean, to_number, to_text
 from sluice.language.expressions.comparison import compare, equals, is_empty_text
 from sluice.language.expressions.errors import ExpressionError
 from sluice.language.expressions.formatting import format_pieces
@@ -74,15 +74,15 @@ def _not_in(evaluation: Evaluation, wanted: Node, *candidates: Node) -> bool:
 
 
 def _contains(evaluation: Evaluation, text: Value, part: Value) -> bool:
-    return fold(evaluation.text(part)) in fold(evaluation.text(text))
+    return fold(evaluation.fresh(part)) in fold(evaluation.fresh(text))
 
 
 def _starts_with(evaluation: Evaluation, text: Value, part: Value) -> bool:
-    return fold(evaluation.text(text)).startswith(fold(evaluation.text(part)))
+    return fold(evaluation.fresh(text)).startswith(fold(evaluation.fresh(part)))
 
 
 def _ends_with(evaluation: Evaluation, text: Value, part: Value) -> bool:
-    return fold(evaluation.text(text)).endswith(fold(evaluation.text(part)))
+    return fold(evaluation.fresh(text)).endswith(fold(evaluation.fresh(part)))
 
 
 def _contains_value(_: Evaluation, collection: Value, wanted: Value) -> bool:
@@ -192,8 +192,7 @@ def _counter(evaluation: Evaluation, prefix: Value = "", seed: Value = 0) -> int
         raise ExpressionError("'counter' is not available here", do="use it in a variable with $[ ]")
     if isinstance(prefix, Secret):
         raise ExpressionError("The prefix of a counter is stored, so it must not be a secret")
-    text = as_string(prefix)
-    return counter(evaluation.text(prefix) if text is None else text, math.floor(to_number(seed)))
+    return counter(evaluation.text(prefix), math.floor(to_number(seed)))
 
 
 def _always(_: Evaluation) -> bool:

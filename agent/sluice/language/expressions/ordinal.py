@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # Upper-casing these would make them equal to ASCII letters, which ordinal comparison does not.
 _CASELESS = frozenset("\u0131\u017f")
+# The one letter whose lower case depends on what stands around it.
+_FINAL_SIGMA = "\u03a3"
 
 
 def _upper(character: str) -> str:
@@ -18,12 +20,18 @@ def _lower(character: str) -> str:
 
 def fold(text: str) -> str:
     """The form that two texts share when they differ in case only; as long as `text`."""
-    return text.upper() if text.isascii() else "".join(map(_upper, text))
+    upper = text.upper()
+    if text.isascii() or (len(upper) == len(text) and _CASELESS.isdisjoint(text)):
+        return upper
+    return "".join(map(_upper, text))
 
 
 def lower(text: str) -> str:
     """`text` in lower case, each character for itself."""
-    return text.lower() if text.isascii() else "".join(map(_lower, text))
+    lowered = text.lower()
+    if text.isascii() or (len(lowered) == len(text) and _FINAL_SIGMA not in text):
+        return lowered
+    return "".join(map(_lower, text))
 
 
 def order(text: str) -> bytes:
