@@ -11,6 +11,7 @@ from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.auth import HTTPBasicAuth
 
 from sluice.plugin import Connection, VerificationError
 
@@ -108,9 +109,8 @@ def _get(
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         # A callable also where there is nothing to add: otherwise requests would look into ~/.netrc.
         if authenticate and (username or password):
-            return requests.auth.HTTPBasicAuth(username.encode(), password.reveal().encode() if password else b"")(
-                request
-            )
+            sent = password.reveal().encode() if password else b""
+            request = HTTPBasicAuth(username.encode(), sent)(request)
         return request
 
     _check_address(connection, origin)

@@ -30,6 +30,7 @@ TERMINAL = ("dumb", 240, 50)
 
 Write = Callable[[bytes], None]
 
+_BROKEN = (paramiko.SSHException, EOFError, OSError)
 _QUESTION = re.compile(rb"(?:password|passphrase)[^\r\n]{0,80}: ?\Z", re.IGNORECASE)
 _POSIX_SHELLS = "sh|ash|bash|dash|ksh|mksh|zsh"
 
@@ -170,7 +171,7 @@ class _Command:
             self._unsent = f"{text}\n{self._nonce}\n".encode("utf-8", "surrogateescape")
         try:
             self._channel.exec_command(start)
-        except (paramiko.SSHException, EOFError, OSError) as error:
+        except _BROKEN as error:
             raise TaskFailedError(
                 "the host refused to run a command", where=self._host.connection.name, why=str(error)
             ) from None
@@ -237,16 +238,20 @@ class _Command:
         return None
 
     def _end(self) -> None:
-        """End the command with its process group: ask, wait, then kill. Where that cannot be, hang up."""
-        group = self._greeting.group
-        with contextlib.suppress(paramiko.SSHException, EOFError, OSError, TaskFailedError):
-            if group is not None:
-                with contextlib.closing(_open_channel(self._host)) as channel:
-                    channel.exec_command(_END.format(group=group, tries=GRACE_SECONDS * 10))
-                    channel.status_event.wait(GRACE_SECONDS + OPEN_SECONDS)
-            else:
+        """End the command with its process group: ask, wait, then kill. Where that cannot be, signal and hang up."""
+        with contextlib.suppress(*_BROKEN):
+            try:
+                self._end_group()
+            except (TaskFailedError, *_BROKEN):  # the host grants no second session
                 _send_signal(self._channel, "TERM")
         self._channel.close()
+
+    def _end_group(self) -> None:
+        if self._greeting.group is None:
+            raise TaskFailedError("the number of the process group is not known")
+        with contextlib.closing(_open_channel(self._host)) as channel:
+            channel.exec_command(_END.format(group=self._greeting.group, tries=GRACE_SECONDS * 10))
+            channel.status_event.wait(GRACE_SECONDS + OPEN_SECONDS)
 
     def _asks_for_password(self) -> TaskFailedError:
         return TaskFailedError(
@@ -260,7 +265,7 @@ class _Command:
 def _open_channel(host: Host) -> paramiko.Channel:
     try:
         return host.transport.open_session(timeout=OPEN_SECONDS)
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except _BROKEN as error:
         raise TaskFailedError("the host opens no session", where=host.connection.name, why=str(error)) from None
 
 

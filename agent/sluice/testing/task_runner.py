@@ -13,8 +13,9 @@ from sluice.errors import CanceledError, SluiceError
 from sluice.hooks.connection import Connection
 from sluice.hooks.declaration import Task
 from sluice.runtime.cancellation import Cancellation
-from sluice.runtime.masking import Masker, MaskStream
+from sluice.runtime.masking import Masker
 from sluice.runtime.request import Result
+from sluice.runtime.step_log import StepLog
 from sluice.runtime.task_context import HandlerRun
 from sluice.secret import Secret
 
@@ -98,13 +99,15 @@ def run_task(
 
 
 class RecordedOutput:
-    """Where the task's voice goes: a masked log in memory."""
+    """Where the task's voice goes: a step's log, masked, in memory."""
 
     def __init__(self, masker: Masker, tell: Callable[[str], None] | None = None) -> None:
         self._masker = masker
         self._tell = tell
         self._lock = threading.RLock()
-        self._log: list[str] = []
+        self._log = StepLog(masker, self._append)
+        self._text: list[str] = []
+        self._line = ""
         self._issues: list[Issue] = []
         self._progress: list[tuple[int, str]] = []
         self._variables: dict[str, str | Secret] = {}
@@ -112,26 +115,25 @@ class RecordedOutput:
 
     def write(self, text: bytes) -> None:
         """Write whole lines."""
-        with self._lock:
-            for line in self._masker.mask(text).decode("utf-8", "replace").removesuffix("\n").split("\n"):
-                self._write_line(line)
+        self._log.write(text)
 
     def stream(self) -> Callable[[bytes], None]:
-        """A writer for output in pieces."""
-        return _Lines(self._masker.stream(), self.write_masked_line).feed
+        """A writer for output in pieces; it takes lines as data, never as commands."""
+        stream = self._log.stream()
 
-    def write_masked_line(self, line: bytes) -> None:
-        """Write a line in which secrets are masked already."""
-        with self._lock:
-            self._write_line(line.decode("utf-8", "replace"))
+        def take(piece: bytes) -> None:
+            if piece:
+                stream.feed(piece)
+            else:
+                stream.close()
+
+        return take
 
     def issue(self, type: str, message: str) -> None:  # noqa: A002  # the field's word
         """Add an issue, and show it in the log as the agent does."""
         with self._lock:
-            masked = self._masker.mask_text(message)
-            self._issues.append(Issue(type, masked))
-            for line in masked.split("\n"):
-                self._write_line(f"##[{type}]{line}")
+            self._issues.append(Issue(type, self._masker.mask_text(message)))
+        self._log.write("\n".join(f"##[{type}]{line}" for line in message.splitlines() or [""]))
 
     def progress(self, percent: int, operation: str) -> None:
         """Note a report of progress."""
@@ -140,9 +142,9 @@ class RecordedOutput:
 
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
         """Note a variable; a secret one is masked from now on."""
+        if isinstance(value, Secret):
+            self._masker.add(value.reveal(), name)
         with self._lock:
-            if isinstance(value, Secret):
-                self._masker.add(value.reveal(), name)
             (self._outputs if output else self._variables)[name] = value
 
     def outcome(self, result: Result, message: str) -> TaskOutcome:
@@ -153,35 +155,21 @@ class RecordedOutput:
             return TaskOutcome(
                 result=result,
                 message=self._masker.mask_text(message),
-                log="".join(f"{line}\n" for line in self._log),
+                log="".join(self._text),
                 issues=tuple(self._issues),
                 progress=tuple(self._progress),
                 variables=dict(self._variables),
                 outputs=dict(self._outputs),
             )
 
-    def _write_line(self, line: str) -> None:
-        self._log.append(line)
+    def _append(self, masked: bytes, unfinished: bool) -> None:  # what a step's log is told
+        text = masked.decode("utf-8", "replace")
+        with self._lock:
+            self._text.append(text)
+            *lines, self._line = (self._line + text).split("\n")
         if self._tell is not None:
-            self._tell(line)
-
-
-class _Lines:
-    """Cuts a stream into lines after it was masked."""
-
-    def __init__(self, mask: MaskStream, write: Callable[[bytes], None]) -> None:
-        self._mask = mask
-        self._write = write
-        self._rest = b""
-
-    def feed(self, data: bytes) -> None:
-        text = self._rest + (self._mask.feed(data) if data else self._mask.flush())
-        *lines, self._rest = text.split(b"\n")
-        if not data and self._rest:
-            lines.append(self._rest)
-            self._rest = b""
-        for line in lines:
-            self._write(line.removesuffix(b"\r"))
+            for line in lines:
+                self._tell(line)
 
 
 def _installed_task(reference: str) -> Task:
