@@ -1,0 +1,1 @@
+"""What a person sees while a pipeline runs in the terminal."""

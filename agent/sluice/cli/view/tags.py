@@ -1,0 +1,53 @@
+"""The tags that Azure Pipelines gives a meaning in log lines: `##[group]`, `##[error]` and so on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+MARK: Final = "##["
+# The line feed in front lets the search jump from one literal to the next instead of trying every line's start.
+_TAGGED: Final = re.compile(r"\n##\[(group|endgroup|section|command|error|warning|debug)\]([^\n]*)")
+_PREFIXES: Final = {
+    "group": "> ",
+    "section": "* ",
+    "command": "$ ",
+    "error": "error: ",
+    "warning": "warning: ",
+    "debug": "debug: ",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A line that begins with a tag: which one, and the rest of the line."""
+
+    name: str
+    text: str
+
+    def readable(self) -> str:
+        """The line for a screen without colours; '' for the end of a group."""
+        return _PREFIXES[self.name] + self.text.strip() if self.name in _PREFIXES else ""
+
+    def heading_of(self, step: str) -> bool:
+        """Whether this only announces the step's start or end, which the view says itself."""
+        return self.name == "section" and self.text.strip() in {f"Starting: {step}", f"Finishing: {step}"}
+
+
+def split(text: str) -> Iterator[str | Tag]:
+    """Whole lines as blocks of ordinary lines and single tagged lines, in order."""
+    if MARK not in text:
+        yield text
+        return
+    source = "\n" + text
+    position = 1
+    for match in _TAGGED.finditer(source):
+        start = match.start() + 1
+        if start > position:
+            yield source[position:start]
+        yield Tag(match[1], match[2])
+        position = match.end() + 1
+    if position < len(source):
+        yield source[position:]

@@ -1,0 +1,112 @@
+"""The words and forms that both views use: results, elapsed times, names of records, places of issues."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from sluice.authorization import texts
+from sluice.cli.view.controls import one_line
+
+if TYPE_CHECKING:
+    from sluice.storage.records import RecordRow
+    from sluice.storage.requests import RequestRow
+
+IMPLICIT: Final = "__default"
+"""The name of a stage, or of a job's only instance, that nobody wrote."""
+
+_RESULTS: Final = {
+    "Succeeded": "succeeded",
+    "SucceededWithIssues": "succeeded with issues",
+    "Failed": "failed",
+    "Canceled": "canceled",
+    "Skipped": "skipped",
+    "Abandoned": "abandoned",
+}
+_STATES: Final = {"pending": "not started", "waiting": "waiting", "inProgress": "not finished"}
+
+
+def result(record_result: str) -> str:
+    """A result as a person says it."""
+    return _RESULTS.get(record_result, record_result.lower() or "completed")
+
+
+def outcome(state: str, record_result: str) -> str:
+    """The result of what is over, the state of what is not."""
+    return result(record_result) if state == "completed" else _STATES.get(state, state)
+
+
+def elapsed(seconds: float) -> str:
+    """A duration: `0.4 s`, `12 s`, `1 m 05 s`, `2 h 03 m`."""
+    seconds = max(seconds, 0)  # the clock was set back
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} m {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} m"
+
+
+def duration(record: RecordRow, now: float | None = None) -> str:
+    """How long a record took (with `now`: has taken so far); '' when it never started."""
+    end = record.finished_at if record.finished_at is not None else now
+    if record.started_at is None or end is None:
+        return ""
+    return elapsed(end - record.started_at)
+
+
+def path(identifier: str) -> str:
+    """A dotted identifier without the names that nobody wrote."""
+    return one_line(".".join(part for part in identifier.split(".") if part != IMPLICIT)) or IMPLICIT
+
+
+def job_path(step_identifier: str) -> str:
+    """The path of the job that a step belongs to."""
+    return path(step_identifier.rpartition(".")[0])
+
+
+def name(record: RecordRow) -> str:
+    """A record's display name."""
+    return one_line(record.name) or path(record.identifier)
+
+
+def title(record: RecordRow) -> str:
+    """A stage's or job's path, with its display name where that says more, and the attempt after the first."""
+    text = path(record.identifier)
+    shown = name(record)
+    if shown.casefold() not in {text.casefold(), text.rpartition(".")[2].casefold(), IMPLICIT}:
+        text += f" ({shown})"
+    return f"{text}, attempt {record.attempt}" if record.attempt > 1 else text
+
+
+def is_error(issue: Mapping[str, Any]) -> bool:
+    """Whether an issue is an error; anything else is a warning."""
+    return str(issue.get("type", "error")).lower() == "error"
+
+
+def issue_text(issue: Mapping[str, Any]) -> str:
+    """An issue's message, and the place in the source that it names."""
+    data = issue.get("data") or {}
+    message = one_line(str(issue.get("message", "")))
+    if not isinstance(data, Mapping) or not data.get("sourcepath"):
+        return message
+    numbers = [str(data[key]) for key in ("linenumber", "columnnumber") if data.get(key)]
+    return f"{message} ({one_line(':'.join([str(data['sourcepath']), *numbers]))})"
+
+
+def resource(request: RequestRow) -> str:
+    """A resource by type and name."""
+    return f"{texts.TYPE_LABELS.get(request.resource_type, request.resource_type)} '{one_line(request.resource_name)}'"
+
+
+def permit_command(request: RequestRow) -> str:
+    """The command that permits a resource, ready for a shell."""
+    command = f"sluice permit {request.run_id}"
+    if request.resource_type != "endpoint":
+        return command
+    return f"{command} --connection {shlex.quote(one_line(request.resource_name))}"
