@@ -101,8 +101,12 @@ class ConnectionStore:
         *,
         by: str,
         all_pipelines: bool = False,
+        linked_later: bool = False,
     ) -> tuple[Outcome, ...]:
-        """Store many new connections in a transaction: all of them or none."""
+        """Store many new connections in a transaction: all of them or none.
+
+        With `linked_later` the caller asks `check_links` when everything is stored that they may name.
+        """
         home = projects.ensure(transaction, project)
         now = self._clock()
         master = self.sealer.provider.current()
@@ -126,7 +130,8 @@ class ConnectionStore:
             created = [journal.changed(actions.CONNECTION_CREATED, one.record, home, by=by, at=now) for one in outcomes]
             audit.append_all(transaction, created)
         for outcome in outcomes:
-            self._check_links(transaction, outcome.record)
+            if not linked_later:
+                self.check_links(transaction, outcome.record)
             if all_pipelines:
                 self._resource_grant(transaction, outcome.record, by=by, at=now)
         return tuple(outcomes)
@@ -136,7 +141,16 @@ class ConnectionStore:
         with self.database.write() as transaction:
             return self.update_in(transaction, project, name, update, by=by)
 
-    def update_in(self, transaction: Transaction, project: str, name: str, update: Update, *, by: str) -> Outcome:
+    def update_in(
+        self,
+        transaction: Transaction,
+        project: str,
+        name: str,
+        update: Update,
+        *,
+        by: str,
+        linked_later: bool = False,
+    ) -> Outcome:
         """As `update`, in a transaction that is open."""
         home = projects.find(transaction, project)
         record = lookup.get(transaction, home.id, name)
@@ -150,7 +164,8 @@ class ConnectionStore:
         secrets, trusted = self._secrets_after(transaction, record, merged)
         sealed = vault.seal_secrets(self.sealer, self.sealer.provider.current(), after, secrets)
         rows.replace(transaction, lookup.to_row(after), sealed)
-        self._check_links(transaction, after)
+        if not linked_later:
+            self.check_links(transaction, after)
         dropped = tuple(sorted(key for _, key in merged.dropped)) if merged.moved else ()
         action = journal.modification(record, after, changed)
         more = {"Changed": list(changed), "DroppedSecrets": list(dropped), "IsDisabled": after.disabled}
@@ -201,6 +216,22 @@ class ConnectionStore:
         releaser = release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self._sources)
         return releaser.open(project_id, connection_id, use, version=version, check=check)
 
+    def check_links(self, transaction: Transaction, record: ConnectionRecord) -> None:
+        """Check that the connections a connection names exist, have the right type, and form no circle."""
+        kind = self.catalogue.get(record.type)
+        wanted = {field.key: field.connection_type for field in kind.data if field.kind == "connection"}
+        named = lookup.links(record, self.catalogue)
+        if not named:
+            return
+        lookup.chain(transaction, record, self.catalogue)
+        for key, name in named.items():
+            linked = lookup.get(transaction, record.project_id, name)
+            expected = wanted.get(key, "")
+            if expected and linked.type.casefold() != expected.casefold():
+                raise ConnectionInvalidError(
+                    f"'{key}' must name a connection of type '{expected}', and '{linked.name}' is one of '{linked.type}'"
+                )
+
     def rotate_key(self, *, by: str) -> rotation.Rotation:
         """Seal everything under a new master key, then forget the old ones. May be stopped and repeated at any time."""
         return rotation.rotate(self.database, self.sealer, by=by, clock=self._clock)
@@ -232,21 +263,6 @@ class ConnectionStore:
             return entered, False
         kept = merged.fitted.entered.kept
         return {**{key: secret for key, secret in stored.items() if key in kept}, **entered}, True
-
-    def _check_links(self, transaction: Transaction, record: ConnectionRecord) -> None:
-        kind = self.catalogue.get(record.type)
-        wanted = {field.key: field.connection_type for field in kind.data if field.kind == "connection"}
-        named = lookup.links(record, self.catalogue)
-        if not named:
-            return
-        lookup.chain(transaction, record, self.catalogue)
-        for key, name in named.items():
-            linked = lookup.get(transaction, record.project_id, name)
-            expected = wanted.get(key, "")
-            if expected and linked.type.casefold() != expected.casefold():
-                raise ConnectionInvalidError(
-                    f"'{key}' must name a connection of type '{expected}', and '{linked.name}' is one of '{linked.type}'"
-                )
 
     def _resource_grant(self, transaction: Transaction, record: ConnectionRecord, *, by: str, at: float) -> None:
         resource = permissions.Resource(record.project_id, record.id)

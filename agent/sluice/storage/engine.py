@@ -64,6 +64,12 @@ class Transaction:
         """Call `action` once the transaction is stored; a later one of the same name takes its place."""
         self._after[name] = action
 
+    def abandon(self) -> None:
+        """Take everything back; it is the last thing done with the transaction."""
+        self._after.clear()
+        if transaction := self._connection.get_transaction():
+            transaction.rollback()
+
     def committed(self) -> None:
         """Called by the database when the transaction is stored."""
         for action in self._after.values():

@@ -1,0 +1,111 @@
+"""`sluice audit`: the log of every decision and change, and the check that nobody edited it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.installation import opened_database
+from sluice.cli.output import output_option, print_json, print_table
+from sluice.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from sluice.storage.chain import Head
+
+
+@click.group("audit")
+def command() -> None:
+    """The audit log: list it, and verify that nobody edited it.
+
+    \b
+    Example: sluice audit verify
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+
+
+@command.command("list")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="How many, newest.")
+@click.option("--connection", default="", help="Only of this service connection.")
+@click.option("--project", default="default", show_default=True, help="The project of that connection.")
+@output_option
+def list_command(*, limit: int, connection: str, project: str, output: str) -> None:
+    """List the newest entries, oldest of them first.
+
+    \b
+    Example: sluice audit list --connection web1
+    """  # noqa: D301  # as above
+    from sluice.cli.connection_view import as_time
+    from sluice.connections import lookup
+    from sluice.storage import audit, projects
+
+    with opened_database() as database, database.read() as transaction:
+        resource_id = ""
+        if connection:
+            resource_id = lookup.get(transaction, projects.find(transaction, project).id, connection).id
+        links = audit.newest(transaction, limit, resource_id=resource_id)
+    rows = [
+        {
+            "sequence": link.entry.sequence,
+            "at": as_time(link.entry.at),
+            "actor": link.entry.actor,
+            "actionId": link.entry.action,
+            "category": link.entry.category,
+            "text": audit.describe(link.entry),
+        }
+        for link in links
+    ]
+    if output == "json":
+        for row, link in zip(rows, links, strict=True):
+            row["details"] = _details(link.entry.details)
+            row["hash"] = link.hash
+        print_json(rows)
+        return
+    print_table(rows, ["sequence", "at", "actor", "actionId", "text"], empty="the audit log is empty")
+
+
+@command.command("verify")
+@click.option("--head", default="", metavar="SEQUENCE:HASH", help="The end of the log as noted earlier, elsewhere.")
+@output_option
+def verify(*, head: str, output: str) -> None:
+    """Check the whole log: no entry edited, removed or moved, no connection changed behind its back.
+
+    It answers the end of the log. Keep that elsewhere and give it with --head later: then even a log whose end was
+    cut off, or that was written anew as a whole, is found out.
+
+    \b
+    Example: sluice audit verify
+    """  # noqa: D301  # as above
+    from sluice.storage import audit
+
+    kept = _parse_head(head) if head else None
+    with opened_database() as database, database.read() as transaction:
+        verdict = audit.verify(transaction, kept)
+    end = f"{verdict.head.sequence}:{verdict.head.hash}"
+    if output == "json":
+        breaches = [{"sequence": one.sequence, "what": one.what} for one in verdict.breaches]
+        print_json({"whole": not breaches, "head": end, "breaches": breaches})
+    elif not verdict.breaches:
+        click.echo(f"the audit log is whole: {verdict.head.sequence} entries, its end is {end}")
+    if verdict.breaches:
+        for breach in verdict.breaches:
+            place = f"entry {breach.sequence}: " if breach.sequence else ""
+            click.echo(f"sluice: audit: {place}{breach.what}", err=True)
+        click.echo("sluice: the audit log was tampered with: compare it with a backup", err=True)
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _parse_head(text: str) -> Head:
+    from sluice.storage.chain import Head
+
+    sequence, _, digest = text.strip().partition(":")
+    if not sequence.isdecimal() or len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise UsageError("--head takes what 'sluice audit verify' answered: SEQUENCE:HASH")
+    return Head(int(sequence), digest)
+
+
+def _details(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,139 @@
+"""`sluice connection`: the group, whose commands are imported when they are called, and what only reads."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from sluice.cli.installation import opened_store
+from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
+
+_ELSEWHERE = {
+    "create": ("connection_edit:create", "Store a new service connection."),
+    "update": ("connection_edit:update", "Change fields or secrets; the rest stays."),
+    "delete": ("connection_edit:delete", "Delete a service connection."),
+    "verify": ("connection_verify:verify", "Try it against its far side."),
+    "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
+    "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
+    "apply": ("connection_file:apply", "Bring connections to what a file says."),
+    "export": ("connection_file:export", "Write such a file."),
+    "types": ("connection_types:types", "List the types, or the fields of one."),
+}
+
+
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if entry := _ELSEWHERE.get(cmd_name):
+            module, _, attribute = entry[0].partition(":")
+            command = getattr(importlib.import_module(f"sluice.cli.{module}"), attribute)
+            return command if isinstance(command, click.Command) else None
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        texts = {**own, **{name: text for name, (_, text) in _ELSEWHERE.items()}}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(texts.items()))
+
+
+@click.group(cls=_Group, name="connection")
+def command() -> None:
+    """Service connections: what pipelines use to reach other systems.
+
+    \b
+    Example: sluice connection create web1 --type ssh --set Host=web1.example --set username=deploy --secret password=-
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+
+
+@command.command("list")
+@project_option
+@output_option
+def list_command(*, project: str, output: str) -> None:
+    """List the service connections of a project.
+
+    \b
+    Example: sluice connection list --output json
+    """  # noqa: D301  # as above
+    with opened_store() as store:
+        records = store.list(project)
+    if output == "json":
+        from sluice.cli.connection_view import as_json
+
+        print_json([as_json(record) for record in records])
+        return
+    rows = [
+        {
+            "name": record.name,
+            "type": record.type,
+            "scheme": record.scheme,
+            "url": record.url,
+            "state": "disabled" if record.disabled else "",
+        }
+        for record in records
+    ]
+    print_table(
+        rows,
+        ["name", "type", "scheme", "url", "state"],
+        empty="no service connections yet: make one with 'sluice connection create'",
+    )
+
+
+@command.command("show")
+@click.argument("name")
+@project_option
+@output_option
+def show_command(name: str, *, project: str, output: str) -> None:
+    """Show a service connection: its fields, which secrets are set, and who may use it. Secrets are never shown.
+
+    \b
+    Example: sluice connection show web1
+    """  # noqa: D301  # as above
+    from sluice.cli.connection_view import as_fields, as_json, permitted_pipelines
+
+    with opened_store() as store:
+        record = store.get(project, name)
+        pipelines = permitted_pipelines(store, record)
+    if output == "json":
+        print_json({**as_json(record), "pipelines": pipelines})
+        return
+    print_fields(as_fields(record, pipelines))
+
+
+@command.command("history")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many uses.")
+@project_option
+@output_option
+def history_command(name: str, *, limit: int, project: str, output: str) -> None:
+    """List the uses of a service connection, newest first.
+
+    \b
+    Example: sluice connection history web1
+    """  # noqa: D301  # as above
+    from sluice.cli.connection_view import as_time
+
+    with opened_store() as store:
+        records = store.history(store.get(project, name), limit=limit)
+    rows = [
+        {
+            "started": as_time(record.started_at),
+            "finished": as_time(record.finished_at),
+            "pipeline": record.pipeline,
+            "run": record.run_id or "",
+            "stage": record.stage,
+            "job": record.job,
+            "step": record.step,
+            "task": record.task,
+            "result": record.result,
+        }
+        for record in records
+    ]
+    if output == "json":
+        print_json(rows)
+        return
+    columns = ["started", "pipeline", "run", "stage", "job", "step", "task", "result"]
+    print_table(rows, columns, empty="it has not been used yet")

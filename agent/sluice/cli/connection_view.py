@@ -1,0 +1,77 @@
+"""How service connections are shown: everything but their secrets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sluice.storage import permissions, pipelines
+
+if TYPE_CHECKING:
+    from sluice.connections.connection import ConnectionRecord
+    from sluice.connections.store import ConnectionStore
+
+ALL = "all pipelines"
+
+
+def as_time(seconds: float | None) -> str:
+    """A time as people and programs read it: UTC, to the second; '' for none."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_json(record: ConnectionRecord) -> dict[str, Any]:
+    """A connection for `--output json`; of a secret only that it is set, of a reference where it is read."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "description": record.description,
+        "type": record.type,
+        "scheme": record.scheme,
+        "url": record.url,
+        "owner": record.owner,
+        "disabled": record.disabled,
+        "version": record.version,
+        "parameters": dict(record.parameters),
+        "data": dict(record.data),
+        "secrets": sorted(key for _, key in record.secrets),
+        "references": {key: value for (_, key), value in record.references.items()},
+        "createdBy": record.created_by,
+        "createdOn": as_time(record.created_at),
+        "modifiedBy": record.modified_by,
+        "modifiedOn": as_time(record.modified_at),
+    }
+
+
+def as_fields(record: ConnectionRecord, permitted: list[str]) -> dict[str, object]:
+    """A connection as names and values below each other."""
+    fields: dict[str, object] = {"name": record.name, "id": record.id, "type": record.type}
+    optional = {"scheme": record.scheme, "url": record.url, "description": record.description}
+    fields.update({name: value for name, value in optional.items() if value})
+    if record.disabled:
+        fields["state"] = "disabled"
+    fields.update({key: _short(value) for (_, key), value in record.values().items()})
+    fields.update({key: "(secret, set)" for _, key in sorted(record.secrets)})
+    fields.update({key: f"(secret, read from {value})" for (_, key), value in sorted(record.references.items())})
+    fields["permitted"] = ", ".join(permitted) or "no pipeline yet: the first run asks"
+    fields["version"] = record.version
+    fields["created"] = f"{as_time(record.created_at)} by {record.created_by}"
+    fields["modified"] = f"{as_time(record.modified_at)} by {record.modified_by}"
+    return fields
+
+
+def permitted_pipelines(store: ConnectionStore, record: ConnectionRecord) -> list[str]:
+    """The names of the pipelines that may use a connection; `all pipelines` for open access."""
+    with store.database.read() as transaction:
+        resource = permissions.Resource(record.project_id, record.id)
+        names = {one.id: one.name for one in pipelines.listed(transaction, record.project_id)}
+        return [
+            ALL
+            if permission.pipeline_id == permissions.ALL_PIPELINES
+            else names.get(permission.pipeline_id, f"pipeline {permission.pipeline_id}")
+            for permission in permissions.of_resource(transaction, resource)
+        ]
+
+
+def _short(value: str) -> str:
+    lines = value.splitlines()
+    return value if len(lines) < 2 else f"{lines[0]} ... ({len(lines)} lines)"  # one line or more

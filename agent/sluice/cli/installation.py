@@ -1,0 +1,48 @@
+"""The installation that a command works on: its database, its connections, and who is asking."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sluice.connections.store import ConnectionStore
+    from sluice.storage.engine import Database
+
+
+def current_user() -> str:
+    """The name of the account that runs this process, as the system has it (no variable can claim another)."""
+    if os.name == "posix":
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.geteuid()).pw_name
+        except KeyError:
+            return f"uid {os.geteuid()}"
+    import getpass
+
+    return getpass.getuser()
+
+
+@contextmanager
+def opened_database() -> Iterator[Database]:
+    """The database of this installation, closed at the end."""
+    from sluice.storage.engine import Database
+    from sluice.storage.home import Home
+
+    database = Database.open(Home.find())
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened_store() -> Iterator[ConnectionStore]:
+    """The service connections of this installation; the database is closed at the end."""
+    from sluice.connections.store import ConnectionStore
+
+    with opened_database() as database:
+        yield ConnectionStore.installed(database)

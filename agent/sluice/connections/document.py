@@ -1,0 +1,165 @@
+"""Connections as code: brings the store to what a document says, and writes a document of what the store has.
+
+A document never holds a secret, only references; what it does not mention stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sluice.connections import lookup
+from sluice.connections.catalogue import Catalogue
+from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
+from sluice.connections.store import ConnectionStore
+from sluice.errors import ConflictError, Location, SluiceError
+from sluice.storage import permissions, projects
+from sluice.storage.engine import Transaction
+from sluice.storage.names import name_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A connection of a document. `all_pipelines` is None when the document doesn't say, as are other parts."""
+
+    draft: Draft
+    description: str | None = None
+    disabled: bool | None = None
+    all_pipelines: bool | None = None
+    where: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What applying does to one connection; `details` name what differs, `notes` are for the person."""
+
+    name: str
+    action: Literal["create", "update", "unchanged"]
+    details: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def apply(
+    store: ConnectionStore, project: str, wanted: Sequence[Wanted], *, by: str, at: float, plan_only: bool = False
+) -> tuple[Change, ...]:
+    """Bring the connections to what is wanted, all of them or none; a second time changes nothing.
+
+    Raises a `SluiceError` that carries the place of the connection that does not fit.
+    """
+    changes: list[Change] = []
+    with store.database.write() as transaction:
+        home = projects.ensure(transaction, project)
+        _refuse_twins(wanted)
+        for one in wanted:
+            with _at(one):
+                change = _store(store, transaction, home, one, by=by)
+                changes.append(_grant(transaction, home, one, change, by=by, at=at))
+        for one in wanted:  # only now: connections may name others that stand further down
+            with _at(one):
+                store.check_links(transaction, lookup.get(transaction, home.id, one.draft.name))
+        if plan_only:
+            transaction.abandon()
+    return tuple(changes)
+
+
+def export(records: Iterable[ConnectionRecord], catalogue: Catalogue, open_access: frozenset[str]) -> dict[str, Any]:
+    """The document of connections, as plain values; `open_access` are the ids that all pipelines may use.
+
+    Secrets that are stored in Sluice are left out: applied again, the document leaves them as they are.
+    """
+    return {"connections": [_exported(record, catalogue, record.id in open_access) for record in records]}
+
+
+def _exported(record: ConnectionRecord, catalogue: Catalogue, all_pipelines: bool) -> dict[str, Any]:
+    kind = catalogue.find(record.type)
+    whole: dict[str, Any] = {
+        "name": record.name,
+        "type": record.type,
+        "scheme": record.scheme,
+        "description": record.description,
+        "url": record.url if kind is None or kind.url.entered else "",
+        "disabled": record.disabled,
+        "allPipelines": all_pipelines,
+        "values": _by_name(record.values()),
+        "secrets": _by_name(record.references),
+    }
+    return {key: value for key, value in whole.items() if value}
+
+
+def _by_name(values: Mapping[Key, str]) -> dict[str, str]:
+    """Values by key alone; namesakes of parameters and data keep their place in front."""
+    twins = Counter(key.casefold() for _, key in values)
+    return {
+        (key if twins[key.casefold()] == 1 or place == "parameters" else f"{place}.{key}"): value
+        for (place, key), value in values.items()
+    }
+
+
+def _refuse_twins(wanted: Sequence[Wanted]) -> None:
+    seen: dict[str, Wanted] = {}
+    for one in wanted:
+        first = seen.setdefault(name_key(one.draft.name), one)
+        if first is not one:
+            raise ConflictError(
+                f"the service connection '{one.draft.name}' is described twice",
+                where=one.where,
+                why=f"first at {first.where}" if first.where else "",
+            )
+
+
+def _store(store: ConnectionStore, transaction: Transaction, home: projects.Project, one: Wanted, *, by: str) -> Change:
+    draft = one.draft
+    record = lookup.find(transaction, home.id, draft.name)
+    if record is None:
+        outcome = store.create_in(transaction, home.name, [draft], by=by, linked_later=True)[0]
+        return Change(outcome.record.name, "create", notes=outcome.warnings)
+    if record.type.casefold() != draft.type.strip().casefold():
+        raise ConflictError(
+            f"the service connection '{record.name}' is of type '{record.type}', not '{draft.type}'",
+            do="a connection keeps its type: delete it first, or choose another name",
+        )
+    update = Update(
+        name=draft.name,
+        description=one.description,
+        scheme=draft.scheme or None,
+        url=draft.url or None,
+        disabled=one.disabled,
+        values=draft.values,
+        references=draft.references,
+    )
+    outcome = store.update_in(transaction, home.name, record.id, update, by=by, linked_later=True)
+    if not outcome.changed:
+        return Change(record.name, "unchanged")
+    notes = list(outcome.warnings)
+    if outcome.dropped:
+        notes.append(f"the address changed: dropped {', '.join(outcome.dropped)}")
+    if outcome.revoked:
+        notes.append(f"the address changed: {len(outcome.revoked)} permits are revoked")
+    return Change(outcome.record.name, "update", outcome.changed, tuple(notes))
+
+
+def _grant(
+    transaction: Transaction, home: projects.Project, one: Wanted, change: Change, *, by: str, at: float
+) -> Change:
+    if one.all_pipelines is None:
+        return change
+    record = lookup.get(transaction, home.id, one.draft.name)
+    resource = permissions.Resource(home.id, record.id)
+    decide = permissions.grant if one.all_pipelines else permissions.revoke
+    if not decide(transaction, resource, permissions.ALL_PIPELINES, by=by, at=at):
+        return change
+    action = "update" if change.action == "unchanged" else change.action
+    return replace(change, action=action, details=(*change.details, "allPipelines"))
+
+
+@contextmanager
+def _at(one: Wanted) -> Iterator[None]:
+    try:
+        yield
+    except SluiceError as error:
+        if one.where and not isinstance(error.where, Location):
+            error.where = one.where
+        raise
