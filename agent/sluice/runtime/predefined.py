@@ -14,7 +14,6 @@ TOOL_SETTINGS = {
     "CLOUDSDK_CONFIG": "gcloud",
     "DOCKER_CONFIG": "docker",
     "KUBECONFIG": "kube/config",
-    "NPM_CONFIG_USERCONFIG": "npmrc",
 }
 """Where tools keep what a log-in gives them, by environment variable: below the job's private folder."""
 
@@ -82,7 +81,46 @@ RESERVED_PREFIXES = ("endpoint", "input", "secret", "securefile")
 """Beginnings of names, in lower case, that never reach the environment: tasks receive other things under them."""
 
 LOADER_VARIABLES = frozenset(
-    ["bash_env", "bash_func_", "classpath", "cdpath", "comspec", "dotnet_startup_hooks", "env", "git_exec_path", "git_external_diff", "git_ssh", "git_ssh_command", "globignore", "ifs", "java_tool_options", "_java_options", "jdk_java_options", "ld_audit", "ld_library_path", "ld_preload", "node_options", "node_path", "npm_config_script_shell", "path", "pathext", "perl5db", "perl5lib", "perl5opt", "prompt_command", "psmodulepath", "pythonhome", "pythonpath", "pythonstartup", "pythoninspect", "rubylib", "rubyopt", "shell", "shellopts", "bashopts"]
+    [
+        "bash_env",
+        "bash_func_",
+        "classpath",
+        "cdpath",
+        "comspec",
+        "dotnet_startup_hooks",
+        "env",
+        "git_exec_path",
+        "git_external_diff",
+        "git_ssh",
+        "git_ssh_command",
+        "globignore",
+        "ifs",
+        "java_tool_options",
+        "_java_options",
+        "jdk_java_options",
+        "ld_audit",
+        "ld_library_path",
+        "ld_preload",
+        "node_options",
+        "node_path",
+        "npm_config_script_shell",
+        "path",
+        "pathext",
+        "perl5db",
+        "perl5lib",
+        "perl5opt",
+        "prompt_command",
+        "psmodulepath",
+        "pythonhome",
+        "pythonpath",
+        "pythonstartup",
+        "pythoninspect",
+        "rubylib",
+        "rubyopt",
+        "shell",
+        "shellopts",
+        "bashopts",
+    ]
 )
 """What decides which code a later program loads; in lower case. A restricted step cannot set them."""
 

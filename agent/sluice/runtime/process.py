@@ -13,11 +13,12 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.cancellation import Cancellation
@@ -119,6 +120,7 @@ class _Watch:
         self._sinks: dict[int, Sink] = {}
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
+        self._wake_lock = threading.Lock()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._pidfd = _watch_end(process.pid)
         if self._pidfd >= 0:
@@ -127,7 +129,7 @@ class _Watch:
         self._next_signal = 0.0
         self._ended_at = 0.0
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,9 +142,10 @@ class _Watch:
         self._selector.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
-        os.close(self._wake_read)
-        wake, self._wake_write = self._wake_write, -1
-        os.close(wake)
+        with self._wake_lock:
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            self._wake_write = -1
 
     def read(self, stream: IO[bytes] | None, sink: Sink) -> None:
         """Read this stream to its end into the sink."""
@@ -154,7 +157,8 @@ class _Watch:
 
     def wake(self) -> None:
         """Make `run` look at its cancellation; from any thread."""
-        with contextlib.suppress(OSError):
+        # Under a lock: the number of a closed descriptor may be another file's by now.
+        with self._wake_lock, contextlib.suppress(OSError):
             os.write(self._wake_write, b"x")
 
     def run(self, cancellation: Cancellation) -> Exit:
@@ -186,11 +190,8 @@ class _Watch:
     def _nothing_came(self) -> None:
         if self._pidfd < 0 and not self._ended_at and self._process.poll() is not None:
             self._ended_at = time.monotonic()
-        for sink in set(map(id, self._sinks.values())):
-            for one in self._sinks.values():
-                if id(one) == sink:
-                    one.idle()
-                    break
+        for sink in self._sinks.values():
+            sink.idle()
 
     def _timeout(self) -> float | None:
         waits: list[float] = []

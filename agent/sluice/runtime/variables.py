@@ -43,6 +43,13 @@ class JobVariables:
                 value = neutralise(value)
             if known is not None and isinstance(known.value, Secret) and isinstance(value, str):
                 value = Secret(value)
+            if (
+                known is not None
+                and known.value == value
+                and known.readonly >= variable.readonly
+                and known.preserve_case == variable.preserve_case
+            ):
+                return
             self._mask(value, variable.name)
             self._written[key] = JobVariable(
                 name=known.name if known is not None else variable.name,

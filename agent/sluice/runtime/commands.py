@@ -1,0 +1,267 @@
+"""What logging commands do to a step and its job. Every command is carried out or answered; none is swallowed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from sluice.errors import TaskFailedError
+from sluice.runtime.logging_commands import KEYWORD, Command, parse, unescape
+from sluice.runtime.request import JobVariable
+from sluice.runtime.restrictions import may_run, may_set
+from sluice.runtime.results import read_result
+from sluice.runtime.step_scope import StepScope
+from sluice.secret import Secret
+
+DONE_SECONDS = 5.0
+"""So long a process may go on when its task has said that it is done."""
+
+HELP = "https://aka.ms/vsts-cmds"
+_NOT_YET = {
+    "task.addattachment": "attachments are not kept",
+    "task.uploadfile": "attachments are not kept",
+    "task.uploadsummary": "summaries are not kept",
+    "task.logdetail": "detail timelines are not kept",
+    "artifact.associate": "artifacts are not kept",
+    "artifact.upload": "artifacts are not kept",
+    "build.addbuildtag": "runs have no tags",
+    "build.updatebuildnumber": "the run keeps its number; later steps of this job see the new one",
+    "build.uploadlog": "attachments are not kept",
+    "build.uploadsummary": "summaries are not kept",
+    "codecoverage.publish": "code coverage is not kept",
+    "results.publish": "test results are not kept",
+    "results.publishtoevidencestore": "test results are not kept",
+}
+"""Commands whose data is checked and then goes nowhere yet, and what that means."""
+
+_FILES = {"task.addattachment", "task.uploadfile", "task.uploadsummary", "build.uploadlog", "build.uploadsummary"}
+_AREAS = frozenset({"task", "artifact", "build", "results", "codecoverage", "telemetry", "release"})
+
+
+class CommandError(TaskFailedError):
+    """A command that cannot be carried out; it fails the step."""
+
+
+class CommandProcessor:
+    """Carries out the commands in one step's output, one at a time."""
+
+    def __init__(self, scope: StepScope) -> None:
+        self._scope = scope
+        self._lock = threading.RLock()
+        self._effects: dict[str, Callable[[Command], None]] = {
+            "task.complete": self._complete,
+            "task.debug": lambda command: self._scope.debug(command.data),
+            "task.issue": self._issue,
+            "task.logissue": self._issue,
+            "task.prependpath": self._prepend_path,
+            "task.setendpoint": self._set_endpoint,
+            "task.setprogress": self._progress,
+            "task.setsecret": lambda command: self._secret(command.data),
+            "task.settaskvariable": self._task_variable,
+            "task.setvariable": self._variable,
+            "telemetry.publish": self._telemetry,
+        }
+
+    def run(self, line: str) -> bool:
+        """Carry out the command in a line; False when the line has to be logged as text as well."""
+        with self._lock:
+            command = parse(line)
+            if command is None:
+                if KEYWORD.decode() in line:
+                    self._scope.issue(
+                        "warning",
+                        f"'{line}' contains logging command keyword '##vso', but it's not a legal command. "
+                        f"Please see the list of accepted commands: {HELP}",
+                    )
+                return False
+            return self._run(command, line)
+
+    def _run(self, command: Command, line: str) -> bool:
+        scope = self._scope
+        if command.area not in _AREAS:
+            scope.issue(
+                "warning",
+                f"Cannot find command extension for ##vso[{command.area}.command]. "
+                f"Please reference documentation ({HELP})",
+            )
+            return True
+        if not may_run(scope.step, command.name):
+            scope.issue(
+                "warning",
+                f"##vso[{command.name}] is not allowed in this step due to policy restrictions. "
+                "Please reference documentation (https://aka.ms/azpipelines-restrictions)",
+            )
+            return True
+        if command.area == "release":
+            scope.fail(
+                f"{command.area} commands are not supported for build flow. Please reference documentation ({HELP})"
+            )
+            return False
+        try:
+            self._carry_out(command)
+        except CommandError as error:
+            scope.issue(
+                "error", f"Unable to process command '{line}' successfully. Please reference documentation ({HELP})"
+            )
+            scope.fail(str(error))
+            return True
+        if command.name != "task.debug":
+            scope.debug(f"Processed: {unescape(line)}")
+        return True
+
+    def _carry_out(self, command: Command) -> None:
+        effect = self._effects.get(command.name)
+        if effect is not None:
+            effect(command)
+        elif command.name in _NOT_YET:
+            self._not_yet(command)
+        else:
+            raise CommandError(
+                f"##vso[{command.name}] is not a recognized command for {command.area} command extension."
+            )
+
+    def _variable(self, command: Command) -> None:
+        scope = self._scope
+        name = self._required(command, "variable")
+        value = self._value(command)
+        if not self._may_set(name):
+            return
+        if command.flag("isoutput"):
+            scope.set_output(name, value)
+            return
+        if scope.job.variables.is_readonly(name):
+            raise CommandError(f"Overwriting readonly variable '{name}' is not permitted. {_READONLY_HELP}")
+        scope.set_variable(
+            JobVariable(
+                name=name,
+                value=value,
+                readonly=command.flag("isreadonly"),
+                preserve_case=command.flag("preservecase"),
+            )
+        )
+
+    def _task_variable(self, command: Command) -> None:
+        name = self._required(command, "variable")
+        self._scope.task_variables[name] = self._value(command)
+
+    def _value(self, command: Command) -> str | Secret:
+        if not command.flag("issecret"):
+            return command.data
+        if ("\n" in command.data or "\r" in command.data) and not self._unsafe_lines():
+            raise CommandError("Secrets cannot contain multiple lines")
+        self._secret(command.data, command.properties.get("variable", ""))
+        return Secret(command.data)
+
+    def _unsafe_lines(self) -> bool:
+        return self._scope.job.variables.flag("system.unsafeallowmultilinesecret")
+
+    def _secret(self, value: str, name: str = "task.setsecret") -> None:
+        self._scope.learn(Secret(value), name)
+
+    def _may_set(self, name: str) -> bool:
+        if may_set(self._scope.step, name):
+            return True
+        self._scope.issue("warning", f"Setting variable '{name}' has been disabled by the task or build definition.")
+        return False
+
+    def _prepend_path(self, command: Command) -> None:
+        if not command.data:
+            raise CommandError("Value cannot be null. (Parameter 'path')")
+        if self._may_set("PATH"):
+            job = self._scope.job
+            with job.lock:
+                if command.data in job.prepended:
+                    job.prepended.remove(command.data)
+                job.prepended.insert(0, command.data)
+
+    def _issue(self, command: Command) -> None:
+        kind = command.properties.get("type", "").lower()
+        if not kind:
+            self._scope.issue("warning", "Can't create TaskIssue from logging event.")
+            return
+        if kind not in {"error", "warning"}:
+            raise CommandError(f"issue type {command.properties['type']} is not an expected issue type.")
+        data = {key: value for key, value in command.properties.items() if key != "type"}
+        message = command.data
+        if source := data.get("sourcepath"):
+            data["sourcepath"] = source = self._relative(source)
+            line, column = data.get("linenumber", "0"), data.get("columnnumber", "0")
+            code = f" {data['code']}" if data.get("code") else ""
+            message = f"{source}({line},{column}): {kind}{code}: {message}"
+        self._scope.issue(kind, message, data)
+
+    def _relative(self, path: str) -> str:
+        sources = os.fspath(self._scope.job.workspace.sources)
+        return path[len(sources) :].lstrip("/") if path.startswith(f"{sources}/") else path
+
+    def _complete(self, command: Command) -> None:
+        result = read_result(command.properties.get("result", ""))
+        if result is None:
+            raise CommandError("Command doesn't have valid result value.")
+        scope = self._scope
+        scope.complete(result, scope.job.masker.mask_text(command.data))
+        scope.progress(100, command.data)
+        if command.flag("done") and not scope.done:
+            scope.done = True
+            timer = threading.Timer(DONE_SECONDS, scope.stop.kill)
+            timer.daemon = True
+            timer.start()
+
+    def _progress(self, command: Command) -> None:
+        try:
+            percent = int(command.properties.get("value", "0"))
+        except ValueError:
+            percent = 0
+        self._scope.progress(max(0, min(100, percent)), command.data)
+
+    def _set_endpoint(self, command: Command) -> None:
+        self._required(command, "id")
+        self._scope.issue(
+            "warning",
+            "##vso[task.setendpoint] is refused: Sluice does not let log lines change service connections.",
+        )
+
+    def _telemetry(self, command: Command) -> None:
+        self._required(command, "area")
+        self._required(command, "feature")
+        self._scope.debug("telemetry is not sent anywhere")
+
+    def _not_yet(self, command: Command) -> None:
+        if command.name in _FILES and not Path(command.data.strip()).is_file():
+            raise CommandError(f"Cannot upload file, it does not exist: {command.data}")
+        if command.name == "task.addattachment":
+            self._required(command, "type")
+            self._required(command, "name")
+        elif command.name == "task.logdetail":
+            self._guid(command, "id")
+        elif command.name.startswith("artifact."):
+            self._required(command, "artifactname")
+        elif command.name == "results.publish":
+            self._required(command, "type")
+        elif command.name == "build.updatebuildnumber":
+            if not command.data:
+                raise CommandError("Build number is required.")
+            self._scope.job.variables.set("Build.BuildNumber", command.data)
+        if command.name not in self._scope.answered:
+            self._scope.answered.add(command.name)
+            self._scope.issue("warning", f"Sluice does not act on ##vso[{command.name}] yet: {_NOT_YET[command.name]}.")
+
+    def _required(self, command: Command, key: str) -> str:
+        value = command.properties.get(key, "")
+        if not value:
+            raise CommandError(f"Required field '{key}' is missing in ##vso[{command.name}] command.")
+        return value
+
+    def _guid(self, command: Command, key: str) -> None:
+        try:
+            uuid.UUID(self._required(command, key))
+        except ValueError:
+            raise CommandError(f"'{key}' of ##vso[{command.name}] is not a GUID.") from None
+
+
+_READONLY_HELP = (
+    "See https://github.com/microsoft/azure-pipelines-yaml/blob/master/design/readonly-variables.md for details."
+)

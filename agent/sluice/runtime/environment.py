@@ -1,0 +1,47 @@
+"""The environment that a step's process gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sluice.runtime.job_state import JobState
+
+_OWN_PREFIX = "SLUICE_"
+_KEPT = frozenset({"SLUICE_HOME"})
+_CALLERS = frozenset(
+    [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_PREFIX",
+        "GIT_COMMON_DIR",
+        "GIT_NAMESPACE",
+    ]
+)
+
+
+def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of our own environment goes on to processes.
+
+    Not Sluice's settings, among which may be the master key and the database's password; and not what a git hook
+    that started us was told, since it is about another repository.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.startswith(_OWN_PREFIX) and name not in _KEPT) and name not in _CALLERS
+    }
+
+
+def step_environment(job: JobState, written: Mapping[str, str]) -> dict[str, str]:
+    """The host's environment, the step's `env:`, the public variables and `PATH`; later ones win, as on the agent."""
+    environment = {**job.environ, **job.workspace.tool_settings(job.environ), **written}
+    environment.update(job.variables.environment())
+    environment["agent.jobstatus"] = job.status.value
+    path = job.variables.get("PATH")
+    base = path if isinstance(path, str) else written.get("PATH", job.environ.get("PATH", ""))
+    environment["PATH"] = job.path(base)
+    environment["TF_BUILD"] = "True"
+    return environment

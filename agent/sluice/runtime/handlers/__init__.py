@@ -1,0 +1,65 @@
+"""Handlers of built-in tasks that need no package: scripts and checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sluice.runtime.handlers import bash, checkout, powershell
+from sluice.runtime.handlers.inputs import StepInputs
+from sluice.runtime.step_scope import StepScope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeTask:
+    """A built-in task: what its banner says, and what it does."""
+
+    label: str
+    description: str
+    version: str
+    help: str
+    run: Callable[[StepScope, StepInputs], None]
+
+
+_DOCS = "https://learn.microsoft.com/azure/devops/pipelines/tasks/reference"
+
+_CHECKOUT = NativeTask(
+    label="Get sources",
+    description="Get sources from the repository of the run.",
+    version="1.0.0",
+    help="https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/steps-checkout",
+    run=checkout.run,
+)
+
+NATIVE: Mapping[str, NativeTask] = {
+    "cmdline@2": NativeTask(
+        label="Command line",
+        description="Run a command line script using Bash on Linux and macOS",
+        version="2",
+        help=f"{_DOCS}/cmd-line-v2",
+        run=bash.run_command_line,
+    ),
+    "bash@3": NativeTask(
+        label="Bash",
+        description="Run a Bash script on macOS, Linux, or Windows",
+        version="3",
+        help=f"{_DOCS}/bash-v3",
+        run=bash.run_bash,
+    ),
+    "powershell@2": NativeTask(
+        label="PowerShell",
+        description="Run a PowerShell script on Linux, macOS, or Windows",
+        version="2",
+        help=f"{_DOCS}/powershell-v2",
+        run=powershell.run,
+    ),
+    "checkout@1": _CHECKOUT,
+    "6d15af64-176c-496d-b583-fd2ae21d4df4@1": _CHECKOUT,
+}
+"""By casefolded `Name@Major`."""
+
+
+def find_native(reference: str) -> NativeTask | None:
+    """The built-in task that a reference means; minor versions don't matter."""
+    name, _, version = reference.casefold().partition("@")
+    return NATIVE.get(f"{name}@{version.partition('.')[0]}")

@@ -1,0 +1,60 @@
+"""`CmdLine@2` and `Bash@3`, as the tasks do it on Linux and macOS."""
+
+from __future__ import annotations
+
+from sluice.errors import TaskFailedError
+from sluice.runtime.handlers.inputs import StepInputs
+from sluice.runtime.handlers.script import BANNER, find_program, run_script, say_contents, write_script
+from sluice.runtime.step_scope import StepScope
+
+_INSTALL = "install it, such as with 'apt-get install bash' or 'apk add bash'"
+
+
+def run_command_line(scope: StepScope, inputs: StepInputs) -> None:
+    """`CmdLine@2`: a script in bash, without start-up files."""
+    script = inputs.text("script")
+    folder = inputs.folder("workingDirectory")
+    scope.say("Generating script.")
+    path = write_script(scope, script, ".sh")
+    say_contents(scope, script)
+    scope.say(BANNER)
+    bash = find_program("bash", inputs, _INSTALL)
+    run_script(
+        scope,
+        inputs,
+        (bash, "--noprofile", "--norc", str(path)),
+        cwd=folder,
+        program="Bash",
+        fail_on_stderr=inputs.flag("failOnStderr"),
+    )
+
+
+def run_bash(scope: StepScope, inputs: StepInputs) -> None:
+    """`Bash@3`: a script in place, or a file with arguments."""
+    folder = inputs.folder("workingDirectory")
+    if start_up := inputs.text("bashEnvValue"):
+        if known := inputs.environment.get("BASH_ENV"):
+            scope.say(f"The BASH_ENV environment variable already has a value: '{known}'. It is now '{start_up}'.")
+        inputs.environment["BASH_ENV"] = start_up
+    if inputs.text("targetType", "filePath").casefold() == "filepath":
+        script = _call(inputs)
+        scope.say("Generating script.")
+        scope.say(f"Formatted command: {script}")
+    else:
+        script = inputs.text("script")
+        scope.say("Generating script.")
+        say_contents(scope, script)
+    bash = find_program("bash", inputs, _INSTALL)
+    path = write_script(scope, script, ".sh")
+    scope.say(BANNER)
+    run_script(scope, inputs, (bash, str(path)), cwd=folder, program="Bash", fail_on_stderr=inputs.flag("failOnStderr"))
+
+
+def _call(inputs: StepInputs) -> str:
+    if not inputs.text("filePath").strip():
+        raise TaskFailedError("Input required: filePath")
+    path = inputs.path("filePath")
+    if not path.is_file():
+        raise TaskFailedError(f"Invalid file path '{path}'.")
+    quoted = str(path).replace("'", "'\\''")
+    return f"exec bash '{quoted}' {inputs.text('arguments')}".strip()

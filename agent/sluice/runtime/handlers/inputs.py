@@ -1,0 +1,38 @@
+"""The inputs of a built-in task, after macro expansion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import TaskFailedError
+
+
+@dataclass(frozen=True, slots=True)
+class StepInputs:
+    """Inputs by lower-case name, the default root of paths, and the environment for processes."""
+
+    values: Mapping[str, str]
+    root: Path
+    environment: dict[str, str]
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value, or the default when it is missing or empty."""
+        return self.values.get(name.lower()) or default
+
+    def flag(self, name: str) -> bool:
+        """True only for `true`, in any case."""
+        return self.text(name).strip().casefold() == "true"
+
+    def path(self, name: str) -> Path:
+        """A `filePath` input: relative ones, and an empty one, start at the root."""
+        return Path(os.path.normpath(self.root / self.text(name).strip()))
+
+    def folder(self, name: str) -> Path:
+        """As `path`, of a folder that has to be there."""
+        path = self.path(name)
+        if not path.is_dir():
+            raise TaskFailedError(f"Not found {name}: {path}")
+        return path

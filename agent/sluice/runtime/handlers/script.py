@@ -1,0 +1,124 @@
+"""What the script tasks have in common: the script in a private file, the process, its exit status and its stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from sluice.errors import TaskFailedError
+from sluice.runtime.commands import CommandProcessor
+from sluice.runtime.handlers.inputs import StepInputs
+from sluice.runtime.process import LINGER_SECONDS, Exit, Graces, Sink, run_process
+from sluice.runtime.request import Result
+from sluice.runtime.step_log import LogStream
+from sluice.runtime.step_scope import StepScope
+
+BANNER = "========================== Starting Command Output ==========================="
+
+_MAX_PIECES = 10
+_MAX_PIECE = 1000
+
+
+def say_contents(scope: StepScope, script: str) -> None:
+    """Show a script of one line, as the tasks do."""
+    if "\n" not in script and "##VSO[" not in script.upper():
+        scope.say("Script contents:")
+        scope.say(script)
+
+
+def write_script(scope: StepScope, text: str, suffix: str) -> Path:
+    """The script as a file that only we may read; its text is never on a command line."""
+    path = scope.job.workspace.temp / f"{uuid.uuid4()}{suffix}"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
+    with os.fdopen(fd, "wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+    return path
+
+
+def find_program(name: str, inputs: StepInputs, install: str) -> str:
+    """Where a program is; raises `TaskFailedError` that says how to get it."""
+    found = shutil.which(name, path=inputs.environment.get("PATH"))
+    if found is None:
+        raise TaskFailedError(f"Unable to locate executable file: '{name}'", why="it is not on the PATH", do=install)
+    return found
+
+
+def run_script(
+    scope: StepScope, inputs: StepInputs, arguments: Sequence[str], *, cwd: Path, program: str, fail_on_stderr: bool
+) -> None:
+    """Run it and turn its end into the step's result; `program` is its name in messages."""
+    scope.say(f"[command]{' '.join(arguments)}")
+    commands = CommandProcessor(scope)
+    output = scope.log.stream(commands.run)
+    collected = _Collected(scope.log.stream(commands.run)) if fail_on_stderr else None
+    try:
+        end = run_process(
+            arguments,
+            cwd=cwd,
+            env=inputs.environment,
+            output=Sink(feed=output.feed, idle=output.idle, waiting=output.waiting),
+            errors=collected.sink() if collected else None,
+            cancellation=scope.stop,
+            graces=_graces(scope),
+        )
+    finally:
+        output.close()
+        if collected:
+            collected.stream.close()
+    _judge(scope, end, program, collected.pieces if collected else [])
+
+
+def _judge(scope: StepScope, end: Exit, program: str, errors: Sequence[str]) -> None:
+    if end.left_open and not scope.stop.canceled:
+        scope.say(
+            f"The STDIO streams did not close within {LINGER_SECONDS:g} seconds of the exit event from process "
+            f"'{program}'. This may indicate a child process inherited the STDIO streams and has not yet exited."
+        )
+    if scope.cancellation.canceled or (scope.done and scope.stop.canceled):
+        return
+    if end.code:
+        if end.code < 0:
+            scope.say(f"{program} was ended by {signal.Signals(-end.code).name}.")
+        # A shell's number for an end by a signal.
+        scope.fail(f"{program} exited with code '{end.code if end.code > 0 else 128 - end.code}'.")
+    if errors:
+        scope.fail(f"{program} wrote one or more lines to the standard error stream.")
+        for text in errors:
+            scope.issue("error", text)
+    scope.complete(Result.SUCCEEDED)
+
+
+def _graces(scope: StepScope) -> Graces:
+    defaults = Graces()
+
+    def seconds(name: str, default: float) -> float:
+        text = scope.job.variables.text(name) or scope.job.environ.get(name, "")
+        return int(text) / 1000 if text.isdecimal() else default
+
+    return Graces(
+        interrupt=seconds("PROCESS_SIGINT_TIMEOUT", defaults.interrupt),
+        terminate=seconds("PROCESS_SIGTERM_TIMEOUT", defaults.terminate),
+    )
+
+
+class _Collected:
+    """The standard error stream: logged like the other, and its first pieces kept for the issues."""
+
+    def __init__(self, stream: LogStream) -> None:
+        self.stream = stream
+        self.pieces: list[str] = []
+
+    def sink(self) -> Sink:
+        return Sink(feed=self._feed, idle=self.stream.idle, waiting=self.stream.waiting)
+
+    def _feed(self, chunk: bytes) -> None:
+        self.stream.feed(chunk)
+        if len(self.pieces) < _MAX_PIECES:
+            text = chunk[:_MAX_PIECE].decode("utf-8", "replace")
+            self.pieces.append(f"{text}<truncated>" if len(chunk) > _MAX_PIECE else text)
+        elif len(self.pieces) == _MAX_PIECES:
+            self.pieces.append("Additional writes to stderr truncated")

@@ -1,0 +1,133 @@
+"""Runs one job: its folders, its steps in order, its cancellation, its result."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sluice.errors import SluiceError
+from sluice.runtime.cancellation import Cancellation
+from sluice.runtime.environment import base_environment
+from sluice.runtime.events import Emit, Event, JobFinished, JobStarted, JobSuspended
+from sluice.runtime.job_state import JobState
+from sluice.runtime.masking import Masker
+from sluice.runtime.orphans import LOOKUP_VARIABLE, kill_orphans, lookup_id
+from sluice.runtime.predefined import machine_variables
+from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result
+from sluice.runtime.step import Pending, StepRunner
+from sluice.runtime.step_plan import FindTask, Host, InputDefaults
+from sluice.runtime.workspace import Workspace, open_workspace
+
+_SET_BY_CHECKOUT = frozenset({"Build.Repository.LocalPath", "Build.SourcesDirectory", "System.DefaultWorkingDirectory"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspended:
+    """The job waits for a Permit: it holds nothing, and goes on with a request that has this progress."""
+
+    step: str
+    progress: JobProgress
+
+
+def run_job(
+    request: JobRequest,
+    *,
+    emit: Emit,
+    connections: ConnectionSource,
+    find_task: FindTask,
+    cancellation: Cancellation,
+    input_defaults: InputDefaults | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Result | Suspended:
+    """Run a job, or go on with it where `request.progress` says, to its end or to a step that waits for a Permit.
+
+    Returns its result after `JobFinished`, or `Suspended` after `JobSuspended`. `emit` is called in one thread at a
+    time, though not always the same; what it raises ends the job. A cancellation that has been asked for already
+    lets those steps run whose condition holds for a canceled job. `environ` is what processes inherit (this
+    process's own environment if None). When it returns no process of the job is left.
+    """
+    lock = threading.RLock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            emit(event)
+
+    host = Host(connections=connections, find_task=find_task, input_defaults=input_defaults)
+    tell(JobStarted(job=request.id))
+    try:
+        with open_workspace(request) as (workspace, lease):
+            job = _state(request, tell, workspace, os.environ if environ is None else environ)
+            try:
+                ended = _run_steps(job, host, cancellation)
+            finally:
+                if job.variables.text("process.clean").casefold() != "false":
+                    kill_orphans(lookup_id(request))
+            if isinstance(ended, Suspended):
+                lease.keep()
+    except SluiceError as error:
+        ended = Result.FAILED
+        tell(JobFinished(job=request.id, result=ended, message=str(error)))
+        return ended
+    if isinstance(ended, Suspended):
+        tell(JobSuspended(job=request.id, step=ended.step, progress=ended.progress))
+    else:
+        tell(JobFinished(job=request.id, result=ended, message=job.reason))
+    return ended
+
+
+def _state(request: JobRequest, emit: Emit, workspace: Workspace, environ: Mapping[str, str]) -> JobState:
+    job = JobState(request, emit, workspace, Masker(), base_environment(environ))
+    machine = dict(machine_variables())
+    machine |= workspace.variables()
+    machine["Agent.JobName"] = job.variables.text("System.JobName") or request.identifier.rpartition(".")[2]
+    machine[LOOKUP_VARIABLE] = lookup_id(request)
+    if request.progress is not None:
+        for name in _SET_BY_CHECKOUT:
+            if job.variables.text(name):
+                machine.pop(name)
+    job.define(machine)
+    job.update_status()
+    return job
+
+
+def _run_steps(job: JobState, host: Host, cancellation: Cancellation) -> Result | Suspended:
+    request = job.request
+    with cancellation.scope() as scope, _kill_in_time(scope, request.cancel_timeout_seconds):
+        runner = StepRunner(job, host, scope)
+        minutes = f"{request.timeout_seconds / 60:g} minute{'' if request.timeout_seconds == 60 else 's'}"
+        late = f"The job running on agent sluice ran longer than the maximum time of {minutes}."
+        take_back = scope.on_cancel(runner.job_canceled)
+        try:
+            with scope.deadline(request.timeout_seconds, late):
+                first = request.progress.next_step if request.progress else 0
+                for index in range(first, len(request.steps)):
+                    if scope.killed:
+                        break
+                    if isinstance(runner.run(index), Pending):
+                        return Suspended(step=request.steps[index].id, progress=job.progress(index))
+        finally:
+            take_back()
+    return job.status
+
+
+@contextlib.contextmanager
+def _kill_in_time(cancellation: Cancellation, seconds: float) -> Iterator[None]:
+    """A canceled job gets so many seconds to end in order."""
+    timers: list[threading.Timer] = []
+
+    def start() -> None:
+        timer = threading.Timer(seconds, cancellation.kill)
+        timer.daemon = True
+        timers.append(timer)
+        timer.start()
+
+    take_back = cancellation.on_cancel(start)
+    try:
+        yield
+    finally:
+        take_back()
+        for timer in timers:
+            timer.cancel()

@@ -1,0 +1,77 @@
+"""What a running job knows and tells: its variables, its result so far, its secrets, and the way to its events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from sluice.runtime.events import Emit
+from sluice.runtime.masking import Masker
+from sluice.runtime.request import JobProgress, JobRequest, JobVariable, Result
+from sluice.runtime.results import merge
+from sluice.runtime.variables import JobVariables
+from sluice.runtime.workspace import Workspace
+from sluice.secret import Secret
+
+STATUS = "Agent.JobStatus"
+
+
+class JobState:
+    """The state that steps read and change, and that `progress` turns into what a later process can go on from."""
+
+    def __init__(
+        self, request: JobRequest, emit: Emit, workspace: Workspace, masker: Masker, environ: Mapping[str, str]
+    ) -> None:
+        self.request = request
+        self.emit = emit
+        self.workspace = workspace
+        self.masker = masker
+        self.environ = environ
+        self.lock = threading.RLock()
+        progress = request.progress or JobProgress()
+        self.outputs: dict[str, str | Secret] = dict(progress.outputs)
+        self.prepended = list(progress.prepended_paths)
+        self.result = progress.result
+        self.canceled = False
+        self.reason = ""
+        """Why the job was canceled, in a person's words."""
+        self.variables = JobVariables(progress.variables or request.variables, masker)
+        self.named_short: set[str] = set()
+
+    @property
+    def status(self) -> Result:
+        """`Agent.JobStatus`: the result so far, or Canceled."""
+        return Result.CANCELED if self.canceled else self.result
+
+    def define(self, variables: Mapping[str, str]) -> None:
+        """Set variables that this machine knows."""
+        for name, value in variables.items():
+            self.variables.set(name, value)
+
+    def update_status(self) -> None:
+        """Let variables and environments see the status."""
+        self.variables.set(STATUS, self.status.value)
+
+    def merge(self, step: Result) -> None:
+        """Take a finished step's result in: only what went wrong changes the job's."""
+        if step in {Result.SUCCEEDED_WITH_ISSUES, Result.FAILED}:
+            self.result = merge(self.result, step)
+
+    def set_output(self, step: str, name: str, value: str | Secret) -> None:
+        """An output variable is `step.name` for later steps, and read-only there."""
+        self.variables.put(JobVariable(name=f"{step}.{name}", value=value, readonly=True))
+        self.outputs[f"{step}.{name}"] = value
+
+    def progress(self, next_step: int) -> JobProgress:
+        """How far the job has come."""
+        return JobProgress(
+            next_step=next_step,
+            variables=self.variables.snapshot(),
+            outputs=dict(self.outputs),
+            prepended_paths=tuple(self.prepended),
+            result=self.result,
+        )
+
+    def path(self, base: str) -> str:
+        """A `PATH` with what steps have prepended, newest first."""
+        return ":".join((*self.prepended, base)) if self.prepended else base

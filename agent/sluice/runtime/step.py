@@ -1,0 +1,197 @@
+"""Runs one step of a job: condition, connections, handler with retries and time-out, result."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+from sluice.errors import CanceledError, PermissionPendingError, SluiceError, TaskFailedError
+from sluice.runtime.cancellation import TIMED_OUT, Cancellation
+from sluice.runtime.conditions import holds
+from sluice.runtime.events import StepFinished, StepStarted
+from sluice.runtime.job_state import JobState
+from sluice.runtime.request import Result, StepRequest
+from sluice.runtime.step_plan import Host, StepPlan, banner, plan_step, run_plan
+from sluice.runtime.step_scope import StepScope
+
+MAX_RETRIES = 10
+CANCELED_ISSUE = "The Operation will be canceled. The next steps may not contain expected logs."
+SKIPPED = "Skipping step due to condition evaluation."
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The step cannot start: a connection waits for its Permit."""
+
+    reason: str
+
+
+class StepRunner:
+    """Runs the steps of one job, one after another, and knows the one that is running."""
+
+    def __init__(self, job: JobState, host: Host, cancellation: Cancellation) -> None:
+        self._job = job
+        self._host = host
+        self._cancellation = cancellation
+        self._running: StepScope | None = None
+
+    def job_canceled(self) -> None:
+        """The job was canceled, in whatever thread: the running step goes on only if its condition still holds."""
+        job = self._job
+        with job.lock:
+            job.canceled, job.reason = True, self._cancellation.reason
+            job.update_status()
+            scope = self._running
+            goes_on = scope is None or self._still_holds(scope.step)
+        if scope is not None and not goes_on:
+            scope.issue("error", CANCELED_ISSUE)
+            scope.cancellation.cancel(self._cancellation.reason)
+
+    def run(self, index: int) -> Result | Pending:
+        """Run the step at this place to its end; `Pending` when it has to wait, and then nothing has happened."""
+        job = self._job
+        step = job.request.steps[index]
+        job.variables.recompute()
+        self._announce(step)
+        with self._cancellation.scope(shielded=True) as cancellation:
+            scope = StepScope(job, step, cancellation)
+            with job.lock:
+                try:
+                    runs = holds(step.condition, job)
+                except SluiceError as error:
+                    return self._refused(index, scope, error)
+                if runs:
+                    self._running = scope
+            try:
+                return self._run(index, scope) if runs else self._skip(index, scope)
+            finally:
+                self._running = None
+
+    def _run(self, index: int, scope: StepScope) -> Result | Pending:
+        try:
+            plan = plan_step(scope.job, scope.step, self._host)
+        except PermissionPendingError as pending:
+            if self._cancellation.canceled:
+                return self._refused(index, scope, pending)
+            return Pending(str(pending))
+        except SluiceError as error:
+            return self._refused(index, scope, error)
+        self._start(scope)
+        scope.say(f"##[section]Starting: {scope.step.display_name}\n{banner(plan, scope.step)}")
+        for warning in _taken(scope.job.variables.warnings):
+            scope.issue("warning", warning)
+        scope.warn_unmasked()
+        with scope.cancellation.deadline(scope.step.timeout_seconds):
+            self._attempts(scope, plan)
+        self._conclude(scope)
+        return self._finish(index, scope)
+
+    def _attempts(self, scope: StepScope, plan: StepPlan) -> None:
+        wanted = scope.step.retry_count
+        if wanted > MAX_RETRIES:
+            scope.issue("warning", f"The retry count {wanted} is too high. Maximum value is set: {MAX_RETRIES}")
+        retries = min(wanted, MAX_RETRIES)
+        for attempt in range(retries + 1):
+            _handle(scope, plan)
+            if scope.result != Result.FAILED or scope.cancellation.canceled or attempt == retries:
+                return
+            delay = (attempt + 1) ** 2
+            scope.issue(
+                "warning",
+                f"RetryHelper encountered task failure, will retry (attempt #: {attempt + 1} out of {retries}) "
+                f"after {delay * 1000} ms",
+            )
+            if scope.cancellation.wait(delay):
+                return
+            scope.result, scope.message, scope.done = None, "", False
+            scope.stop = scope.cancellation.child()
+
+    def _conclude(self, scope: StepScope) -> None:
+        """What a cancellation or a time-out makes of the result, and `continueOnError` of a failure."""
+        cancellation = scope.cancellation
+        if cancellation.timed_out:
+            scope.issue("error", TIMED_OUT)
+            scope.result, scope.message = Result.FAILED, TIMED_OUT
+        elif cancellation.canceled:
+            scope.result = Result.CANCELED
+        if scope.result is None:
+            scope.result = Result.SUCCEEDED
+        if scope.result == Result.FAILED and scope.step.continue_on_error:
+            scope.result = Result.SUCCEEDED_WITH_ISSUES
+
+    def _refused(self, index: int, scope: StepScope, error: SluiceError) -> Result:
+        """The step fails before its handler could start."""
+        self._start(scope)
+        scope.say(f"##[section]Starting: {scope.step.display_name}")
+        scope.fail(str(error))
+        self._conclude(scope)
+        return self._finish(index, scope)
+
+    def _skip(self, index: int, scope: StepScope) -> Result:
+        self._start(scope)
+        condition = scope.step.condition.strip() or "succeeded()"
+        scope.say(f"{SKIPPED}\nEvaluating: {condition}\nResult: False")
+        scope.result, scope.message = Result.SKIPPED, SKIPPED
+        return self._finish(index, scope, section=False)
+
+    def _announce(self, step: StepRequest) -> None:
+        self._job.define(
+            {
+                "System.TaskDisplayName": step.display_name,
+                "System.TaskInstanceId": step.id,
+                "System.TaskInstanceName": step.name,
+                "Task.DisplayName": step.display_name,
+            }
+        )
+
+    def _start(self, scope: StepScope) -> None:
+        self._job.emit(StepStarted(job=self._job.request.id, step=scope.step.id))
+
+    def _finish(self, index: int, scope: StepScope, *, section: bool = True) -> Result:
+        job = self._job
+        result = scope.result or Result.SUCCEEDED
+        with job.lock:
+            # From here on a cancellation doesn't touch this step.
+            self._running = None
+            job.merge(result)
+            job.update_status()
+        if section:
+            scope.say(f"##[section]Finishing: {scope.step.display_name}")
+        job.emit(
+            StepFinished(
+                job=job.request.id,
+                step=scope.step.id,
+                result=result,
+                message=job.masker.mask_text(scope.message),
+                outputs=dict(scope.outputs),
+                progress=job.progress(index + 1),
+            )
+        )
+        return result
+
+    def _still_holds(self, step: StepRequest) -> bool:
+        try:
+            return holds(step.condition, self._job)
+        except SluiceError:
+            return False
+
+
+def _handle(scope: StepScope, plan: StepPlan) -> None:
+    """Run the handler; whatever it raises becomes the step's result."""
+    try:
+        run_plan(plan, scope)
+    except TaskFailedError as error:
+        scope.fail(str(error))
+    except CanceledError:
+        scope.complete(Result.CANCELED)
+    except SluiceError as error:
+        scope.fail(str(error))
+    except Exception as error:  # noqa: BLE001  # a handler's defect fails its step, not the job
+        scope.fail(f"{scope.step.task} broke: {type(error).__name__}: {error}")
+        scope.debug(traceback.format_exc())
+
+
+def _taken(warnings: list[str]) -> list[str]:
+    taken = list(warnings)
+    warnings.clear()
+    return taken

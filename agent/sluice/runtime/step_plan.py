@@ -1,0 +1,165 @@
+"""What a step is about to run: its handler, its inputs with macros expanded, and its opened connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sluice.errors import SluiceError, TaskFailedError
+from sluice.hooks.connection import Connection
+from sluice.hooks.declaration import Task
+from sluice.language import macros
+from sluice.runtime.environment import step_environment
+from sluice.runtime.handlers import NativeTask, find_native
+from sluice.runtime.handlers.inputs import StepInputs
+from sluice.runtime.job_state import JobState
+from sluice.runtime.request import ConnectionSource, StepRequest
+from sluice.runtime.step_scope import ScopeOutput, StepScope
+from sluice.runtime.task_context import HandlerRun
+from sluice.secret import Secret
+
+FindTask = Callable[[str], Task | None]
+"""The plugin's task of a reference (`Name@Major`), or None."""
+
+InputDefaults = Callable[[str], Mapping[str, str]]
+"""The default values of a task's inputs, by their own spelling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What a job asks of the place that it runs in."""
+
+    connections: ConnectionSource
+    find_task: FindTask
+    input_defaults: InputDefaults | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """Everything decided before a handler starts; the same for each of its attempts."""
+
+    inputs: Mapping[str, str]
+    environment: dict[str, str]
+    native: NativeTask | None = None
+    task: Task | None = None
+    opened: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
+
+
+def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
+    """Decide what runs.
+
+    Raises `PermissionPendingError` when a connection waits for its Permit, and another `SluiceError` when the step
+    cannot run: an unknown task, or a connection that is refused.
+    """
+    native = find_native(step.task)
+    inputs = {name: _expand(job, text) for name, text in step.inputs.items()}
+    environment = {name.strip(): _expand(job, text.strip()) for name, text in step.env.items()}
+    if native is not None:
+        return StepPlan(inputs=inputs, environment=step_environment(job, environment), native=native)
+    task = host.find_task(step.task)
+    if task is None:
+        raise _missing(step)
+    known = {name.lower() for name in inputs}
+    for name, text in _defaults(task, step, host).items():
+        if name.lower() not in known:
+            inputs[name] = _expand(job, text)
+    opened = _open(job, step, host, inputs)
+    return StepPlan(inputs=inputs, environment=step_environment(job, environment), task=task, opened=opened)
+
+
+def run_plan(plan: StepPlan, scope: StepScope) -> None:
+    """Run the handler once. It returns, or raises what a handler may raise."""
+    job = scope.job
+    root = job.variables.text("System.DefaultWorkingDirectory")
+    sources = job.workspace.sources.__class__(root) if root else job.workspace.sources
+    if plan.native is not None:
+        inputs = {name.lower(): text for name, text in plan.inputs.items()}
+        plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment)))
+    elif plan.task is not None:
+        plan.task.run(
+            HandlerRun(
+                task=scope.step.task,
+                sources=sources,
+                temp=job.workspace.temp,
+                output=ScopeOutput(scope),
+                inputs=plan.inputs,
+                environment=plan.environment,
+                variables=job.variables.public(),
+                opened=plan.opened,
+                cancellation=scope.cancellation,
+            )
+        )
+
+
+def banner(plan: StepPlan, step: StepRequest) -> str:
+    """The six lines that head a task's log."""
+    name, _, version = step.task.partition("@")
+    label, description, help_text, author = name, "", "", ""
+    if plan.native is not None:
+        label, description, help_text = plan.native.label, plan.native.description, plan.native.help
+        version = plan.native.version
+        author = "Sluice"
+    elif plan.task is not None:
+        label, description = plan.task.label or name, plan.task.summary
+        author = plan.task.run.__module__.partition(".")[0]
+    line = "=" * 78
+    return "\n".join(
+        (
+            line,
+            f"Task         : {label}",
+            f"Description  : {description}",
+            f"Version      : {version}",
+            f"Author       : {author}",
+            f"Help         : {help_text}",
+            line,
+        )
+    )
+
+
+def _expand(job: JobState, text: str) -> str:
+    """Macros from the job's variables, then from the host's environment, each in one pass."""
+    if macros.PREFIX not in text:
+        return text
+    value = job.variables.expand(text)
+    value = value.reveal() if isinstance(value, Secret) else value
+    if macros.PREFIX not in value:
+        return value
+    expanded = macros.expand(value, job.environ.get)
+    return expanded.reveal() if isinstance(expanded, Secret) else expanded
+
+
+def _defaults(task: Task, step: StepRequest, host: Host) -> Mapping[str, str]:
+    if host.input_defaults is not None:
+        return host.input_defaults(step.task)
+    if task.inputs is not None:
+        return {one.name: one.default for one in task.inputs}
+    from sluice.language.tasks import TaskCatalogue
+
+    known = TaskCatalogue().find(step.task)
+    return {one.name: one.default for one in known.inputs} if known is not None else {}
+
+
+def _open(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) -> Mapping[str, Sequence[Connection]]:
+    """Open what the connection inputs name; their secrets are masked before anything else happens."""
+    opened: dict[str, Sequence[Connection]] = {}
+    for asked in step.connection_inputs:
+        spelled = next((name for name in inputs if name.lower() == asked.name.lower()), None)
+        names = [part.strip() for part in inputs[spelled].split(",") if part.strip()] if spelled is not None else []
+        if spelled is None or not names:
+            continue
+        connections = tuple(host.connections.open(job.request, step, asked, name) for name in names)
+        for connection in connections:
+            for secret in connection.secrets():
+                job.masker.add(secret.reveal(), f"of the service connection {connection.name}")
+        opened[asked.name] = connections
+        inputs[spelled] = ",".join(connection.id for connection in connections)
+    return opened
+
+
+def _missing(step: StepRequest) -> SluiceError:
+    return TaskFailedError(
+        f"A task is missing. The pipeline references a task called '{step.task.partition('@')[0]}'",
+        where=step.where or step.display_name,
+        why=f"neither Sluice nor an installed plugin or task package has {step.task}",
+        do=f"install it with 'sluice task install PATH' or a plugin that offers {step.task}",
+    )

@@ -1,0 +1,160 @@
+"""One step while it runs: its log, its issues, its outputs, and its result so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sluice.errors import TaskFailedError
+from sluice.runtime.cancellation import Cancellation
+from sluice.runtime.events import IssueRaised, LogWritten, StepProgressed
+from sluice.runtime.job_state import JobState
+from sluice.runtime.request import JobVariable, Result, StepRequest
+from sluice.runtime.results import merge
+from sluice.runtime.step_log import StepLog
+from sluice.secret import Secret
+
+
+class StepScope:
+    """What handlers and logging commands act on. Its methods may be called from any thread."""
+
+    def __init__(self, job: JobState, step: StepRequest, cancellation: Cancellation) -> None:
+        self.job = job
+        self.step = step
+        self.cancellation = cancellation
+        self.stop = cancellation.child()
+        """Ends the step's process; canceled without the step being so when the task said that it is done."""
+        self.log = StepLog(job.masker, self._emit_log)
+        self.result: Result | None = None
+        self.message = ""
+        self.done = False
+        self.outputs: dict[str, str | Secret] = {}
+        self.task_variables: dict[str, str | Secret] = {}
+        self.answered: set[str] = set()
+        self._percent = 0
+
+    @property
+    def debugging(self) -> bool:
+        """Whether `System.Debug` asks for more."""
+        return self.job.variables.flag("System.Debug")
+
+    def say(self, text: str) -> None:
+        """Lines for the log."""
+        self.log.write(text)
+
+    def debug(self, text: str) -> None:
+        """A line for the log that only a debugging run has."""
+        if self.debugging:
+            self.log.write(f"##[debug]{text}")
+
+    def issue(self, kind: str, message: str, data: Mapping[str, str] | None = None) -> None:
+        """An `error` or a `warning`, as an issue and in the log; the result is not touched."""
+        masker = self.job.masker
+        self.log.write(f"##[{kind}]{message}")
+        masked = {key: masker.mask_text(value) for key, value in (data or {}).items()}
+        with self.job.lock:
+            self.job.emit(
+                IssueRaised(
+                    job=self.job.request.id,
+                    step=self.step.id,
+                    type=kind,
+                    message=masker.mask_text(message),
+                    data=masked,
+                )
+            )
+
+    def complete(self, result: Result, message: str = "") -> None:
+        """Merge a result in."""
+        with self.job.lock:
+            self.result = merge(self.result, result)
+            if message:
+                self.message = message
+
+    def fail(self, message: str) -> None:
+        """An error issue, and the result with it."""
+        self.issue("error", message)
+        self.complete(Result.FAILED, message)
+
+    def progress(self, percent: int, operation: str = "") -> None:
+        """Tell how far the step is; it never goes down."""
+        with self.job.lock:
+            self._percent = max(self._percent, min(100, percent))
+            self.job.emit(
+                StepProgressed(
+                    job=self.job.request.id,
+                    step=self.step.id,
+                    percent=self._percent,
+                    operation=self.job.masker.mask_text(operation),
+                )
+            )
+
+    def set_output(self, name: str, value: str | Secret) -> None:
+        """Set an output variable."""
+        with self.job.lock:
+            for known in self.outputs:
+                if known.lower() == name.lower():
+                    name = known
+            if isinstance(value, Secret):
+                self.learn(value, name)
+            self.outputs[name] = value
+            self.job.set_output(self.step.name, name, value)
+
+    def set_variable(self, variable: JobVariable) -> None:
+        """Set a plain variable for the steps that follow."""
+        with self.job.lock:
+            if isinstance(variable.value, Secret):
+                self.learn(variable.value, variable.name)
+            self.job.variables.put(variable)
+
+    def learn(self, secret: Secret, name: str) -> None:
+        """Mask a secret from now on; one that cannot be masked is told by name, once in a job."""
+        if not self.job.masker.add(secret.reveal(), name):
+            self.warn_unmasked()
+
+    def warn_unmasked(self) -> None:
+        """Tell the names of secrets that are not masked, those that have not been told yet."""
+        for name in self.job.masker.unmasked:
+            if name not in self.job.named_short:
+                self.job.named_short.add(name)
+                self.issue(
+                    "warning",
+                    f"The secret '{name}' is too short or too common to be masked: it can be read in logs that print it.",
+                )
+
+    def _emit_log(self, text: bytes, unfinished: bool) -> None:
+        self.job.emit(LogWritten(job=self.job.request.id, step=self.step.id, text=text, unfinished=unfinished))
+
+
+class ScopeOutput:
+    """The voice of a Python task handler: what it writes is data."""
+
+    def __init__(self, scope: StepScope) -> None:
+        self._scope = scope
+
+    def write(self, text: bytes) -> None:
+        self._scope.log.write(text)
+
+    def stream(self) -> Callable[[bytes], None]:
+        stream = self._scope.log.stream()
+
+        def take(piece: bytes) -> None:
+            if piece:
+                stream.feed(piece)
+            else:
+                stream.close()
+
+        return take
+
+    def issue(self, type: str, message: str) -> None:  # noqa: A002  # the field's word
+        self._scope.issue(type, message)
+
+    def progress(self, percent: int, operation: str) -> None:
+        self._scope.progress(percent, operation)
+
+    def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
+        scope = self._scope
+        if not output and scope.job.variables.is_readonly(name):
+            raise TaskFailedError(f"Overwriting readonly variable '{name}' is not permitted.", where=scope.step.task)
+        if output:
+            scope.set_output(name, value)
+        else:
+            scope.set_variable(JobVariable(name=name, value=value))
