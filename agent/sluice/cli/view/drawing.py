@@ -112,7 +112,7 @@ class Pens:
         mark, style = self.mark(result)
         said = "" if result == "Succeeded" else f": {words.result(result)}"
         tail = f" {self.muted(took)}" if took else ""
-        return f"{self.paint(f'{mark} {title}{said}', style)}{tail}{f' {message}' if message else ''}"
+        return f"{self.paint(f'{mark} {title}{said}', style)}{tail}{f': {message}' if message else ''}"
 
     def summary(self, line: Line) -> str:
         """A line of the summary."""
@@ -137,12 +137,13 @@ class Region:
         width = min(options.max_width, _WIDEST)
         height = max(4, min(console.size.height - 6, 16))
         waits = self._waits(max(1, min(_MAX_RESOURCES, (height - 5) // 2)))
-        room = max(2, height - 1 - (len(waits) + 2 if waits else 0))
+        box_height = sum(len(line.wrap(console, width - 4)) for line in waits) + 2 if waits else 0
+        room = max(2, height - 1 - box_height)
         yield self._rule(width)
         yield self._rows(rows(self.board, self.now, room, self.partial), width)
         if waits:
             yield Panel(
-                Text("\n", no_wrap=True, overflow="ellipsis").join(waits),
+                Text("\n").join(waits),
                 title=texts.PANEL_TITLE,
                 title_align="left",
                 border_style="yellow",

@@ -77,7 +77,7 @@ class Folder:
             yield Shown("tag", title, tag.name)
             self._title, self._count = title, 0
             if not self._verbose:
-                self._keep(f"{title}\n")
+                self._keep(f"{tag.readable()}\n")
         elif tag.name != "endgroup":
             if self._title is not None and not self._verbose:
                 self._fold(f"{tag.readable()}\n")

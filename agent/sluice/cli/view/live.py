@@ -69,10 +69,14 @@ class LiveView:
     def run_started(self, run: RunRow, plan: Plan, records: Sequence[RecordRow]) -> None:
         with self._turn():
             self._board = Board(run, plan, records)
-            self._add(self._pens.heading(f"Run {run.id} of '{one_line(run.pipeline)}' ({one_line(run.name)})"))
-            self._open()
-            threading.Thread(target=self._redraw, name="live-view", daemon=True).start()
-            atexit.register(self.close)
+            goes_on = ", going on" if any(record.started_at is not None for record in records) else ""
+            heading = f"Run {run.id} of '{one_line(run.pipeline)}' ({one_line(run.name)}){goes_on}"
+            self._add(self._pens.heading(heading))
+            if self._live is None:
+                self._open()
+                self._over = threading.Event()
+                threading.Thread(target=self._redraw, args=(self._over,), name="live-view", daemon=True).start()
+                atexit.register(self.close)
 
     def record_changed(self, record: RecordRow) -> None:
         with self._turn():
@@ -148,6 +152,8 @@ class LiveView:
             if self._broken is not None:
                 raise self._broken
             yield
+            if self._over.is_set():  # nobody draws any more
+                self._flush()
 
     def _open(self) -> None:
         self._live = Live(
@@ -165,12 +171,12 @@ class LiveView:
             live, self._live = self._live, None
             live.stop()
 
-    def _redraw(self) -> None:
+    def _redraw(self, over: threading.Event) -> None:
         """The thread: lines first, then the region below them."""
-        while not self._over.wait(_TICK):
+        while not over.wait(_TICK):
             try:
                 with self._lock:
-                    if self._live is None or self._over.is_set():
+                    if self._live is None or over.is_set():
                         continue
                     if not self._flush():
                         self._live.refresh()

@@ -1,0 +1,206 @@
+"""The question that a waiting run asks on a terminal: permit, view, deny or wait."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from sluice.authorization import texts
+from sluice.cli.view import source, words
+from sluice.cli.view.board import Board, stage_title
+from sluice.cli.view.controls import one_line
+from sluice.cli.view.keys import END, Keys, in_foreground, keys_of
+
+if TYPE_CHECKING:
+    from sluice.language.plan import Plan
+    from sluice.storage.requests import RequestRow
+    from sluice.storage.runs import RunRow
+
+_MENU: Final = "[p]ermit, [v]iew, [d]eny, [w]ait: "
+_MAY_PERMIT: Final = "whoever is User or Administrator of it"
+_DENIAL: Final = "Denying cancels what waits. Nothing is remembered: the next run asks again."
+_BOLD, _NORMAL = "\x1b[1;33m", "\x1b[0m"
+
+
+class Choice(enum.StrEnum):
+    """What became of the question."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    WAIT = "wait"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer: `requests` are those that are permitted, or denied.
+
+    `WAIT` means that nobody here decides (the run waits on), `SETTLED` that somebody decided elsewhere meanwhile.
+    """
+
+    choice: Choice
+    requests: tuple[RequestRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """Where the question is asked; `colour` lets the banner stand out."""
+
+    stdin: TextIO
+    stdout: TextIO
+    colour: bool = False
+
+
+def ask(
+    requests: Sequence[RequestRow],
+    *,
+    run: RunRow,
+    plan: Plan,
+    screen: Screen,
+    poll: Callable[[], bool],
+    folder: Path | None = None,
+) -> Decision:
+    """Ask what to do about `requests`; `folder` is where the pipeline's files lie (default: here).
+
+    `poll` is called a few times a second while nobody types, and ends the question by answering true. Ctrl-C is a
+    `KeyboardInterrupt`; the terminal is put back first. In the background, or at the end of input, the answer is WAIT.
+    """
+    if not requests or not in_foreground(screen.stdin):
+        return Decision(Choice.WAIT)
+    with keys_of(screen.stdin) as keys:
+        question = _Question(requests, run, plan, screen, keys, poll, folder or Path())
+        try:
+            return question.ask()
+        except _SettledElsewhere:
+            question.say("", "Decided elsewhere.")
+            return Decision(Choice.SETTLED)
+
+
+class _SettledElsewhere(Exception):  # noqa: N818  # ends the question from any depth; never leaves this module
+    """Poll says that the question is over."""
+
+
+class _Question:
+    def __init__(
+        self,
+        requests: Sequence[RequestRow],
+        run: RunRow,
+        plan: Plan,
+        screen: Screen,
+        keys: Keys,
+        poll: Callable[[], bool],
+        folder: Path,
+    ) -> None:
+        self._requests = tuple(requests)
+        # A Permit is the pipeline's: a resource that two stages wait for is asked about once.
+        self._resources = tuple({(r.resource_type, r.resource_id): r for r in reversed(requests)}.values())[::-1]
+        self._board = Board(run, plan)
+        self._board.requests = self._requests
+        self._screen = screen
+        self._keys = keys
+        self._poll = poll
+        self._folder = folder
+
+    def ask(self) -> Decision:
+        self._announce()
+        while True:
+            key = self._key(_MENU, {"p": "permit", "v": "view", "d": "deny", "w": "wait", END: "wait"})
+            if key == "p":
+                if permitted := self._permit():
+                    return Decision(Choice.PERMIT, self._all_of(permitted))
+            elif key == "v":
+                for request in self._resources:
+                    self.say("", *self._view(request))
+                self.say("")
+            elif key == "d":
+                self.say(_DENIAL)
+                if self._sure("Deny? [y/N]: "):
+                    return Decision(Choice.DENY, self._requests)
+            else:
+                self.say("The run waits. Permit it from here or from another terminal:", *self._commands())
+                return Decision(Choice.WAIT)
+
+    def say(self, *lines: str) -> None:
+        """Write lines."""
+        self._write("".join(f"{line}\n" for line in lines))
+
+    def _announce(self) -> None:
+        for wait in self._board.waits():
+            self.say("", f"{_BOLD}{wait.banner}{_NORMAL}" if self._screen.colour else wait.banner, texts.PANEL_TITLE)
+            for request in wait.requests:
+                place = f"  {one_line(request.where)}" if request.where else ""
+                self.say(f"  {words.resource(request)}{place}  {texts.PERMISSION_NEEDED}")
+
+    def _permit(self) -> list[RequestRow]:
+        """The resources that are permitted: each is confirmed under the documented text."""
+        if len(self._resources) == 1:
+            return self._confirm(self._resources)
+        permitted: list[RequestRow] = []
+        for position, request in enumerate(self._resources):
+            self.say(_permit_text(request))
+            answers = {"y": "yes", "n": "no", "\n": "no", "a": "all", END: "no"}
+            key = self._key(f"{texts.PERMIT_TITLE} [y]es, [N]o, [a]ll that are left: ", answers, forget=True)
+            if key == "y":
+                permitted.append(request)
+            elif key == "a":
+                return permitted + self._confirm(self._resources[position:])
+        return permitted
+
+    def _confirm(self, requests: Sequence[RequestRow]) -> list[RequestRow]:
+        self.say(*(_permit_text(request) for request in requests))
+        count = f" to all {len(requests)}" if len(requests) > 1 else ""
+        return list(requests) if self._sure(f"{texts.PERMIT_TITLE.removesuffix('?')}{count}? [y/N]: ") else []
+
+    def _view(self, request: RequestRow) -> list[str]:
+        run, found = self._board.run, source.naming(self._board.plan, request.where)
+        facts = {
+            "pipeline": f"{one_line(run.pipeline)} ({one_line(self._board.plan.file)})",
+            "stage": stage_title(self._board.plan, request.stage),
+            "step": source.described(found) if found else "",
+            "place": one_line(request.where),
+            "run": f"{run.id}, {one_line(run.name)}, requested by {one_line(run.requested_by)}",
+            "may permit": _MAY_PERMIT,
+        }
+        lines = [words.resource(request)]
+        lines += [f"  {name:<10}  {value}" for name, value in facts.items() if value]
+        return lines + [f"    {line}" for line in source.excerpt(request.where, self._folder)]
+
+    def _commands(self) -> list[str]:
+        return [f"  {command}" for command in dict.fromkeys(map(words.permit_command, self._requests))]
+
+    def _all_of(self, permitted: Sequence[RequestRow]) -> tuple[RequestRow, ...]:
+        ids = {(request.resource_type, request.resource_id) for request in permitted}
+        return tuple(r for r in self._requests if (r.resource_type, r.resource_id) in ids)
+
+    def _sure(self, question: str) -> bool:
+        return self._key(question, {"y": "yes", "n": "no", "\n": "no", END: "no"}, forget=True) == "y"
+
+    def _key(self, question: str, answers: dict[str, str], *, forget: bool = False) -> str:
+        """One of the keys in `answers`; with `forget` nothing typed before the question counts."""
+        if forget:
+            self._keys.forget()
+        while True:
+            self._write(question)
+            key = self._keys.read(self._poll)
+            if key is None:
+                raise _SettledElsewhere
+            if key in answers:
+                self._write(f"{answers[key]}\n")
+                return key
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        stream = self._screen.stdout
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.flush()
+
+
+def _permit_text(request: RequestRow) -> str:
+    return texts.permit_question(request.resource_type, one_line(request.resource_name))
