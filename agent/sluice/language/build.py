@@ -63,8 +63,12 @@ class Names:
 
     def take(self, name: str, node: Node) -> None:
         """Record a name that was written."""
-        first = self._taken.setdefault(name.casefold(), node)
-        if first is not node:
+        first = self._taken.get(name.casefold())
+        if first is None:
+            self._taken[name.casefold()] = node
+        elif first is node:
+            self._problems.add(f"{self._what} '{name}' occurs twice: its template is included twice", node)
+        else:
             self._problems.add(f"{self._what} '{name}' exists already (first at {first.where})", node)
 
     def make(self, base: str, node: Node) -> str:

@@ -6,37 +6,29 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sluice.errors import Location, PipelineError, Problem
 from sluice.language.build import Build
+from sluice.language.expressions import Object
 from sluice.language.loader import load
+from sluice.language.parameters import bind, given_nodes, read_declared
 from sluice.language.pipeline import build_plan
 from sluice.language.problems import Problems
 from sluice.language.reader import Reader
+from sluice.language.scope import Budget, Scope, Variables
 from sluice.language.tasks import TaskCatalogue
+from sluice.language.templates import NoFiles, Templates
 from sluice.language.tree import Mapping as MappingNode
 from sluice.language.tree import Source, kind_of
+from sluice.language.values import mapping_of, plain_value
 
 if TYPE_CHECKING:
+    from sluice.language.parameters import Declared
     from sluice.language.plan import Plan
-
-
-class Files(Protocol):
-    """Where templates are read from."""
-
-    def read(self, repository: str, path: str) -> str | bytes:
-        """The content of a file; `repository` is `self` or the alias of a repository resource.
-
-        Raises `FileNotFoundError` when there is no such file, another `SluiceError` when the repository is not at hand.
-        """
-
-
-class NoFiles:
-    """For a pipeline that stands alone."""
-
-    def read(self, repository: str, path: str) -> str | bytes:
-        raise FileNotFoundError(f"{path}@{repository}")
+    from sluice.language.positions import Position
+    from sluice.language.templates import Files
+    from sluice.language.tree import Node
 
 
 def compile_pipeline(
@@ -54,28 +46,67 @@ def compile_pipeline(
     Raises `PipelineError` with everything that is wrong.
     """
     with _no_garbage_collection():
-        problems = Problems()
+        compilation = _Compilation(file, files or NoFiles(), catalogue or TaskCatalogue())
         try:
-            return _compile(file, text, problems, catalogue or TaskCatalogue())
+            return compilation.plan(text, parameters or {}, predefined or {})
         except PipelineError as error:
-            if not problems:
-                raise
+            problems = compilation.problems
             for problem in error.problems:
                 problems.add_at(problem.what, problem.where or Location(file), do=problem.do)
             raise problems.error() from error
+        except RecursionError as error:
+            raise PipelineError([Problem("the pipeline is nested too deep", Location(file))]) from error
 
 
-def _compile(file: str, text: str | bytes, problems: Problems, catalogue: TaskCatalogue) -> Plan:
-    source = Source(file)
-    root = load(source, text, problems)
-    if root is None:
-        raise PipelineError([Problem("the file is empty", Location(file, 1, 1))])
-    if type(root) is not MappingNode:
-        raise PipelineError([Problem(f"a pipeline has to be a mapping, not {kind_of(root)}", root.where)])
-    build = Build(problems, catalogue, Reader(problems))
-    plan = build_plan(build, root, parameters={}, files=(source.name,))
-    problems.raise_if_any()
-    return replace(plan, notes=problems.notes)
+class _Compilation:
+    """One compilation: load, bind parameters, expand, build."""
+
+    def __init__(self, file: str, files: Files, catalogue: TaskCatalogue) -> None:
+        self.problems = Problems()
+        self._source = Source(file)
+        self._reader = Reader(self.problems)
+        self._templates = Templates(files, self.problems, Budget())
+        self._catalogue = catalogue
+
+    def plan(self, text: str | bytes, given: Mapping[str, object], predefined: Mapping[str, str]) -> Plan:
+        root = self.root(text)
+        declared = read_declared(self._reader, root.get("parameters"))
+        parameters = self._parameters(declared, given, root)
+        place = (self._source.repository, self._source.path)
+        scope = Scope.of(parameters, Variables(predefined), declared=not declared.legacy_form, chain=(place,))
+        body = mapping_of([pair for pair in root.pairs if pair[0].value != "parameters"], root)
+        expanded = self._templates.expand_root(body, scope)
+        build = Build(self.problems, self._catalogue, self._reader)
+        plan = build_plan(
+            build,
+            expanded,
+            parameters={name: plain_value(value) for name, value in parameters.items()},
+            files=(self._source.name, *self._templates.names),
+            extends=tuple(self._templates.extends),
+        )
+        self.problems.raise_if_any()
+        return replace(plan, notes=self.problems.notes)
+
+    def root(self, text: str | bytes) -> MappingNode:
+        """The tree of the entry file."""
+        root = load(self._source, text, self.problems)
+        if root is None:
+            raise PipelineError([Problem("the file is empty", Location(self._source.name, 1, 1))])
+        if type(root) is not MappingNode:
+            raise PipelineError([Problem(f"a pipeline has to be a mapping, not {kind_of(root)}", root.where)])
+        return root
+
+    def _parameters(self, declared: Declared, given: Mapping[str, object], root: MappingNode) -> Object:
+        """The parameters of the entry file: given when the run is queued, else defaults, else the first value."""
+
+        def expand(node: Node, position: Position) -> Node:
+            scope = Scope.of(Object(), Variables(), declared=True, chain=())
+            return self._templates.expander.expand(node, scope, position)
+
+        nodes = given_nodes(declared, given, root, self.problems)
+        return bind(
+            self._reader, declared.of_entry(), nodes, root, expand, advice="give it with --parameter NAME=VALUE"
+        )
 
 
 @contextmanager

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sluice.language.tasks import TaskDefinition
     from sluice.language.tree import Node
 
+DOWNLOAD = "DownloadPipelineArtifact@2"
 MAX_RETRIES = 10
 _STEP_NAME = re.compile(r"[-_A-Za-z0-9]*\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -114,7 +115,7 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
         inputs.setdefault("repository", Text("self", first.where))
         _check_repository(build, inputs["repository"], first)
         title = f"Checkout {inputs['repository'].value}"
-    elif written.key == "download" and first.value.casefold() == "none":
+    elif task.value == DOWNLOAD and _is_none(inputs.get("source")):
         return None
     name = build.reader.text(fields, "name")
     if len(fields) == 1:
@@ -136,6 +137,10 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
         target=_target(build, fields.get("target")) if "target" in fields else None,
         where=first.where,
     )
+
+
+def _is_none(text: Text | None) -> bool:
+    return text is not None and text.value.casefold() == "none"
 
 
 def _base(task: Text) -> str:

@@ -46,9 +46,9 @@ class Scalar:
 
 @final
 class Sequence:
-    """A list of nodes; `dynamic` when something inside it is."""
+    """A list of nodes; `dynamic` when something inside it is; `cached` is its expression value."""
 
-    __slots__ = ("column", "dynamic", "items", "line", "source")
+    __slots__ = ("cached", "column", "dynamic", "items", "line", "source")
 
     def __init__(self, items: list[Node], line: int, column: int, source: Source, dynamic: bool = False) -> None:
         self.items = items
@@ -56,6 +56,7 @@ class Sequence:
         self.column = column
         self.source = source
         self.dynamic = dynamic
+        self.cached: object = None
 
     @property
     def where(self) -> Location:
@@ -66,7 +67,7 @@ class Sequence:
 class Mapping:
     """Pairs in the order of the file; a key that is no expression occurs once. `dynamic` as for `Sequence`."""
 
-    __slots__ = ("column", "dynamic", "line", "pairs", "source")
+    __slots__ = ("cached", "column", "dynamic", "line", "pairs", "source")
 
     def __init__(self, pairs: list[Pair], line: int, column: int, source: Source, dynamic: bool = False) -> None:
         self.pairs = pairs
@@ -74,6 +75,7 @@ class Mapping:
         self.column = column
         self.source = source
         self.dynamic = dynamic
+        self.cached: object = None
 
     @property
     def where(self) -> Location:
@@ -101,3 +103,10 @@ def kind_of(node: Node) -> str:
 def is_empty(node: Node) -> bool:
     """Whether nothing was written: `key:` alone, or an empty text."""
     return type(node) is Scalar and not node.value
+
+
+def children(node: Node) -> list[Node]:
+    """The nodes just below, keys among them."""
+    if type(node) is Mapping:
+        return [each for pair in node.pairs for each in pair]
+    return node.items if type(node) is Sequence else []

@@ -1,0 +1,89 @@
+"""What template expressions can read at one place, and what a compilation may use up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sluice.errors import PipelineError, Problem
+from sluice.language.expressions import Context, Object
+from sluice.language.expressions.ordinal import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sluice.language.expressions import Value
+    from sluice.language.tree import Node
+
+MAX_WORK = 1_000_000
+MAX_TEXT = 50_000_000
+_EXPRESSION_WORK = 4
+
+
+class Variables(Object):
+    """The variables written so far; it grows while the pipeline is expanded."""
+
+    __slots__ = ()
+
+    def __init__(self, pairs: Mapping[str, Value] | Iterable[tuple[str, Value]] = ()) -> None:
+        super().__init__(pairs)
+
+    def define(self, name: str, value: str) -> None:
+        """A definition; a later one wins."""
+        self._pairs[fold(name)] = (name, value)
+
+    def copy(self) -> Variables:
+        """The same, for what is defined further inside."""
+        copied = Variables()
+        copied._pairs = dict(self._pairs)
+        return copied
+
+
+class Budget:
+    """What expansion may cost: nodes and expressions are counted as work, and the texts that are made."""
+
+    __slots__ = ("_text", "_work")
+
+    def __init__(self) -> None:
+        self._work = MAX_WORK
+        self._text = MAX_TEXT
+
+    def spend(self, work: int, node: Node) -> None:
+        """Take some work, or refuse to go on."""
+        self._work -= work
+        if self._work < 0:
+            raise PipelineError([Problem("the pipeline expands to too much", node.where, "look at its 'each' loops")])
+
+    def spend_text(self, count: int, node: Node) -> None:
+        """Take the characters of a text that an expression made."""
+        self.spend(_EXPRESSION_WORK, node)
+        self._text -= count
+        if self._text < 0:
+            raise PipelineError(
+                [Problem(f"the texts of the pipeline expand to more than {MAX_TEXT:,} characters", node.where)]
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One place: `names` are the loop variables there, `chain` the files whose inclusion led here."""
+
+    context: Context
+    variables: Variables
+    names: frozenset[str] = frozenset()
+    chain: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def of(parameters: Object, variables: Variables, *, declared: bool, chain: tuple[tuple[str, str], ...]) -> Scope:
+        """The scope of a file; with `declared` only declared parameters can be read."""
+        context = Context(names={"parameters": parameters, "variables": variables}, refuse_undeclared=declared)
+        return Scope(context, variables, frozenset(), chain)
+
+    def inner(self) -> Scope:
+        """The scope of a stage or job: variables defined there stay there."""
+        variables = self.variables.copy()
+        return replace(self, variables=variables, context=self.context.bind("variables", variables))
+
+    def bind(self, name: str, value: Value) -> Scope:
+        """With the loop variable of an `each`."""
+        return replace(self, context=self.context.bind(name, value), names=self.names | {name.lower()})
