@@ -33,18 +33,22 @@ IDLE_SECONDS = 0.5
 """So long nothing is written before an unfinished line is shown."""
 
 LINGER_SECONDS = 5.0
-"""So long we read on when the process has ended and something it started keeps its output open."""
 
 _NO_PIDFD_POLL_SECONDS = 0.05
 _KILLED_LINGER_SECONDS = 0.2
+_FOREVER_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graces:
-    """Seconds from one signal to the next when a process is canceled: the agent's."""
+    """Seconds from one signal to the next when a process is canceled, as the agent has them.
+
+    `linger` is how long output is read on when the process has ended and something keeps its output open.
+    """
 
     interrupt: float = 7.5
     terminate: float = 2.5
+    linger: float = LINGER_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +211,7 @@ class _Watch:
         """Whether to stop reading although something holds the output open."""
         if not self._ended_at:
             return False
-        linger = _KILLED_LINGER_SECONDS if cancellation.canceled else LINGER_SECONDS
+        linger = _KILLED_LINGER_SECONDS if cancellation.canceled else self._graces.linger
         if cancellation.canceled:
             _signal_group(self._process.pid, signal.SIGKILL)
         return time.monotonic() - self._ended_at >= linger
@@ -218,11 +222,11 @@ class _Watch:
             return
         if cancellation.killed:
             _signal_group(self._process.pid, signal.SIGKILL)
-            self._due, self._next_signal = iter(()), float("inf")
+            self._due, self._next_signal = iter(()), time.monotonic() + _FOREVER_SECONDS
         elif self._due is None or time.monotonic() >= self._next_signal:
             if self._due is None:
                 self._due = self._signals()
-            self._next_signal = time.monotonic() + next(self._due, float("inf"))
+            self._next_signal = time.monotonic() + next(self._due, _FOREVER_SECONDS)
 
     def _signals(self) -> Iterator[float]:
         _signal_group(self._process.pid, signal.SIGINT)
