@@ -51,13 +51,16 @@ class Folder:
             last, self.unfinished = self.unfinished + "\n", ""
             yield from self._whole(last)
         yield from self._close_group()
-        if self._kept is None:
-            return
-        with self._kept as kept:
-            if failed:
-                kept.seek(0)
-                yield from _read(kept)
-        self._kept = None
+        if self._kept is not None and failed:
+            self._kept.seek(0)
+            yield from _read(self._kept)
+        self.close()
+
+    def close(self) -> None:
+        """Forget what was folded."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def _whole(self, text: str) -> Iterator[Shown]:
         for piece in split(text):

@@ -134,6 +134,8 @@ class LiveView:
         with self._lock:
             self._over.set()
             atexit.unregister(self.close)
+            for folder in self._folders.values():
+                folder.close()
             try:
                 self._flush()
             finally:

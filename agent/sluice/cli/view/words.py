@@ -29,12 +29,12 @@ _STATES: Final = {"pending": "not started", "waiting": "waiting", "inProgress": 
 
 def result(record_result: str) -> str:
     """A result as a person says it."""
-    return _RESULTS.get(record_result, record_result.lower() or "completed")
+    return _RESULTS.get(record_result) or one_line(record_result.lower()) or "completed"
 
 
 def outcome(state: str, record_result: str) -> str:
     """The result of what is over, the state of what is not."""
-    return result(record_result) if state == "completed" else _STATES.get(state, state)
+    return result(record_result) if state == "completed" else _STATES.get(state) or one_line(state)
 
 
 def elapsed(seconds: float) -> str:
