@@ -15,7 +15,18 @@ import paramiko
 
 from sluice.plugin import CanceledError, TaskFailedError, TaskRun
 from sluice_ssh._host import Host
-from sluice_ssh._remote_files import Failures, TransferError, attributes, clean_folder, is_folder, make_folders, upload
+from sluice_ssh._remote_files import (
+    Failures,
+    TransferError,
+    attributes,
+    clean_folder,
+    forget,
+    is_closed,
+    is_folder,
+    make_folders,
+    temporary_beside,
+    upload,
+)
 from sluice_ssh._ssh_task import connected, open_sftp
 
 DEFAULT_UPLOADS = 10
@@ -188,22 +199,36 @@ class _Transfer:
                 return
 
     def _take(self, sftp: paramiko.SFTPClient) -> None:
-        """Copy one file after the other until none is left."""
-        while (copy := self._next()) is not None:
-            self._run.say(f"Copying file {copy.source} to {copy.target} on remote machine.")
-            try:
-                size = upload(
-                    sftp,
-                    copy.source,
-                    copy.target,
-                    overwrite=self._options.overwrite,
-                    canceled=lambda: self._run.canceled,
-                )
-            except (TransferError, *Failures) as error:
-                self._note_error(copy, error)
-            else:
-                if size is not None:
-                    self._note_done()
+        """Copy one file after the other until none is left, or the host grants no session any more."""
+        with contextlib.ExitStack() as sessions:
+            while (copy := self._next()) is not None:
+                temporary = temporary_beside(copy.target)
+                if self._copy(sftp, copy, temporary) or not is_closed(sftp):
+                    continue
+                try:
+                    sftp = sessions.enter_context(contextlib.closing(open_sftp(self._host)))
+                except TaskFailedError:
+                    return
+                forget(sftp, temporary)
+
+    def _copy(self, sftp: paramiko.SFTPClient, copy: Copy, temporary: str) -> bool:
+        """Copy one file; false when that failed."""
+        self._run.say(f"Copying file {copy.source} to {copy.target} on remote machine.")
+        try:
+            size = upload(
+                sftp,
+                copy.source,
+                copy.target,
+                temporary=temporary,
+                overwrite=self._options.overwrite,
+                canceled=lambda: self._run.canceled,
+            )
+        except (TransferError, *Failures) as error:
+            self._note_error(copy, error)
+            return False
+        if size is not None:
+            self._note_done()
+        return True
 
     def _next(self) -> Copy | None:
         with self._lock:

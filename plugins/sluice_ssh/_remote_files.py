@@ -37,6 +37,12 @@ def is_folder(found: paramiko.SFTPAttributes) -> bool:
     return stat.S_ISDIR(found.st_mode or 0)
 
 
+def is_closed(sftp: paramiko.SFTPClient) -> bool:
+    """Whether the session has ended, so that nothing can be done with it."""
+    channel = sftp.get_channel()
+    return channel is None or channel.closed or bool(channel.eof_received)
+
+
 def make_folders(sftp: paramiko.SFTPClient, paths: Iterable[str]) -> list[str]:
     """Make the folders that are missing, with their parents; answers those that were made."""
     made: list[str] = []
@@ -60,18 +66,30 @@ def clean_folder(sftp: paramiko.SFTPClient, path: str, *, hidden: bool, canceled
     return count
 
 
+def temporary_beside(target: str) -> str:
+    """A new name in the folder of `target`, for a file that is not whole yet."""
+    return posixpath.join(posixpath.dirname(target), f".sluice-{secrets.token_hex(8)}.part")
+
+
+def forget(sftp: paramiko.SFTPClient, path: str) -> None:
+    """Remove a file if it is there and can be removed."""
+    with contextlib.suppress(*Failures):
+        sftp.remove(path)
+
+
 def upload(
     sftp: paramiko.SFTPClient,
     source: Path,
     target: str,
     *,
+    temporary: str,
     overwrite: bool,
     canceled: Callable[[], bool],
 ) -> int | None:
-    """Copy a file: under another name first, renamed once its size was verified. Answers its bytes, None if canceled.
+    """Copy a file: as `temporary` first, renamed once its size was verified. Answers its bytes, None if canceled.
 
     The mode is that of the file it replaces; a new one gets the host's default, executable where the source is.
-    Raises `TransferError`; nothing unfinished stays behind then.
+    Raises `TransferError`, or what paramiko raises when the session ends: then `temporary` may still be there.
     """
     replaced = attributes(sftp, target, follow=False)
     if replaced is not None and is_folder(replaced):
@@ -81,16 +99,15 @@ def upload(
             f"File {target} cannot be copied to the remote machine because it already exists "
             "and the 'Overwrite' option is disabled."
         )
-    temporary = posixpath.join(posixpath.dirname(target), f".sluice-{secrets.token_hex(8)}.part")
     try:
         size = _send(sftp, source, temporary, replaced, canceled)
         if size is not None:
             _take_place(sftp, temporary, target, overwrite=overwrite)
     except BaseException:
-        _forget(sftp, temporary)
+        forget(sftp, temporary)
         raise
     if size is None:
-        _forget(sftp, temporary)
+        forget(sftp, temporary)
     return size
 
 
@@ -204,11 +221,6 @@ def _take_place(sftp: paramiko.SFTPClient, temporary: str, target: str, *, overw
         raise TransferError(f"no permission to replace {target}") from None
     except Failures as error:
         raise TransferError(f"{target} cannot be put in place: {error}") from None
-
-
-def _forget(sftp: paramiko.SFTPClient, path: str) -> None:
-    with contextlib.suppress(*Failures):
-        sftp.remove(path)
 
 
 def _space(sftp: paramiko.SFTPClient, folder: str, needed: int) -> str:
