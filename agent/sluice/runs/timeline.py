@@ -9,7 +9,7 @@ from typing import Any
 from sluice.language.plan import Job, Stage
 from sluice.runs.identifiers import DEFAULT, join
 from sluice.runtime.request import Result
-from sluice.storage.records import RecordRow
+from sluice.storage.records import RecordRow, ended
 
 
 class Timeline:
@@ -59,15 +59,7 @@ class Timeline:
 
     def complete(self, record: RecordRow, result: Result, at: float, message: str = "") -> RecordRow:
         """Take in that an element is over."""
-        return self.put(
-            record,
-            state="completed",
-            result=result,
-            finished_at=at,
-            percent=100,
-            operation="",
-            message=message or record.message,
-        )
+        return self.put(ended(record, str(result), at, message))
 
     def added(self) -> list[RecordRow]:
         """Records that are not stored yet."""

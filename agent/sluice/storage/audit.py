@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, select
 from sluice.storage.actions import ACTIONS, Action
 from sluice.storage.chain import Breach, Entry, Head, Link, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
-from sluice.storage.tables import audit, connections
+from sluice.storage.replay import Replay
+from sluice.storage.tables import audit, connections, permissions
 
 _BATCH = 1000
 
@@ -87,17 +88,23 @@ def newest(transaction: Transaction, limit: int, *, resource_id: str = "") -> tu
 
 
 def verify(transaction: Transaction, kept: Head | None = None) -> Verdict:
-    """Check every entry, its order, that none is missing, and that each connection is the one last recorded."""
-    breach, head = find_breach(entries(transaction), kept)
-    breaches = [breach] if breach else []
-    latest = sqlalchemy.func.max(audit.c.resource_version)
-    recorded = select(latest).where(audit.c.resource_id == connections.c.id).scalar_subquery()
-    query = select(connections.c.id, connections.c.version, recorded.label("recorded"))
-    breaches.extend(
-        Breach(0, f"connection {row.id} is at version {row.version}, the log says {row.recorded or 'nothing of it'}")
-        for row in transaction.rows(query.where(sqlalchemy.func.coalesce(recorded, 0) != connections.c.version))
+    """Check every entry, its order, and that none is missing; then that permits and connections are those recorded.
+
+    `kept` is an end of the log that was noted elsewhere earlier.
+    """
+    replay = Replay()
+    breach, head = find_breach(replay.watch(entries(transaction)), kept)
+    if breach:
+        return Verdict((breach,), head)
+    columns = (
+        permissions.c.project_id,
+        permissions.c.resource_type,
+        permissions.c.resource_id,
+        permissions.c.pipeline_id,
     )
-    return Verdict(tuple(breaches), head)
+    permits = ((row[0], row[1], row[2], row[3]) for row in transaction.rows(select(*columns)))
+    versions = transaction.rows(select(connections.c.id, connections.c.version))
+    return Verdict(tuple(replay.compare(permits, ((row[0], row[1]) for row in versions))), head)
 
 
 def describe(entry: Entry) -> str:

@@ -40,6 +40,12 @@ def find(transaction: Transaction, name: str) -> Project:
     return Project(*row)
 
 
+def look_up(transaction: Transaction, name: str) -> Project | None:
+    """The project of that name, ignoring case, if there is one."""
+    row = transaction.row(_BY_KEY, {"key": name_key(name)})
+    return Project(*row) if row else None
+
+
 def get(transaction: Transaction, project_id: int) -> Project:
     """The project of that number; raises `NotFoundError`."""
     row = transaction.row(_BY_ID, {"id": project_id})

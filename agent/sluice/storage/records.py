@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -52,16 +52,33 @@ class RecordRow:
         return self.state == "completed"
 
 
+def ended(record: RecordRow, result: str, at: float, message: str = "") -> RecordRow:
+    """The record of an element that is over."""
+    return replace(
+        record,
+        state="completed",
+        result=result,
+        finished_at=at,
+        percent=100,
+        operation="",
+        message=message or record.message,
+    )
+
+
 _COLUMNS = tuple(column.name for column in fields(RecordRow))
 
 
-def of_run(tx: Transaction, run_id: int, *, every_attempt: bool = False) -> list[RecordRow]:
-    """The records of a run in timeline order; earlier attempts only when asked for."""
+def of_run(
+    tx: Transaction, run_id: int, *, every_attempt: bool = False, kinds: tuple[str, ...] = ()
+) -> list[RecordRow]:
+    """The records of a run in timeline order, of all types or some; earlier attempts only when asked for."""
     table = tables.records
     query = select(table).where(table.c.run_id == run_id).order_by(table.c.order, table.c.identifier)
+    if kinds:
+        query = query.where(table.c.type.in_(kinds))
     if not every_attempt:
         query = query.where(table.c.superseded.is_(False))
-    return [_row(row) for row in tx.execute(query).mappings()]
+    return [_row(dict(row)) for row in tx.execute(query).mappings()]
 
 
 def get(tx: Transaction, run_id: int, record_id: str) -> RecordRow | None:
@@ -69,7 +86,14 @@ def get(tx: Transaction, run_id: int, record_id: str) -> RecordRow | None:
     table = tables.records
     query = select(table).where(table.c.run_id == run_id, table.c.id == record_id)
     row = tx.execute(query).mappings().first()
-    return _row(row) if row else None
+    return _row(dict(row)) if row else None
+
+
+def of_stage(tx: Transaction, run_id: int, job: RecordRow) -> RecordRow:
+    """The record of the stage that a job instance belongs to."""
+    names = (job.identifier.split(".", 1)[0], "__default")
+    found = {row.identifier: row for row in of_run(tx, run_id, kinds=("Stage",))}
+    return next(found[name] for name in names if name in found)
 
 
 def add(tx: Transaction, run_id: int, records: Iterable[RecordRow]) -> None:

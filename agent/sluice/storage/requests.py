@@ -50,7 +50,7 @@ def of_run(tx: Transaction, run_id: int, *, state: str = "") -> list[RequestRow]
     query = select(_TABLE).where(_TABLE.c.run_id == run_id).order_by(_TABLE.c.id)
     if state:
         query = query.where(_TABLE.c.state == state)
-    return [_row(row) for row in tx.execute(query).mappings()]
+    return [_row(dict(row)) for row in tx.execute(query).mappings()]
 
 
 def add(tx: Transaction, requests: Iterable[RequestRow]) -> None:

@@ -74,7 +74,7 @@ def set_plan(tx: Transaction, run_id: int, *, name: str, plan: str, options: Map
 def get(tx: Transaction, run_id: int) -> RunRow | None:
     """One run."""
     row = tx.execute(_query().where(_RUNS.c.id == run_id)).mappings().first()
-    return _row(row) if row else None
+    return _row(dict(row)) if row else None
 
 
 def plan(tx: Transaction, run_id: int) -> str:
@@ -85,7 +85,7 @@ def plan(tx: Transaction, run_id: int) -> str:
 def newest(tx: Transaction, project_id: int, *, limit: int) -> list[RunRow]:
     """The newest runs of a project, newest first."""
     query = _query().where(_RUNS.c.project_id == project_id).order_by(_RUNS.c.id.desc()).limit(limit)
-    return [_row(row) for row in tx.execute(query).mappings()]
+    return [_row(dict(row)) for row in tx.execute(query).mappings()]
 
 
 def unfinished_of_pipeline(tx: Transaction, pipeline_id: int) -> list[int]:

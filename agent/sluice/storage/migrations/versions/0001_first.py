@@ -193,11 +193,12 @@ def upgrade() -> None:
         "job_progress",
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key_id", sa.Text(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_job_progress_run_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("run_id", "job_id", name=op.f("pk_job_progress")),
+        sa.PrimaryKeyConstraint("run_id", "job_id", "step", name=op.f("pk_job_progress")),
     )
     op.create_table(
         "records",

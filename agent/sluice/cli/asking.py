@@ -1,0 +1,65 @@
+"""Asks the person at the terminal what to do about a run that waits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sluice.cli.session import decisions_of
+from sluice.cli.view.choose import lively
+from sluice.cli.view.prompt import Choice, Screen, ask
+from sluice.errors import ConflictError
+from sluice.runs.decisions import waiting_for
+from sluice.runs.driver import Waiting
+from sluice.runs.orchestrator import Orchestrator
+
+if TYPE_CHECKING:
+    from sluice.cli.view.choose import View
+    from sluice.storage.requests import RequestRow
+
+
+@dataclass(kw_only=True)
+class Asking:
+    """What a driver asks when a run only waits; a person who chose to wait is asked again when something changes."""
+
+    orchestrator: Orchestrator
+    run_id: int
+    view: View
+    left: frozenset[int] = field(default=frozenset())
+
+    def __call__(self, requests: Sequence[RequestRow]) -> Waiting:
+        ids = frozenset(request.id for request in requests)
+        if ids == self.left:
+            return Waiting.STAY
+        with self.orchestrator.database.read() as transaction:
+            loaded = self.orchestrator.load(transaction, self.run_id)
+        screen = Screen(stdin=sys.stdin, stdout=sys.stdout, colour=lively(sys.stdout, os.environ))
+        with self.view.suspended():
+            decision = ask(
+                requests,
+                run=loaded.run,
+                plan=loaded.plan,
+                screen=screen,
+                poll=lambda: self._settled(ids),
+                folder=Path(loaded.run.options.get("repository") or "."),
+            )
+        if decision.choice is Choice.WAIT:
+            self.left = ids
+        elif decision.choice is not Choice.SETTLED:
+            self._record(decision.choice, [request.resource_id for request in decision.requests])
+        return Waiting.STAY
+
+    def _settled(self, ids: frozenset[int]) -> bool:
+        return frozenset(one.id for one in waiting_for(self.orchestrator.database, self.run_id)) != ids
+
+    def _record(self, choice: Choice, names: Sequence[str]) -> None:
+        decisions = decisions_of(self.orchestrator)
+        decide = decisions.permit if choice is Choice.PERMIT else decisions.deny
+        try:
+            decide(self.run_id, names)
+        except ConflictError:
+            return  # somebody else decided between the answer and its record: the run goes on from what is stored

@@ -1,0 +1,23 @@
+"""`sluice deny`: refuse what a waiting run asks for."""
+
+from __future__ import annotations
+
+import click
+
+from sluice.cli.output import plain
+from sluice.cli.session import decisions_of, opened_orchestrator
+
+
+@click.command(epilog="Example: sluice deny 7")
+@click.argument("run_id", metavar="RUN", type=int)
+@click.option("--connection", "names", multiple=True, metavar="NAME", help="Only this one (several: repeat).")
+def command(*, run_id: int, names: tuple[str, ...]) -> None:
+    """Refuse what a run waits for: the stage that asks is canceled. Later runs may ask again."""
+    from sluice.runs.lock import is_driven
+
+    with opened_orchestrator() as orchestrator:
+        denied = decisions_of(orchestrator).deny(run_id, names)
+        if not is_driven(orchestrator.home.root / "locks", run_id):
+            orchestrator.advance(run_id)
+    for request in denied:
+        click.echo(f"Denied '{plain(request.resource_name)}' to stage {plain(request.stage)} of run {run_id}.")

@@ -1,0 +1,142 @@
+"""Drives a run from a command: signals, the view, and the question to the person when the run waits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.output import plain
+from sluice.cli.session import decisions_of, task_catalogue
+from sluice.errors import ConflictError, ExitCode
+
+if TYPE_CHECKING:
+    from sluice.cli.view.choose import View
+    from sluice.hooks.declaration import Task
+    from sluice.runs.driver import Driver, Waiting
+    from sluice.runs.orchestrator import Orchestrator
+    from sluice.storage.requests import RequestRow
+    from sluice.storage.runs import RunRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a command drives a run."""
+
+    non_interactive: bool = False
+    verbose: bool = False
+    output: str = "text"
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person is at the terminal to be asked."""
+        return not self.non_interactive and self.output == "text" and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
+    """Drive a run until it is over or, without a person to ask, only waits; answers the exit status."""
+    from sluice.cli.view.choose import choose_view
+    from sluice.dispatch.local import LocalDispatcher
+    from sluice.runs.driver import Driver
+
+    view = choose_view(
+        sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks
+    )
+    decisions = decisions_of(orchestrator)
+    driver = Driver(
+        orchestrator,
+        LocalDispatcher(find_task),
+        view,
+        _asker(orchestrator, run_id, manner, view),
+        cancel=decisions.cancel,
+    )
+    try:
+        with _signals(driver):
+            run = driver.drive(run_id)
+    finally:
+        view.close()
+    return _report(orchestrator, run, manner)
+
+
+def find_task(reference: str) -> Task | None:
+    """The Python handler of a task; plugins are loaded when the first one is looked up."""
+    from sluice.hooks.manager import installed
+
+    return installed().tasks.get(reference.casefold())
+
+
+def _asker(
+    orchestrator: Orchestrator, run_id: int, manner: Manner, view: View
+) -> Callable[[Sequence[RequestRow]], Waiting]:
+    from sluice.runs.driver import Waiting
+
+    if manner.non_interactive or manner.output == "json":
+        return lambda _: Waiting.LEAVE
+    if not manner.asks:
+        return lambda _: Waiting.STAY
+    from sluice.cli.asking import Asking
+
+    return Asking(orchestrator=orchestrator, run_id=run_id, view=view)
+
+
+@contextlib.contextmanager
+def _signals(driver: Driver) -> Iterator[None]:
+    """Ctrl-C cancels the run, and once more ends it at once; a termination signal cancels it."""
+    said = False
+
+    def interrupt(number: int, _: object) -> None:
+        nonlocal said
+        driver.interrupt()
+        if number == signal.SIGINT and not said:
+            said = True
+            sys.stderr.write("\nCanceling: steps with always() still run. Press Ctrl-C again to end them at once.\n")
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(orchestrator: Orchestrator, run: RunRow, manner: Manner) -> ExitCode:
+    from sluice.runs.decisions import waiting_for
+    from sluice.runs.outcomes import exit_code
+
+    if run.state == "completed":
+        if manner.output == "json":
+            _print_json(orchestrator, run, [])
+        return exit_code(run.result)
+    requests = waiting_for(orchestrator.database, run.id)
+    if manner.output == "json":
+        _print_json(orchestrator, run, requests)
+    elif requests:
+        print_waiting(run, requests)
+    else:
+        raise ConflictError(f"run {run.id} stopped before it was over", do=f"go on with it: sluice resume {run.id}")
+    return ExitCode.WAITING
+
+
+def _print_json(orchestrator: Orchestrator, run: RunRow, requests: Sequence[RequestRow]) -> None:
+    from sluice.cli.output import print_json
+    from sluice.cli.runs_view import describe_run
+    from sluice.storage import records
+
+    with orchestrator.database.read() as transaction:
+        rows = records.of_run(transaction, run.id)
+    print_json(describe_run(run, rows, requests))
+
+
+def print_waiting(run: RunRow, requests: Sequence[RequestRow]) -> None:
+    """Say what a run waits for and what to type, for whoever is not asked."""
+    for request in requests:
+        place = f" ({request.where})" if request.where else ""
+        click.echo(f"Run {run.id} waits for service connection '{plain(request.resource_name)}'{place}")
+    click.echo(f"To permit it: sluice permit {run.id}")
+    click.echo(f"Then go on:   sluice resume {run.id}")

@@ -1,0 +1,32 @@
+"""`sluice permit`: let a waiting run's pipeline use what it asks for."""
+
+from __future__ import annotations
+
+import click
+
+from sluice.cli.output import plain
+from sluice.cli.session import decisions_of, opened_orchestrator
+
+
+@click.command(epilog="Example: sluice permit 7 --connection build-host")
+@click.argument("run_id", metavar="RUN", type=int)
+@click.option("--connection", "names", multiple=True, metavar="NAME", help="Only this one (several: repeat).")
+def command(*, run_id: int, names: tuple[str, ...]) -> None:
+    """Permit the pipeline of a waiting run to use what it waits for, in this and all future runs."""
+    from sluice.cli.background import start_driver
+    from sluice.runs.lock import is_driven
+
+    with opened_orchestrator() as orchestrator:
+        granted = decisions_of(orchestrator).permit(run_id, names)
+        with orchestrator.database.read() as transaction:
+            run = orchestrator.load(transaction, run_id).run
+        driven = is_driven(orchestrator.home.root / "locks", run_id)
+    for request in granted:
+        click.echo(f"Permitted: pipeline '{plain(run.pipeline)}' may use '{plain(request.resource_name)}'.")
+    if driven:
+        click.echo(f"Run {run_id} goes on.")
+    elif run.options.get("detached"):
+        start_driver(run_id)
+        click.echo(f"Run {run_id} goes on in the background.")
+    else:
+        click.echo(f"Go on with the run: sluice resume {run_id}")

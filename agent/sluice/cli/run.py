@@ -1,0 +1,148 @@
+"""`sluice run`: compile a pipeline, make a run of it, and drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.installation import current_user
+from sluice.cli.output import output_option, project_option
+from sluice.cli.session import opened_orchestrator, task_catalogue
+from sluice.errors import UsageError
+
+if TYPE_CHECKING:
+    from sluice.runs.orchestrator import Orchestrator
+    from sluice.storage.engine import Transaction
+    from sluice.storage.pipelines import Pipeline
+    from sluice.storage.runs import RunRow
+
+DEFAULT_FILE = "azure-pipelines.yml"
+
+
+def pairs(kind: str, values: Sequence[str]) -> Mapping[str, str]:
+    """`K=V` options as a mapping; raises `UsageError` for one without `=`."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--{kind} takes NAME=VALUE, not '{value}'")
+        found[name.strip()] = text
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a person asks to run."""
+
+    file: Path
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    stages: Sequence[str] = ()
+    jobs: Sequence[str] = ()
+    permits: Sequence[str] = ()
+    repositories: Mapping[str, Path] = field(default_factory=dict)
+    project: str = "default"
+    detach: bool = False
+
+
+def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
+    """Compile the pipeline and store a run of it."""
+    from sluice.runs.creation import NewRun, create
+    from sluice.runs.pipelines import Given, compile_file, find_file, register
+    from sluice.runs.selection import select
+
+    user = current_user()
+    file = find_file(asked.file)
+    now = orchestrator.clock()
+    project, pipeline = register(orchestrator.database, asked.project, file, by=user, at=now)
+    plan = compile_file(
+        file,
+        Given(parameters=asked.parameters, repositories=asked.repositories),
+        catalogue=task_catalogue(),
+        project=project,
+        pipeline=pipeline,
+        requested_by=user,
+        now=now,
+    )
+    if asked.permits:
+        with orchestrator.database.write() as transaction:
+            _permit(transaction, pipeline, asked.permits, by=user, at=now)
+    new = NewRun(
+        plan=select(plan, asked.stages, asked.jobs),
+        project=project,
+        pipeline=pipeline,
+        source=file.source,
+        email=file.email,
+        requested_by=user,
+        variables=asked.variables,
+        detached=asked.detach,
+    )
+    return create(orchestrator, new)
+
+
+def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], *, by: str, at: float) -> None:
+    from sluice.connections import lookup
+    from sluice.storage import permissions
+
+    for name in names:
+        connection = lookup.get(transaction, pipeline.project_id, name)
+        resource = permissions.Resource(pipeline.project_id, connection.id)
+        permissions.grant(transaction, resource, pipeline.id, by=by, at=at)
+
+
+@click.command(epilog="Example: sluice run azure-pipelines.yml --parameter environment=test --stage Build")
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
+@click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, as given at queue time.")
+@click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run only this stage (several: repeat).")
+@click.option("--job", "jobs", multiple=True, metavar="NAME", help="Run only this job (several: repeat).")
+@click.option("--permit", "permits", multiple=True, metavar="CONNECTION", help="Permit this pipeline to use it.")
+@click.option("--repository", "repositories", multiple=True, metavar="ALIAS=PATH", help="A checkout of a repository.")
+@click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
+@click.option("--detach", is_flag=True, help="Run in the background; follow with 'sluice runs logs ID --follow'.")
+@click.option("--verbose", is_flag=True, help="Show the content of folded groups.")
+@project_option
+@output_option
+def command(
+    *,
+    file: Path,
+    parameters: tuple[str, ...],
+    variables: tuple[str, ...],
+    stages: tuple[str, ...],
+    jobs: tuple[str, ...],
+    permits: tuple[str, ...],
+    repositories: tuple[str, ...],
+    non_interactive: bool,
+    detach: bool,
+    verbose: bool,
+    project: str,
+    output: str,
+) -> int:
+    """Run the pipeline FILE (azure-pipelines.yml when none is named) on this machine.
+
+    Exit status: 0 succeeded, 1 failed, 2 bad usage or a pipeline that does not compile, 3 canceled, 4 waiting.
+    """
+    from sluice.cli.background import go_on_in_background
+    from sluice.cli.driving import Manner, drive
+
+    asked = RunRequest(
+        file=file,
+        parameters=pairs("parameter", parameters),
+        variables=pairs("variable", variables),
+        stages=stages,
+        jobs=jobs,
+        permits=permits,
+        repositories={name: Path(path) for name, path in pairs("repository", repositories).items()},
+        project=project,
+        detach=detach,
+    )
+    with opened_orchestrator() as orchestrator:
+        run = create_run(orchestrator, asked)
+        if detach:
+            return go_on_in_background(orchestrator, run.id, output)
+        manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output)
+        return drive(orchestrator, run.id, manner)

@@ -1,0 +1,61 @@
+"""The runs of this installation, opened for one command."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sluice.cli.installation import current_user, opened_store
+from sluice.errors import UsageError
+
+if TYPE_CHECKING:
+    from sluice.language.tasks import TaskCatalogue
+    from sluice.runs.decisions import Decisions
+    from sluice.runs.orchestrator import Orchestrator
+
+TIMEOUT_VARIABLE = "SLUICE_PERMISSION_TIMEOUT_MINUTES"
+
+
+@contextmanager
+def opened_orchestrator() -> Iterator[Orchestrator]:
+    """The runs of this installation; the database is closed at the end."""
+    from sluice.runs.orchestrator import Orchestrator
+    from sluice.storage.home import Home
+
+    with opened_store() as store:
+        home = store.database.home or Home.find()
+        yield Orchestrator(store.database, home, store, task_catalogue, wait_seconds=_wait_seconds())
+
+
+def decisions_of(orchestrator: Orchestrator) -> Decisions:
+    """What this user decides."""
+    from sluice.runs.decisions import Decisions
+
+    return Decisions(database=orchestrator.database, clock=orchestrator.clock, by=current_user())
+
+
+@functools.cache
+def task_catalogue() -> TaskCatalogue:
+    """The built-in tasks of Azure Pipelines, and those of plugins."""
+    from sluice.hooks.manager import installed
+    from sluice.language.tasks import TaskCatalogue
+
+    return TaskCatalogue(installed().tasks.values())
+
+
+def _wait_seconds() -> float:
+    from sluice.runs.orchestrator import WAIT_SECONDS
+
+    text = os.environ.get(TIMEOUT_VARIABLE, "").strip()
+    if not text:
+        return WAIT_SECONDS
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0
+    if not 0 < minutes <= 43200:
+        raise UsageError(f"{TIMEOUT_VARIABLE} must be a number of minutes up to 43200 (30 days)")
+    return minutes * 60

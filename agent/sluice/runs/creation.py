@@ -1,0 +1,223 @@
+"""Creates a run: the plan with its needs checked, its number, its variables and the timeline's first records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sluice.authorization.resources import Need, Refusal
+from sluice.errors import Location, PipelineError, Problem
+from sluice.language.plan import Plan, Stage
+from sluice.language.plan_json import encode
+from sluice.language.resources import ResourceUse, stage_resources
+from sluice.language.run_name import format_run_name
+from sluice.runs.access import assess_needs
+from sluice.runs.contexts import Contexts
+from sluice.runs.identifiers import join, record_id
+from sluice.runs.orchestrator import Orchestrator
+from sluice.runs.predefined import RunFacts, Source, run_variables
+from sluice.runs.variables import Scope, expanded, extend, scope_of
+from sluice.runtime.request import JobVariable
+from sluice.secret import Secret
+from sluice.storage import counters, records, runs
+from sluice.storage.engine import Transaction
+from sluice.storage.pipelines import Pipeline
+from sluice.storage.projects import Project
+from sluice.storage.records import RecordRow
+from sluice.storage.runs import RunRow
+
+_UNSUPPORTED = {
+    "rolling": "deployment jobs with the strategy 'rolling' need virtual machine resources, which Sluice does not have",
+    "canary": "deployment jobs with the strategy 'canary' are not run by Sluice yet",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """What a run is made of; `variables` are those given when it is queued."""
+
+    plan: Plan
+    project: Project
+    pipeline: Pipeline
+    source: Source
+    requested_by: str
+    email: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    detached: bool = False
+
+
+def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
+    """Store a new run and answer it.
+
+    Raises `PipelineError` when a connection that it names can never be used: it does not exist, is disabled, or does
+    not fit. One that merely is not permitted yet is no error: the run will wait for it.
+    """
+    _refuse_unsupported(new.plan)
+    catalogue = orchestrator.tasks()
+    needs = {
+        stage.name: tuple(map(_need, _endpoints(stage_resources(new.plan, stage, catalogue))))
+        for stage in new.plan.stages
+    }
+    with orchestrator.database.write() as transaction:
+        _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
+        now = orchestrator.clock()
+        run_id = runs.add(
+            transaction,
+            project_id=new.project.id,
+            pipeline_id=new.pipeline.id,
+            requested_by=new.requested_by,
+            options={},
+            at=now,
+        )
+        name, scope = _name_and_variables(transaction, new, run_id, now)
+        options = {
+            "file": new.plan.file,
+            "repository": new.source.root,
+            "branch": new.source.branch,
+            "version": new.source.version,
+            "detached": new.detached,
+            "variables": [_stored(variable) for variable in scope.values()],
+        }
+        runs.set_plan(transaction, run_id, name=name, plan=encode(new.plan), options=options)
+        records.add(transaction, run_id, _first_records(new.plan, needs))
+        run = runs.get(transaction, run_id)
+    assert run is not None  # noqa: S101  # it was stored in this transaction
+    return run
+
+
+def _endpoints(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
+    return [use for use in uses if use.kind == "endpoint" and not use.unresolved]
+
+
+def _need(use: ResourceUse) -> Need:
+    return Need(
+        name=use.name,
+        job=use.job,
+        step=use.step,
+        input=use.input,
+        type=use.type,
+        schemes=use.schemes,
+        where=str(use.where),
+    )
+
+
+def _refuse_unsupported(plan: Plan) -> None:
+    problems = [
+        Problem(_UNSUPPORTED[job.deployment.strategy], job.where)
+        for stage in plan.stages
+        for job in stage.jobs
+        if job.deployment and job.deployment.strategy in _UNSUPPORTED
+    ]
+    problems += [
+        Problem("agentless jobs (pool: server) are not run by Sluice yet", job.where)
+        for stage in plan.stages
+        for job in stage.jobs
+        if job.pool and job.pool.server
+    ]
+    problems += [
+        Problem("jobs in a container are not run by Sluice yet", job.where)
+        for stage in plan.stages
+        for job in stage.jobs
+        if job.container is not None or job.services
+    ]
+    if problems:
+        raise PipelineError(problems)
+
+
+def _refuse_hopeless(orchestrator: Orchestrator, transaction: Transaction, new: NewRun, needs: Sequence[Need]) -> None:
+    if not needs:
+        return
+    catalogue = orchestrator.store.catalogue
+    assessment = assess_needs(transaction, catalogue, new.project.id, new.pipeline.id, needs)
+    if assessment.refusals:
+        raise PipelineError(_as_problem(refusal) for refusal in assessment.refusals)
+
+
+def _as_problem(refusal: Refusal) -> Problem:
+    file, line, column = _place(refusal.need.where)
+    return Problem(f"The pipeline is not valid. {refusal.text}", Location(file, line, column), do=refusal.hint)
+
+
+def _place(where: str) -> tuple[str, int, int]:
+    file, line, column = [*where.rsplit(":", 2), "0", "0"][:3]
+    return (file, int(line), int(column)) if line.isdecimal() and column.isdecimal() else (where, 0, 0)
+
+
+def _name_and_variables(transaction: Transaction, new: NewRun, run_id: int, now: float) -> tuple[str, Scope]:
+    """The run's number and its root variables; the number may read those that do not depend on it."""
+    facts = RunFacts(
+        run_id=run_id,
+        run_name="",
+        pipeline_id=new.pipeline.id,
+        pipeline=new.pipeline.name,
+        project=new.project.name,
+        project_id=new.project.guid,
+        requested_by=new.requested_by,
+        email=new.email,
+        started=datetime.fromtimestamp(now, UTC).isoformat(" ", "seconds"),
+        source=new.source,
+    )
+    contexts = Contexts(
+        new.plan,
+        started=now,
+        canceled=False,
+        counter=lambda prefix, seed: counters.once_a_run(transaction, new.pipeline.id, run_id, prefix, seed),
+        open_outputs=lambda _: {},
+    )
+    scope = _root_scope(facts, new, contexts)
+    values = {name: value for name, value in expanded(scope).items() if isinstance(value, str)}
+    name = format_run_name(
+        new.plan.run_name,
+        values,
+        now=datetime.fromtimestamp(now, UTC),
+        next_revision=lambda rest: counters.next_value(transaction, new.pipeline.id, "revision", rest, 1),
+    )
+    return name, _root_scope(replace(facts, run_name=name), new, contexts)
+
+
+def _root_scope(facts: RunFacts, new: NewRun, contexts: Contexts) -> Scope:
+    predefined = (JobVariable(name=name, value=value, readonly=True) for name, value in run_variables(facts).items())
+    given = (JobVariable(name=name, value=value) for name, value in new.variables.items())
+    scope = scope_of((*predefined, *given))
+    return extend(scope, new.plan.variables, contexts.root)
+
+
+def _stored(variable: JobVariable) -> tuple[str, str, bool]:
+    if isinstance(variable.value, Secret):
+        raise TypeError("root variables are public: nothing secret can be read when a run is created")
+    return variable.name, variable.value, variable.readonly
+
+
+def _first_records(plan: Plan, needs: Mapping[str, Sequence[Need]]) -> list[RecordRow]:
+    rows: list[RecordRow] = []
+    for index, stage in enumerate(plan.stages, start=1):
+        details: dict[str, Any] = {"needs": [asdict(need) for need in needs[stage.name]]} if needs[stage.name] else {}
+        record = RecordRow(
+            id=record_id(stage.name),
+            type="Stage",
+            identifier=stage.name,
+            name=stage.display_name,
+            ref_name=stage.name,
+            order=index,
+            details=details,
+        )
+        rows.append(record)
+        rows.extend(_phase_records(stage, record))
+    return rows
+
+
+def _phase_records(stage: Stage, record: RecordRow) -> list[RecordRow]:
+    return [
+        RecordRow(
+            id=record_id(join(stage.name, job.name)),
+            type="Phase",
+            identifier=join(stage.name, job.name),
+            name=job.display_name,
+            ref_name=job.name,
+            parent_id=record.id,
+            order=index,
+        )
+        for index, job in enumerate(stage.jobs, start=1)
+    ]

@@ -1,0 +1,108 @@
+"""What people decide about runs: permit, deny, cancel. Each is one transaction; deciding twice changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sluice.errors import ConflictError, NotFoundError
+from sluice.storage import actions, audit, permissions, requests, runs
+from sluice.storage.names import name_key
+from sluice.storage.requests import RequestRow
+from sluice.storage.runs import RunRow
+
+if TYPE_CHECKING:
+    from sluice.storage.engine import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """Records decisions of a person (`by`) in a database."""
+
+    database: Database
+    clock: Callable[[], float]
+    by: str
+
+    def permit(self, run_id: int, names: Sequence[str] = ()) -> list[RequestRow]:
+        """Permit what a run waits for (all of it, or the connections named): for this pipeline, now and later.
+
+        Answers the requests that were granted. Raises `NotFoundError` when a name is not among what it waits for.
+        """
+        with self.database.write() as transaction:
+            run = _run(transaction, run_id)
+            chosen = _choose(transaction, run, names)
+            now = self.clock()
+            for request in chosen:
+                resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
+                permissions.grant(transaction, resource, request.pipeline_id, by=self.by, at=now)
+                requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
+            return chosen
+
+    def deny(self, run_id: int, names: Sequence[str] = ()) -> list[RequestRow]:
+        """Refuse what a run waits for: it cancels the stage that asks, and nothing is kept for later runs."""
+        with self.database.write() as transaction:
+            run = _run(transaction, run_id)
+            chosen = _choose(transaction, run, names)
+            now = self.clock()
+            for request in chosen:
+                requests.decide(transaction, request.id, state="rejected", by=self.by, at=now)
+            audit.append_all(transaction, [_denied_event(run, request, self.by, now) for request in chosen])
+            return chosen
+
+    def cancel(self, run_id: int) -> RunRow:
+        """Ask a run to stop; raises `ConflictError` when it is over."""
+        with self.database.write() as transaction:
+            run = _run(transaction, run_id)
+            if run.state == "completed":
+                raise ConflictError(f"run {run_id} is over ({run.result})")
+            if not run.cancel_requested_by:
+                runs.change(transaction, run_id, cancel_requested_by=self.by)
+            return run
+
+
+def waiting_for(database: Database, run_id: int) -> list[RequestRow]:
+    """What a run waits for now."""
+    with database.read() as transaction:
+        _run(transaction, run_id)
+        return requests.of_run(transaction, run_id, state="running")
+
+
+def _run(transaction: Transaction, run_id: int) -> RunRow:
+    run = runs.get(transaction, run_id)
+    if run is None:
+        raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
+    return run
+
+
+def _choose(transaction: Transaction, run: RunRow, names: Sequence[str]) -> list[RequestRow]:
+    open_requests = requests.of_run(transaction, run.id, state="running")
+    if not open_requests:
+        state = f"it is over ({run.result})" if run.state == "completed" else "it is not waiting"
+        raise ConflictError(f"run {run.id} asks for no permission: {state}", do=f"see 'sluice runs show {run.id}'")
+    if not names:
+        return open_requests
+    wanted = {name_key(name): name for name in names}
+    chosen = [one for one in open_requests if {name_key(one.resource_name), one.resource_id} & wanted.keys()]
+    found = {key for one in chosen for key in (name_key(one.resource_name), one.resource_id)}
+    if missing := [name for key, name in wanted.items() if key not in found]:
+        asked = ", ".join(f"'{one.resource_name}'" for one in open_requests)
+        raise NotFoundError(f"run {run.id} does not wait for '{missing[0]}'", do=f"it waits for {asked}")
+    return chosen
+
+
+def _denied_event(run: RunRow, request: RequestRow, by: str, at: float) -> audit.Event:
+    return audit.Event(
+        action=actions.PERMISSION_DENIED,
+        actor=by,
+        at=at,
+        project_id=run.project_id,
+        resource_id=request.resource_id,
+        details={
+            "ResourceType": request.resource_type,
+            "ResourceName": request.resource_name,
+            "StageName": request.stage,
+            "RunId": run.id,
+            "PipelineName": run.pipeline,
+        },
+    )

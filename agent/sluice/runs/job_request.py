@@ -1,0 +1,189 @@
+"""Makes the request that a job is dispatched with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import PipelineError, Problem
+from sluice.language.plan import Job, Stage, Step, Text
+from sluice.language.tasks import TaskCatalogue, TaskDefinition
+from sluice.runs.evaluation import Evaluation
+from sluice.runs.identifiers import DEFAULT
+from sluice.runs.predefined import JobFacts, job_variables
+from sluice.runs.timeline import Timeline
+from sluice.runtime.request import ConnectionInput, JobProgress, JobRequest, JobVariable, StepRequest
+from sluice.storage.records import RecordRow
+
+JOB_MINUTES = 60.0
+"""Documented default of `timeoutInMinutes` of a job."""
+CANCEL_MINUTES = 5.0
+"""Documented default of `cancelTimeoutInMinutes`."""
+
+_BOOLEANS = {"true": True, "y": True, "yes": True, "on": True, "false": False, "n": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the job runs on its host: the work folder, the job's workspace in it, and the repository's files."""
+
+    work: Path
+    workspace: Path
+    repository: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A job instance in its run."""
+
+    run_id: int
+    stage: Stage
+    job: Job
+    stage_record: RecordRow
+    phase: RecordRow
+    record: RecordRow
+    steps: tuple[RecordRow, ...]
+
+    @property
+    def plan_steps(self) -> tuple[Step, ...]:
+        """The steps as written: the job's, or those of the deployment's hook."""
+        if self.job.deployment is None:
+            return self.job.steps
+        return next(hook.steps for hook in self.job.deployment.hooks if hook.name == self.record.ref_name)
+
+
+def build_request(
+    position: Position,
+    *,
+    evaluation: Evaluation,
+    timeline: Timeline,
+    catalogue: TaskCatalogue,
+    place: Place,
+    progress: JobProgress | None,
+) -> JobRequest:
+    """The request of one attempt of a job; raises `SluiceError` when its variables cannot be evaluated."""
+    stage, job, record = position.stage, position.job, position.record
+    scope = evaluation.job_scope(stage, job, timeline, record.details.get("leg"))
+    own = job_variables(_facts(position))
+    for name, value in own.items():
+        scope[name.casefold()] = JobVariable(name=name, value=value, readonly=True)
+    written = {step.name: step for step in position.plan_steps}
+    return JobRequest(
+        run_id=position.run_id,
+        id=record.id,
+        identifier=record.identifier,
+        display_name=record.name,
+        work=place.work,
+        workspace=place.workspace,
+        repository=place.repository,
+        attempt=record.attempt,
+        variables=tuple(scope.values()),
+        steps=tuple(_step(row, written[row.ref_name], catalogue) for row in position.steps),
+        timeout_seconds=60 * evaluation.minutes(stage, job, job.timeout_minutes, timeline, JOB_MINUTES),
+        cancel_timeout_seconds=60
+        * evaluation.minutes(stage, job, job.cancel_timeout_minutes, timeline, CANCEL_MINUTES),
+        workspace_clean=job.workspace_clean,
+        progress=progress,
+    )
+
+
+def _facts(position: Position) -> JobFacts:
+    stage, phase, record = position.stage_record, position.phase, position.record
+    plain = record.ref_name == DEFAULT
+    return JobFacts(
+        stage=position.stage.name,
+        stage_display_name=position.stage.display_name,
+        stage_id=stage.id,
+        stage_attempt=stage.attempt,
+        phase=position.job.name,
+        phase_display_name=position.job.display_name,
+        phase_id=phase.id,
+        job=position.job.name if plain else record.ref_name,
+        job_display_name=record.name,
+        job_id=record.id,
+        job_identifier=record.identifier,
+        job_attempt=record.attempt,
+        position=int(record.details.get("position", 1)),
+        total=int(record.details.get("total", 1)),
+    )
+
+
+def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue) -> StepRequest:
+    definition = catalogue.find(step.task.value)
+    target = step.target
+    return StepRequest(
+        id=record.id,
+        name=step.name,
+        display_name=step.display_name,
+        task=definition.reference if definition else step.task.value,
+        inputs=_inputs(step, definition),
+        connection_inputs=_connection_inputs(step, definition),
+        env={name: text.value for name, text in step.env.items()},
+        condition=step.condition.value if step.condition else "",
+        continue_on_error=_boolean(step.continue_on_error),
+        timeout_seconds=60 * _minutes(step.timeout_minutes),
+        retry_count=step.retry_count,
+        restricted=target.restricted if target else False,
+        settable=target.settable if target else None,
+        where=str(step.where),
+    )
+
+
+def _inputs(step: Step, definition: TaskDefinition | None) -> dict[str, str]:
+    """Defaults, then what is written, under the task's own names; a name wins over its aliases."""
+    if definition is None:
+        return {name: text.value for name, text in step.inputs.items()}
+    inputs = {one.name: one.default for one in definition.inputs}
+    for written, text in _by_precedence(step.inputs, definition):
+        known = definition.input(written)
+        inputs[known.name if known else written] = text.value
+    return inputs
+
+
+def _by_precedence(inputs: Mapping[str, Text], definition: TaskDefinition) -> list[tuple[str, Text]]:
+    """Aliases first, last declared alias first, so that what is applied later is what counts."""
+
+    def rank(item: tuple[str, Text]) -> int:
+        known = definition.input(item[0])
+        if known is None or known.name.casefold() == item[0].casefold():
+            return 0
+        aliases = [alias.casefold() for alias in known.aliases]
+        return -1 - aliases.index(item[0].casefold())
+
+    return sorted(inputs.items(), key=rank)
+
+
+def _connection_inputs(step: Step, definition: TaskDefinition | None) -> tuple[ConnectionInput, ...]:
+    if definition is None:
+        return ()
+    found: dict[str, ConnectionInput] = {}
+    for written, text in _by_precedence(step.inputs, definition):
+        known = definition.input(written)
+        wanted = definition.connections.get(known.name) if known else None
+        if known and wanted:
+            found[known.name] = ConnectionInput(
+                name=known.name, written=written, type=wanted.type, schemes=wanted.schemes, where=str(text.where)
+            )
+    return tuple(found.values())
+
+
+def _boolean(text: Text | None) -> bool:
+    if text is None or not text.value.strip():
+        return False
+    value = _BOOLEANS.get(text.value.strip().casefold())
+    if value is None:
+        raise PipelineError([Problem(f"'{text.value}' is neither true nor false", text.where)])
+    return value
+
+
+def _minutes(text: Text | None) -> float:
+    if text is None or not text.value.strip():
+        return 0.0
+    try:
+        minutes = float(text.value)
+    except ValueError:
+        minutes = -1.0
+    if not 0 <= minutes < float("inf"):
+        raise PipelineError([Problem(f"'{text.value}' is no number of minutes", text.where)])
+    return minutes

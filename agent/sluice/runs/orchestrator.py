@@ -1,0 +1,188 @@
+"""Advances runs: reads stored state, decides, stores, and only then answers what to do.
+
+Stateless over the database: any process may advance any run, at any time, any number of times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sluice.authorization.resources import Assessment, Need
+from sluice.connections.sealing import Sealed
+from sluice.connections.store import ConnectionStore
+from sluice.errors import NotFoundError
+from sluice.language.plan import Job, Plan, Stage
+from sluice.language.plan_json import decode
+from sluice.language.tasks import TaskCatalogue
+from sluice.runs import decide
+from sluice.runs.access import assess_needs
+from sluice.runs.contexts import Contexts
+from sluice.runs.decide import Advanced, Situation
+from sluice.runs.evaluation import Evaluation
+from sluice.runs.phases import Instance
+from sluice.runs.progress import decode_secrets
+from sluice.runs.timeline import Timeline
+from sluice.runs.variables import scope_of
+from sluice.runtime.request import JobVariable
+from sluice.secret import Secret
+from sluice.storage import actions, audit, counters, records, requests, runs, usage
+from sluice.storage.engine import Database, Transaction
+from sluice.storage.home import Home
+from sluice.storage.requests import RequestRow
+from sluice.storage.runs import RunRow
+
+WAIT_SECONDS = 7 * 24 * 3600.0
+"""How long a run waits for a Permit (documented: 7 days), unless `SLUICE_PERMISSION_TIMEOUT_MINUTES` says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A run as it is stored now, with what evaluates its pipeline's text."""
+
+    run: RunRow
+    situation: Situation
+    evaluation: Evaluation
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled pipeline."""
+        return self.situation.plan
+
+
+class Orchestrator:
+    """Reads and advances the runs of one database. `tasks` gives the task catalogue when a job is made ready."""
+
+    def __init__(
+        self,
+        database: Database,
+        home: Home,
+        store: ConnectionStore,
+        tasks: Callable[[], TaskCatalogue],
+        *,
+        clock: Callable[[], float] = time.time,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self.database = database
+        self.home = home
+        self.store = store
+        self.tasks = tasks
+        self.clock = clock
+        self._wait_seconds = wait_seconds
+        self._plans: dict[int, Plan] = {}
+
+    def advance(self, run_id: int) -> Advanced:
+        """Take a run as far as stored state allows; what the answer says to do has been stored before."""
+        with self.database.write() as transaction:
+            loaded = self.load(transaction, run_id)
+            if loaded.run.state == "completed":
+                return Advanced(timeline=Timeline(loaded.situation.records))
+            world = _World(self, transaction, loaded)
+            advanced = decide.advance(loaded.situation, world)
+            self._store(transaction, loaded, advanced, world.now)
+        return advanced
+
+    def load(self, transaction: Transaction, run_id: int) -> Loaded:
+        """A run as it is stored; raises `NotFoundError`."""
+        run = runs.get(transaction, run_id)
+        if run is None:
+            raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
+        rows = records.of_run(transaction, run_id)
+        attempts = {row.identifier: row.attempt for row in rows if row.type == "Stage"}
+        asked = requests.of_run(transaction, run_id)
+        situation = Situation(
+            run_id=run.id,
+            project_id=run.project_id,
+            pipeline_id=run.pipeline_id,
+            canceled=bool(run.cancel_requested_by),
+            wait_seconds=self._wait_seconds,
+            plan=self._plan(transaction, run_id),
+            records=rows,
+            requests=[one for one in asked if one.stage_attempt == attempts.get(one.stage)],
+        )
+        contexts = Contexts(
+            situation.plan,
+            started=run.created_at,
+            canceled=situation.canceled,
+            counter=lambda prefix, seed: counters.once_a_run(transaction, run.pipeline_id, run_id, prefix, seed),
+            open_outputs=lambda job_id: self._open_outputs(transaction, run_id, job_id),
+        )
+        variables = [JobVariable(name=name, value=value, readonly=ro) for name, value, ro in run.options["variables"]]
+        return Loaded(run=run, situation=situation, evaluation=Evaluation(contexts=contexts, root=scope_of(variables)))
+
+    def _plan(self, transaction: Transaction, run_id: int) -> Plan:
+        if (plan := self._plans.get(run_id)) is None:
+            plan = self._plans[run_id] = decode(runs.plan(transaction, run_id))
+        return plan
+
+    def _store(self, transaction: Transaction, loaded: Loaded, advanced: Advanced, now: float) -> None:
+        run = loaded.run
+        records.add(transaction, run.id, advanced.timeline.added())
+        records.save(transaction, run.id, advanced.timeline.changed())
+        requests.add(transaction, advanced.asked)
+        audit.append_all(transaction, [_asked_event(run, request, now) for request in advanced.asked])
+        for request_id, state in advanced.closed:
+            requests.decide(transaction, request_id, state=state, by="", at=now)
+        if advanced.result is not None:
+            runs.change(transaction, run.id, state="completed", result=str(advanced.result), finished_at=now)
+            usage.run_finished(transaction, run.id, str(advanced.result), at=now)
+
+    def _open_outputs(self, transaction: Transaction, run_id: int, job_id: str) -> Mapping[str, Secret]:
+        row = runs.sealed(transaction, run_id, job_id, runs.OUTPUTS)
+        if row is None:
+            return {}
+        sealed = Sealed(row.key_id, row.wrapped_key, row.sealed)
+        raw = self.store.sealer.open_blob(sealed_identity(run_id, job_id), runs.OUTPUTS, sealed)
+        return decode_secrets(raw)
+
+
+class _World:
+    """The facts and evaluations of one decision."""
+
+    def __init__(self, orchestrator: Orchestrator, transaction: Transaction, loaded: Loaded) -> None:
+        self._orchestrator = orchestrator
+        self._transaction = transaction
+        self._loaded = loaded
+        self.now = orchestrator.clock()
+
+    def assess(self, needs: Sequence[Need]) -> Assessment:
+        if not needs:
+            return Assessment()
+        run = self._loaded.run
+        catalogue = self._orchestrator.store.catalogue
+        return assess_needs(self._transaction, catalogue, run.project_id, run.pipeline_id, needs)
+
+    def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
+        return self._loaded.evaluation.stage_runs(stage, timeline)
+
+    def job_runs(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
+        return self._loaded.evaluation.job_runs(stage, job, timeline)
+
+    def instances(self, stage: Stage, job: Job, timeline: Timeline) -> tuple[list[Instance], int]:
+        return self._loaded.evaluation.instances(stage, job, timeline)
+
+    def continues_on_error(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
+        return self._loaded.evaluation.continues_on_error(stage, job, timeline)
+
+
+def sealed_identity(run_id: int, job_id: str) -> str:
+    """What the progress and the secret outputs of a job are sealed for."""
+    return f"run {run_id} job {job_id}"
+
+
+def _asked_event(run: RunRow, request: RequestRow, now: float) -> audit.Event:
+    return audit.Event(
+        action=actions.PERMISSION_REQUESTED,
+        actor=run.requested_by,
+        at=now,
+        project_id=run.project_id,
+        resource_id=request.resource_id,
+        details={
+            "StageName": request.stage,
+            "RunId": run.id,
+            "ResourceType": request.resource_type,
+            "ResourceName": request.resource_name,
+            "PipelineName": run.pipeline,
+        },
+    )

@@ -1,0 +1,204 @@
+"""How the jobs of a running stage go on: conditions, instances, hooks, and jobs that wait for a Permit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sluice.authorization.resources import Assessment, Need
+from sluice.errors import SluiceError
+from sluice.language.plan import Job, Stage
+from sluice.runs.identifiers import attempted, join, record_id
+from sluice.runs.outcomes import forgiven, roll_up
+from sluice.runs.timeline import Timeline
+from sluice.runs.waits import DENIED, Waits, needs_of
+from sluice.runtime.request import Result
+from sluice.storage.records import RecordRow
+
+_BAD = frozenset({Result.FAILED, Result.CANCELED, Result.ABANDONED})
+ON_FAILURE = "on.failure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One instance of a job: a matrix leg, a slice, a deployment's hook, or the only one.
+
+    `steps` are (reference name, display name); `details` are kept with its record.
+    """
+
+    name: str
+    display_name: str
+    steps: tuple[tuple[str, str], ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class World(Protocol):
+    """What deciding asks for: facts, and the evaluation of what the pipeline says.
+
+    The evaluations raise `SluiceError` when the pipeline's text cannot be evaluated.
+    """
+
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def assess(self, needs: Sequence[Need]) -> Assessment:
+        """What is permitted now."""
+
+    def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
+        """Whether the stage's condition holds."""
+
+    def job_runs(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
+        """Whether the job's condition holds."""
+
+    def instances(self, stage: Stage, job: Job, timeline: Timeline) -> tuple[list[Instance], int]:
+        """The instances of a job, and how many may run at once (0: all)."""
+
+    def continues_on_error(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
+        """The job's `continueOnError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phases:
+    """Advances phases and their instances in a timeline."""
+
+    timeline: Timeline
+    waits: Waits
+    world: World
+    canceled: bool
+
+    def advance(self, stage: Stage, job: Job) -> bool:
+        """Take a job as far as it goes; whether anything changed."""
+        phase = self.timeline.phase(stage, job)
+        if phase.completed:
+            return False
+        if phase.state == "inProgress":
+            return self._running(stage, job, phase)
+        by_name = {other.name.casefold(): other for other in stage.jobs}
+        if not all(self.timeline.phase(stage, by_name[name.casefold()]).completed for name in job.depends_on):
+            return False
+        try:
+            if not self.world.job_runs(stage, job, self.timeline):
+                self.timeline.complete(phase, Result.SKIPPED, self.world.now)
+                return True
+            instances, at_once = self.world.instances(stage, job, self.timeline)
+        except SluiceError as error:
+            self.timeline.complete(phase, Result.FAILED, self.world.now, str(error))
+            return True
+        self._start(stage, job, phase, instances, at_once)
+        return True
+
+    def ready(self, stage: Stage, job: Job) -> list[RecordRow]:
+        """The instances that may be started now."""
+        phase = self.timeline.phase(stage, job)
+        if phase.state != "inProgress":
+            return []
+        instances = self.timeline.jobs(phase)
+        running = sum(instance.state == "inProgress" for instance in instances)
+        room = int(phase.details.get("maxParallel", 0)) or len(instances)
+        pending = [instance for instance in instances if instance.state == "pending"]
+        if job.deployment is not None:
+            first = next((instance for instance in instances if not instance.completed), None)
+            pending = [instance for instance in pending if instance is first]
+        return pending[: max(0, room - running)]
+
+    def to_stop(self, stage: Stage, job: Job) -> list[str]:
+        """Ids of instances that run although the run is canceled, or the stage was denied something."""
+        if not self.canceled and not self.waits.denied(stage.name):
+            return []
+        instances = self.timeline.jobs(self.timeline.phase(stage, job))
+        return [instance.id for instance in instances if instance.state == "inProgress"]
+
+    def _start(self, stage: Stage, job: Job, record: RecordRow, instances: Iterable[Instance], at_once: int) -> None:
+        details = {**record.details, "maxParallel": at_once}
+        phase = self.timeline.put(record, state="inProgress", started_at=self.world.now, details=details)
+        for position, instance in enumerate(instances, start=1):
+            identifier = join(stage.name, job.name, instance.name)
+            new = RecordRow(
+                id=record_id(attempted(identifier, phase.attempt)),
+                type="Job",
+                identifier=identifier,
+                name=instance.display_name,
+                ref_name=instance.name,
+                parent_id=phase.id,
+                order=position,
+                attempt=phase.attempt,
+                details=instance.details,
+            )
+            self.timeline.put(new)
+            for index, (name, display_name) in enumerate(instance.steps, start=1):
+                self.timeline.put(_step_record(new, index, name, display_name))
+
+    def _running(self, stage: Stage, job: Job, record: RecordRow) -> bool:
+        moved = [self._instance(stage, instance) for instance in self.timeline.jobs(record)]
+        changed = any(moved)
+        if job.deployment is not None:
+            changed |= self._skip_hook(self.timeline.jobs(record))
+        instances = self.timeline.jobs(record)
+        if not all(instance.completed for instance in instances):
+            return changed
+        result = roll_up(instance.result for instance in instances)
+        try:
+            if result is Result.FAILED and self.world.continues_on_error(stage, job, self.timeline):
+                result = forgiven(result)
+        except SluiceError as error:
+            self.timeline.complete(record, Result.FAILED, self.world.now, str(error))
+            return True
+        self.timeline.complete(record, result, self.world.now)
+        return True
+
+    def _instance(self, stage: Stage, job: RecordRow) -> bool:
+        """A job that waits for a Permit goes on, or is canceled; one that has not started is canceled with the run."""
+        denied = self.waits.denied(stage.name)
+        if job.state == "pending" and (self.canceled or denied) and not job.details.get("canceled"):
+            if "suspendedAt" in job.details:
+                self.timeline.put(job, details={**job.details, "canceled": True})
+            else:
+                self._end(job, Result.CANCELED, DENIED if denied else "")
+            return True
+        if job.state != "waiting":
+            return False
+        requests = self.waits.of_job(job.id)
+        if refusal := self.waits.refusal(stage.name, requests, canceled=self.canceled):
+            self.waits.close(requests, refusal[2])
+            # the job goes on, canceled, so that its `always()` steps still run
+            details = {**job.details, "canceled": True}
+            self.timeline.put(job, state="pending", operation="", message=refusal[1], details=details)
+            return True
+        if requests and self.world.assess(needs_of(job)).pending:
+            return False
+        self.waits.close(requests, "approved")
+        self.timeline.put(job, state="pending", operation="")
+        return True
+
+    def _skip_hook(self, hooks: Sequence[RecordRow]) -> bool:
+        """Hooks of a deployment run one after another; a failure leads to `on.failure` alone."""
+        following = next((hook for hook in hooks if not hook.completed), None)
+        if following is None or following.state != "pending":
+            return False
+        failed = any(hook.result in _BAD for hook in hooks)
+        if failed == (following.details.get("hook") == ON_FAILURE):
+            return False
+        self._end(following, Result.SKIPPED)
+        return True
+
+    def _end(self, job: RecordRow, result: Result, message: str = "") -> None:
+        for step in self.timeline.steps(job):
+            if not step.completed:
+                self.timeline.complete(step, Result.SKIPPED, self.world.now)
+        self.timeline.complete(job, result, self.world.now, message)
+
+
+def _step_record(job: RecordRow, index: int, name: str, display_name: str) -> RecordRow:
+    identifier = f"{job.identifier}.{name}"
+    return RecordRow(
+        id=record_id(attempted(identifier, job.attempt)),
+        type="Task",
+        identifier=identifier,
+        name=display_name,
+        ref_name=name,
+        parent_id=job.id,
+        order=index,
+        attempt=job.attempt,
+    )

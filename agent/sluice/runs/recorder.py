@@ -1,0 +1,206 @@
+"""Stores what a job tells while it runs. An event is stored before the job goes on: nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from sluice.authorization.resources import Need
+from sluice.authorization.texts import banner
+from sluice.connections.sealing import Sealer
+from sluice.runs.logs import RunLogs
+from sluice.runs.orchestrator import sealed_identity
+from sluice.runs.progress import encode_progress, encode_secrets
+from sluice.runtime.events import (
+    Event,
+    IssueRaised,
+    JobFinished,
+    JobStarted,
+    JobSuspended,
+    LogWritten,
+    StepFinished,
+    StepProgressed,
+    StepStarted,
+)
+from sluice.runtime.request import JobProgress, Result
+from sluice.secret import Secret
+from sluice.storage import records, requests, runs, usage
+from sluice.storage.engine import Database, Transaction
+from sluice.storage.records import MAX_ISSUES, RecordRow
+from sluice.storage.requests import RequestRow
+from sluice.storage.runs import RunRow, SealedRow
+
+Changed = Callable[[RecordRow], None]
+Logged = Callable[[RecordRow, bytes], None]
+
+
+class JobRecorder:
+    """Records one attempt of one job. Its methods are called from the job's threads."""
+
+    def __init__(
+        self,
+        run: RunRow,
+        job: RecordRow,
+        steps: Iterable[RecordRow],
+        *,
+        database: Database,
+        sealer: Sealer,
+        logs: RunLogs,
+        pending: Mapping[str, Need],
+        progress: JobProgress | None,
+        wait_seconds: float,
+        clock: Callable[[], float],
+        changed: Changed,
+        logged: Logged,
+    ) -> None:
+        self._run = run
+        self._job = job
+        self._records = {step.id: step for step in steps}
+        self._database = database
+        self._sealer = sealer
+        self._logs = logs
+        self._pending = pending
+        self._wait_seconds = wait_seconds
+        self._clock = clock
+        self._changed = changed
+        self._logged = logged
+        self._lock = threading.Lock()
+        self._progress = progress
+
+    def record(self, event: Event) -> None:
+        """Take in an event."""
+        if isinstance(event, LogWritten):
+            self._logs.write(event.step, event.text)
+            self._logged(self._records[event.step], event.text)
+            return
+        with self._lock:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case JobStarted():
+                pass  # stored when the job was claimed
+            case StepStarted():
+                self._step_started(event)
+            case IssueRaised():
+                self._issue_raised(event)
+            case StepProgressed():
+                self._put(event.step, percent=event.percent, operation=event.operation)
+            case StepFinished():
+                self._step_finished(event)
+            case JobSuspended():
+                self._suspended(event)
+            case JobFinished():
+                self._finished(event)
+
+    def _step_started(self, event: StepStarted) -> None:
+        step = self._put(event.step, state="inProgress", started_at=self._clock(), worker=self._job.worker)
+        with self._database.write() as transaction:
+            records.save(transaction, self._run.id, [step])
+
+    def _issue_raised(self, event: IssueRaised) -> None:
+        """Issues are stored with the end of their step, or with the next change: a flood of them costs no writes."""
+        step = self._records[event.step]
+        count = f"{event.type}_count"
+        number = getattr(step, count) + 1
+        issues = step.issues
+        if number <= MAX_ISSUES:
+            issues = (*issues, {"type": event.type, "message": event.message, "data": dict(event.data)})
+        self._put(event.step, **{count: number, "issues": issues})
+
+    def _step_finished(self, event: StepFinished) -> None:
+        now = self._clock()
+        step = self._put(
+            event.step,
+            state="completed",
+            result=str(event.result),
+            message=event.message,
+            finished_at=now,
+            percent=100,
+            operation="",
+            outputs={name: value for name, value in event.outputs.items() if isinstance(value, str)},
+        )
+        self._progress = event.progress
+        self._logs.close(event.step)
+        with self._database.write() as transaction:
+            records.save(transaction, self._run.id, [step])
+            self._save_progress(transaction, event.progress)
+            if event.result is not Result.SKIPPED:
+                usage.step_finished(transaction, self._run.id, step.id, step.result, at=now)
+
+    def _suspended(self, event: JobSuspended) -> None:
+        need = self._pending[event.step]
+        now = self._clock()
+        details = {**self._job.details, "suspendedAt": event.step, "needs": [asdict(need)]}
+        job = replace(self._job, state="waiting", operation=banner(1), details=details)
+        step = replace(self._records[event.step], state="pending", started_at=None)
+        with self._database.write() as transaction:
+            self._save_progress(transaction, event.progress)
+            requests.add(transaction, [self._request(transaction, need, event.step, now)])
+            records.save(transaction, self._run.id, [job, step])
+        self._job = job
+        self._changed(job)
+
+    def _request(self, transaction: Transaction, need: Need, step: str, now: float) -> RequestRow:
+        from sluice.connections import lookup
+
+        connection = lookup.get(transaction, self._run.project_id, need.name)
+        stage = records.of_stage(transaction, self._run.id, self._job)
+        return RequestRow(
+            run_id=self._run.id,
+            project_id=self._run.project_id,
+            pipeline_id=self._run.pipeline_id,
+            stage=stage.identifier,
+            stage_attempt=stage.attempt,
+            job_id=self._job.id,
+            step_id=step,
+            resource_id=connection.id,
+            resource_name=connection.name,
+            where=need.where,
+            created_at=now,
+            expires_at=now + self._wait_seconds,
+        )
+
+    def _finished(self, event: JobFinished) -> None:
+        job = replace(
+            self._job,
+            state="completed",
+            result=str(event.result),
+            message=event.message,
+            finished_at=self._clock(),
+            operation="",
+        )
+        outputs = self._progress.outputs if self._progress else {}
+        secrets = {name: value for name, value in outputs.items() if isinstance(value, Secret)}
+        if secrets:
+            job = replace(job, details={**job.details, "secretOutputs": sorted(secrets)})
+        with self._database.write() as transaction:
+            if secrets:
+                self._seal(transaction, runs.OUTPUTS, encode_secrets(secrets))
+            if event.result in {Result.SUCCEEDED, Result.SUCCEEDED_WITH_ISSUES}:
+                runs.drop_progress(transaction, self._run.id, job.id)
+            records.save(transaction, self._run.id, [job])
+        self._job = job
+        self._changed(job)
+
+    def _put(self, step_id: str, **changes: Any) -> RecordRow:
+        step = self._records[step_id] = replace(self._records[step_id], **changes)
+        self._changed(step)
+        return step
+
+    def _save_progress(self, transaction: Transaction, progress: JobProgress) -> None:
+        self._seal(transaction, progress.next_step, encode_progress(progress))
+
+    def _seal(self, transaction: Transaction, step: int, raw: bytes) -> None:
+        sealed = self._sealer.seal_blob(sealed_identity(self._run.id, self._job.id), step, raw)
+        row = SealedRow(
+            run_id=self._run.id,
+            job_id=self._job.id,
+            step=step,
+            key_id=sealed.key_id,
+            wrapped_key=sealed.wrapped_key,
+            sealed=sealed.sealed,
+        )
+        runs.save_sealed(transaction, row)

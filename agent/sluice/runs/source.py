@@ -1,0 +1,116 @@
+"""Where a pipeline's files come from: the repository around it, asked of git, and its templates."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit, urlunsplit
+
+from sluice.errors import NotFoundError, UsageError
+from sluice.runs.predefined import Source
+
+GIT_SECONDS = 10.0
+MAX_FILE_BYTES = 20 * 1024 * 1024
+"""The documented limit on what is parsed."""
+
+_FORMAT = "%H%x00%D%x00%an%x00%s"
+
+
+def find_root(file: Path) -> Path:
+    """The root of the repository that a pipeline lies in; its own folder when it lies in none."""
+    for folder in file.parents:
+        if (folder / ".git").exists():
+            return folder
+    return file.parent
+
+
+def describe(root: Path) -> tuple[Source, str]:
+    """The repository at `root` and the user's e-mail as git knows them; without git, just the folder's name."""
+    plain = Source(root=str(root), name=root.name)
+    if not (root / ".git").exists():
+        return plain, ""
+    head = _git(root, "log", "-1", f"--format={_FORMAT}")
+    branch = _git(root, "symbolic-ref", "-q", "HEAD").strip()
+    settings = _settings(_git(root, "config", "--get-regexp", r"^(remote\.origin\.url|user\.email)$"))
+    version, _, author, message = [*head.rstrip("\n").split("\0"), "", "", "", ""][:4]
+    uri = _without_credentials(settings.get("remote.origin.url", ""))
+    source = Source(
+        root=str(root),
+        name=_repository_name(uri) or root.name,
+        uri=uri or root.as_uri(),
+        provider="GitHub" if urlsplit(uri).hostname == "github.com" else "Git",
+        branch=branch or "HEAD",
+        version=version,
+        author=author,
+        message=message,
+    )
+    return source, settings.get("user.email", "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+
+
+def _settings(text: str) -> dict[str, str]:
+    return {name: value for name, _, value in (line.partition(" ") for line in text.splitlines())}
+
+
+def _without_credentials(uri: str) -> str:
+    parts = urlsplit(uri) if "://" in uri else None
+    if parts is None or "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _repository_name(uri: str) -> str:
+    path = urlsplit(uri).path if "://" in uri else uri.partition(":")[2]
+    return path.strip("/").removesuffix(".git")
+
+
+def read_pipeline(file: Path) -> bytes:
+    """The text of a pipeline file; raises `UsageError` or `NotFoundError` in the user's terms."""
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise UsageError(f"{file} is larger than {MAX_FILE_BYTES // 1024 // 1024} MB", do="is it a pipeline?")
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no file '{file}'", do="name the pipeline: sluice run FILE") from None
+    except IsADirectoryError:
+        raise UsageError(f"'{file}' is a folder", do="name the pipeline file in it") from None
+    except OSError as error:
+        raise UsageError(f"'{file}' cannot be read", why=error.strerror or str(error)) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFiles:
+    """Templates from local folders: the pipeline's own repository, and checkouts of others by alias."""
+
+    root: Path
+    repositories: Mapping[str, Path] = field(default_factory=dict)
+
+    def read(self, repository: str, path: str) -> bytes:
+        """The file at a path of a repository; links may not lead out of it."""
+        root = self.root if repository == "self" else self.repositories.get(repository.casefold())
+        if root is None:
+            raise NotFoundError(
+                f"the repository '{repository}' is not at hand",
+                do=f"name a checkout of it: --repository {repository}=PATH",
+            )
+        target = (root / PurePosixPath(path.lstrip("/"))).resolve()
+        if not target.is_relative_to(root.resolve()):
+            raise FileNotFoundError(path)
+        if target.stat().st_size > MAX_FILE_BYTES:
+            raise UsageError(f"the template '{path}' is too large")
+        return target.read_bytes()

@@ -1,0 +1,74 @@
+"""Variables of a run by scope: which value wins, and what `$[ ]` and macros make of it. Pure.
+
+Precedence, lowest first: predefined, given when the run was queued, root YAML, stage YAML, job YAML, matrix leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from sluice.language import macros
+from sluice.language.expressions import Context, ExpressionError, Object, Phase, Value, evaluate, parse, to_text
+from sluice.language.plan import Text, Variable
+from sluice.runtime.request import JobVariable
+from sluice.secret import Secret
+
+Scope = dict[str, JobVariable]
+"""Variables by casefolded name."""
+
+
+def scope_of(variables: Iterable[JobVariable]) -> Scope:
+    """Variables as a scope; later ones win."""
+    return {variable.name.casefold(): variable for variable in variables}
+
+
+def extend(scope: Scope, block: Iterable[Variable], context: Callable[[Scope], Context]) -> Scope:
+    """The scope with a block of YAML variables on top, `$[ ]` values evaluated in file order.
+
+    Raises `ExpressionError` with the place of the value when one cannot be evaluated.
+    """
+    extended = dict(scope)
+    for variable in block:
+        if variable.group:
+            continue
+        value = runtime_value(variable.value, lambda: context(extended))
+        extended[variable.name.casefold()] = JobVariable(name=variable.name, value=value, readonly=variable.readonly)
+    return extended
+
+
+def runtime_expression(text: str) -> str | None:
+    """The expression of a text that is wholly `$[ ... ]`; None for any other text."""
+    stripped = text.strip()
+    return stripped[2:-1] if stripped.startswith("$[") and stripped.endswith("]") else None
+
+
+def runtime_value(text: Text, context: Callable[[], Context]) -> str | Secret:
+    """A text as it is, or the value of its `$[ ]` as a text."""
+    expression = runtime_expression(text.value)
+    if expression is None:
+        return text.value
+    return to_text(evaluate_at(expression, text, context()))
+
+
+def evaluate_at(expression: str, text: Text, context: Context) -> Value:
+    """Evaluate a runtime expression; an error names the place in the pipeline."""
+    try:
+        return evaluate(parse(expression, phase=Phase.RUNTIME), context)
+    except ExpressionError as error:
+        error.where = error.where or text.where
+        raise
+
+
+def expanded(scope: Scope) -> Object:
+    """The variables as expressions read them: macros between them expanded."""
+    return Object(macros.resolve_all({variable.name: variable.value for variable in scope.values()}).values)
+
+
+def expand(text: str, values: Mapping[str, Value]) -> str | Secret:
+    """A text with its macros replaced; unknown ones are left as they stand."""
+
+    def look_up(name: str) -> str | Secret | None:
+        value = values.get(name)
+        return value if isinstance(value, str | Secret) else None
+
+    return macros.expand(text, look_up)
