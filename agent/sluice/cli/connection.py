@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from sluice.cli.installation import opened_store
+from sluice.cli.installation import opened_database, opened_store
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
 
 _ELSEWHERE = {
@@ -58,8 +58,11 @@ def list_command(*, project: str, output: str) -> None:
     \b
     Example: sluice connection list --output json
     """  # noqa: D301  # as above
-    with opened_store() as store:
-        records = store.list(project)
+    from sluice.connections import lookup
+    from sluice.storage import projects
+
+    with opened_database() as database, database.read() as transaction:
+        records = lookup.listed(transaction, projects.find(transaction, project).id)
     if output == "json":
         from sluice.cli.connection_view import as_json
 
