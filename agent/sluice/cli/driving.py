@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.output import plain
-from sluice.cli.session import decisions_of, task_catalogue
+from sluice.cli.session import decisions_of
 from sluice.errors import ConflictError, ExitCode
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
     from sluice.dispatch.local import LocalDispatcher
     from sluice.runs.driver import Driver
 
-    view = choose_view(
-        sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks
-    )
+    view = choose_view(sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks)
     decisions = decisions_of(orchestrator)
     driver = Driver(
         orchestrator,
@@ -116,9 +114,7 @@ def _report(orchestrator: Orchestrator, run: RunRow, manner: Manner) -> ExitCode
     requests = waiting_for(orchestrator.database, run.id)
     if manner.output == "json":
         _print_json(orchestrator, run, requests)
-    elif requests:
-        print_waiting(run, requests)
-    else:
+    elif not requests:
         raise ConflictError(f"run {run.id} stopped before it was over", do=f"go on with it: sluice resume {run.id}")
     return ExitCode.WAITING
 

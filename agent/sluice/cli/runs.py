@@ -113,7 +113,9 @@ def resume(*, run_id: int, non_interactive: bool, verbose: bool, output: str) ->
         with orchestrator.database.read() as transaction:
             run = orchestrator.load(transaction, run_id).run
         if run.state == "completed":
-            raise ConflictError(f"run {run_id} is over ({run.result})", do=f"run its failed parts again: sluice retry {run_id}")
+            raise ConflictError(
+                f"run {run_id} is over ({run.result})", do=f"run its failed parts again: sluice retry {run_id}"
+            )
         return drive(orchestrator, run_id, Manner(non_interactive=non_interactive, verbose=verbose, output=output))
 
 
@@ -156,18 +158,23 @@ class _LogPrinter:
             waits = bool(requests.of_run(transaction, self._run_id, state="running"))
         chosen = [step for step in steps if self._wanted(step)]
         if not chosen and self._step:
-            raise UsageError(f"run {self._run_id} has no step '{self._step}'", do=f"see 'sluice runs show {self._run_id}'")
+            raise UsageError(
+                f"run {self._run_id} has no step '{self._step}'", do=f"see 'sluice runs show {self._run_id}'"
+            )
         run_logs = RunLogs(orchestrator.home.logs, self._run_id)
         for step in sorted(chosen, key=lambda step: step.started_at or float("inf")):
             self._print_step(run_logs, step)
         return run.state == "completed" or waits
 
     def _wanted(self, step: RecordRow) -> bool:
+        from sluice.runs.identifiers import shown
+
         names = {step.ref_name.casefold(), step.identifier.casefold(), step.name.casefold()}
-        names.add(step.identifier.replace(".__default", "").casefold())
+        names.add(shown(step.identifier).casefold())
         return not self._step or self._step in names
 
     def _print_step(self, run_logs: RunLogs, step: RecordRow) -> None:
+        from sluice.runs.identifiers import shown
         from sluice.runs.logs import STAMP_LENGTH
 
         new, self._seen[step.id] = run_logs.read(step.id, self._seen.get(step.id, 0))
@@ -175,7 +182,7 @@ class _LogPrinter:
             return
         if self._heading != step.id:
             self._heading = step.id
-            click.echo(f"=== {plain(step.identifier.replace('.__default', ''))}: {plain(step.name)}")
+            click.echo(f"=== {plain(shown(step.identifier))}: {plain(step.name)}")
         skip = 0 if self._times else STAMP_LENGTH
         for line in new.splitlines():
             click.echo(plain(line[skip:].decode("utf-8", "replace")))

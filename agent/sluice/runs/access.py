@@ -12,6 +12,7 @@ from sluice.connections.connection import ConnectionRecord
 from sluice.connections.store import ConnectionStore
 from sluice.errors import NotPermittedError, PermissionPendingError
 from sluice.hooks.connection import Connection
+from sluice.runs.identifiers import shown
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
 from sluice.storage import actions, audit, permissions
 from sluice.storage import connections as connection_rows
@@ -98,7 +99,7 @@ class RunAccess:
             pipeline_id=self.pipeline_id,
             run_id=self.run_id,
             stage=self.stage,
-            job=job.identifier,
+            job=shown(job.identifier),
             step_id=step.id,
             step=step.display_name,
             task=step.task,
@@ -140,7 +141,7 @@ def need_of(job: JobRequest, step: StepRequest, asked: ConnectionInput, name: st
     """What a started step asks for."""
     return Need(
         name=name,
-        job=job.identifier,
+        job=shown(job.identifier),
         step=step.name,
         input=asked.written,
         type=asked.type,

@@ -28,3 +28,8 @@ def join(*parts: str) -> str:
 def attempted(identifier: str, attempt: int) -> str:
     """The identifier of an element's n-th attempt; the first has no number."""
     return identifier if attempt == 1 else f"{identifier}.{attempt}"
+
+
+def shown(identifier: str) -> str:
+    """An identifier as people read and write it: without the names of implicit elements."""
+    return ".".join(part for part in identifier.split(".") if part != DEFAULT) or identifier

@@ -6,11 +6,10 @@ unless the step says `retryCountOnTaskFailure`: nobody knows how far it came.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from sluice.errors import ConflictError, UsageError
-from sluice.runs.identifiers import attempted, record_id
+from sluice.runs.identifiers import attempted, record_id, shown
 from sluice.runs.jobs import locate, newest_progress, place_of
 from sluice.runs.orchestrator import Loaded, Orchestrator
 from sluice.runs.timeline import Timeline
@@ -203,11 +202,10 @@ class _Retry:
     def _step(self, path: str) -> RecordRow:
         wanted = path.casefold()
         steps = [record for record in self.timeline if record.type == "Task"]
-        plain: Callable[[str], str] = lambda identifier: identifier.replace(".__default", "").casefold()  # noqa: E731
         for step in steps:
-            if wanted in {step.identifier.casefold(), plain(step.identifier)}:
+            if wanted in {step.identifier.casefold(), shown(step.identifier).casefold()}:
                 return step
-        known = ", ".join(plain(step.identifier) for step in steps[:10])
+        known = ", ".join(shown(step.identifier) for step in steps[:10])
         raise UsageError(f"there is no step '{path}' in run {self.loaded.run.id}", do=f"known: {known}")
 
     def _inside(self, step: RecordRow, stage: RecordRow) -> bool:

@@ -7,7 +7,9 @@ listens, and serves until standard input closes or it is killed.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 import signal
 import subprocess
@@ -89,6 +91,12 @@ class SshHost:
         if self._process is None:
             raise RuntimeError("the SSH host is not running")
         return self._process.pid
+
+    @property
+    def fingerprint(self) -> str:
+        """The short form of its host key that a person compares, as `ssh-keygen -l` prints it."""
+        blob = base64.b64decode(self.host_key.split()[1])
+        return f"SHA256:{base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip('=')}"
 
     def stop(self) -> None:
         """End the host with all commands that it runs; harmless when it has ended already."""
