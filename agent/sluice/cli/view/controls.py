@@ -25,6 +25,8 @@ _SEQUENCE: Final = re.compile(
     r"|(?P<return>\r+\n?)"
     "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
+_COLOUR_BYTES: Final = re.compile(rb"\x1b\[[0-9;:]*m")
 _COLOURED_LINE: Final = re.compile(r"(\x1b[^\n]*)\n")
 _RESET: Final = "\x1b[0m"
 _LONGEST_COLOUR: Final = 48
@@ -32,14 +34,21 @@ _LONGEST_COLOUR: Final = 48
 
 def plain(data: bytes) -> str:
     """Log text without any escape sequence or control character."""
-    return decoded if (decoded := _clean(data)) is not None else _SEQUENCE.sub(_drop, _decode(data))
+    decoded = _clean(data)
+    if decoded is None and b"\x1b[" in data:  # mostly it is colours alone, which a quicker search takes out
+        data = _COLOUR_BYTES.sub(b"", data)
+        decoded = _clean(data)
+    return _SEQUENCE.sub(_drop, _decode(data)) if decoded is None else decoded
 
 
 def coloured(data: bytes) -> str:
     """Log text whose only escape sequences are colours, reset at the end of each line."""
     if (decoded := _clean(data)) is not None:
         return decoded
-    text = _SEQUENCE.sub(_keep_colour, _decode(data))
+    if _clean(_COLOUR_BYTES.sub(b"", data)) is not None:
+        text = _COLOUR.sub(_keep_colour, _decode(data))
+    else:
+        text = _SEQUENCE.sub(_keep_any, _decode(data))
     return _COLOURED_LINE.sub(rf"\1{_RESET}\n", text) if "\x1b" in text else text
 
 
@@ -68,6 +77,10 @@ def _drop(match: re.Match[str]) -> str:
 
 
 def _keep_colour(match: re.Match[str]) -> str:
+    return _visible(match[0])
+
+
+def _keep_any(match: re.Match[str]) -> str:
     if match["return"]:
         return "\n"
     return _visible(match["colour"]) if match["colour"] else ""

@@ -54,6 +54,14 @@ _TONES: Final = {
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _MAX_RESOURCES: Final = 4
 _WIDEST: Final = 110
+_HIGHEST: Final = 16
+
+
+class Screen(Console):
+    """A console of a terminal that may go away: that is the caller's to handle, not a reason to exit here."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704  # called while the BrokenPipeError is being handled
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +143,10 @@ class Region:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, _WIDEST)
-        height = max(4, min(console.size.height - 6, 16))
-        waits = self._waits(max(1, min(_MAX_RESOURCES, (height - 5) // 2)))
-        box_height = sum(len(line.wrap(console, width - 4)) for line in waits) + 2 if waits else 0
-        room = max(2, height - 1 - box_height)
+        height = max(3, min(console.size.height - 3, _HIGHEST))
+        waits, taken = self._waits_that_fit(console, width, height - 2)
         yield self._rule(width)
-        yield self._rows(rows(self.board, self.now, room, self.partial), width)
+        yield self._rows(rows(self.board, self.now, height - 1 - taken, self.partial), width)
         if waits:
             yield Panel(
                 Text("\n").join(waits),
@@ -150,6 +156,23 @@ class Region:
                 box=box.ROUNDED if self.pens.unicode else box.ASCII,
                 width=width,
             )
+        elif taken:
+            hint = f"{texts.PANEL_TITLE}: sluice permit {self.board.run.id}"
+            yield Text(hint, "bold yellow", no_wrap=True, overflow="ellipsis")
+
+    def _waits_that_fit(self, console: Console, width: int, height: int) -> tuple[list[Text], int]:
+        """What stands in the box, with as many resources as there is room for, and the lines that it takes.
+
+        No lines at all mean that there is no room for a box: a single line has to do.
+        """
+        if not self.board.requests:
+            return [], 0
+        for most in (_MAX_RESOURCES, 2, 1):
+            waits = self._waits(most)
+            taken = sum(len(line.wrap(console, width - 4)) for line in waits) + 2
+            if taken <= height:
+                return waits, taken
+        return [], 1
 
     def _rule(self, width: int) -> Text:
         run = self.board.run

@@ -51,7 +51,7 @@ class LiveView:
         console: Console | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._console = console or Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._console = console or drawing.Screen(file=stream, highlight=False, markup=False, emoji=False)
         self._pens = drawing.Pens.of(self._console)
         self._verbose = verbose
         self._clock = clock
