@@ -51,8 +51,9 @@ class RunRequest:
 
 def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     """Compile the pipeline and store a run of it."""
+    from sluice.runs.compiling import Given, Identity, compile_file, find_file
     from sluice.runs.creation import NewRun, create
-    from sluice.runs.pipelines import Given, compile_file, find_file, register
+    from sluice.runs.pipelines import register
     from sluice.runs.selection import select
 
     user = current_user()
@@ -63,10 +64,13 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
         file,
         Given(parameters=asked.parameters, repositories=asked.repositories),
         catalogue=task_catalogue(),
-        project=project,
-        pipeline=pipeline,
-        requested_by=user,
-        now=now,
+        identity=Identity(
+            pipeline=pipeline.name,
+            pipeline_id=pipeline.id,
+            project=project.name,
+            project_id=project.guid,
+            requested_by=user,
+        ),
     )
     if asked.permits:
         with orchestrator.database.write() as transaction:
@@ -97,7 +101,9 @@ def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], 
 @click.command(epilog="Example: sluice run azure-pipelines.yml --parameter environment=test --stage Build")
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
-@click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, as given at queue time.")
+@click.option(
+    "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, as given at queue time."
+)
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run only this stage (several: repeat).")
 @click.option("--job", "jobs", multiple=True, metavar="NAME", help="Run only this job (several: repeat).")
 @click.option("--permit", "permits", multiple=True, metavar="CONNECTION", help="Permit this pipeline to use it.")

@@ -1,0 +1,60 @@
+"""`sluice validate`: compile a pipeline and name everything that is wrong with it. No run is made, nothing is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sluice.cli.installation import current_user
+from sluice.cli.output import output_option, plain, print_json
+from sluice.cli.run import DEFAULT_FILE, pairs
+from sluice.cli.session import task_catalogue
+from sluice.errors import ExitCode, PipelineError, Problem
+
+
+@click.command(epilog="Example: sluice validate azure-pipelines.yml --parameter environment=test")
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
+@click.option("--repository", "repositories", multiple=True, metavar="ALIAS=PATH", help="A checkout of a repository.")
+@output_option
+def command(*, file: Path, parameters: tuple[str, ...], repositories: tuple[str, ...], output: str) -> int:
+    """Check the pipeline FILE: every problem with its line and column, exit status 2 when there is one.
+
+    Service connections are not looked up: whether they exist is known where the pipeline runs.
+    """
+    from sluice.runs.compiling import Given, Identity, compile_file, find_file
+
+    pipeline = find_file(file)
+    given = Given(
+        parameters=pairs("parameter", parameters),
+        repositories={name: Path(path) for name, path in pairs("repository", repositories).items()},
+    )
+    identity = Identity(pipeline=pipeline.name, requested_by=current_user())
+    try:
+        plan = compile_file(pipeline, given, catalogue=task_catalogue(), identity=identity)
+    except PipelineError as error:
+        if output == "text":
+            raise
+        print_json({"valid": False, "problems": [_describe(problem) for problem in error.problems], "notes": []})
+        return ExitCode.USAGE
+    jobs = sum(len(stage.jobs) for stage in plan.stages)
+    if output == "json":
+        print_json({"valid": True, "problems": [], "notes": [str(note) for note in plan.notes]})
+    else:
+        for note in plan.notes:
+            click.echo(f"note: {plain(note)}")
+        stages = f"{len(plan.stages)} stage{'' if len(plan.stages) == 1 else 's'}"
+        click.echo(f"{plain(pipeline.shown)} is valid: {stages}, {jobs} job{'' if jobs == 1 else 's'}")
+    return ExitCode.SUCCEEDED
+
+
+def _describe(problem: Problem) -> dict[str, object]:
+    where = problem.where
+    return {
+        "message": problem.what,
+        "file": where.file if where else "",
+        "line": where.line if where else 0,
+        "column": where.column if where else 0,
+        "hint": problem.do,
+    }

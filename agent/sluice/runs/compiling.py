@@ -1,0 +1,86 @@
+"""Pipelines as files, and the plan of one. Knows no database: checking a pipeline needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sluice.language.compiler import compile_pipeline
+from sluice.language.plan import Plan
+from sluice.language.tasks import TaskCatalogue
+from sluice.runs.predefined import RunFacts, Source, template_variables
+from sluice.runs.source import LocalFiles, describe, find_root, read_pipeline
+
+_USUAL_NAMES = frozenset({"azure-pipelines", "azure-pipeline", ".azure-pipelines", "azure_pipelines", "pipeline"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineFile:
+    """A pipeline file on this machine, with the repository around it."""
+
+    path: Path
+    source: Source
+    email: str
+
+    @property
+    def name(self) -> str:
+        """What the pipeline is called unless somebody renames it: its folder for the usual file names."""
+        stem = self.path.name.rpartition(".")[0] or self.path.name
+        return self.path.parent.name or stem if stem.casefold() in _USUAL_NAMES else stem
+
+    @property
+    def shown(self) -> str:
+        """The path from the repository's root, as places in errors show it."""
+        return self.path.relative_to(self.source.root).as_posix()
+
+
+def find_file(path: Path) -> PipelineFile:
+    """The pipeline file at a path."""
+    path = path.absolute()
+    source, email = describe(find_root(path))
+    return PipelineFile(path=path, source=source, email=email)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a person gives with a pipeline: parameters, and checkouts of other repositories by alias."""
+
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    repositories: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who runs what, as predefined variables tell it; ids are 0 and '' for a pipeline that is only looked at."""
+
+    pipeline: str
+    requested_by: str
+    pipeline_id: int = 0
+    project: str = "default"
+    project_id: str = ""
+
+
+def compile_file(file: PipelineFile, given: Given, *, catalogue: TaskCatalogue, identity: Identity) -> Plan:
+    """Compile a pipeline file; raises `PipelineError` with every problem."""
+    facts = RunFacts(
+        run_id=0,
+        run_name="",
+        pipeline_id=identity.pipeline_id,
+        pipeline=identity.pipeline,
+        project=identity.project,
+        project_id=identity.project_id,
+        requested_by=identity.requested_by,
+        email=file.email,
+        started="",
+        source=file.source,
+    )
+    repositories = {alias.casefold(): path for alias, path in given.repositories.items()}
+    return compile_pipeline(
+        file.shown,
+        read_pipeline(file.path),
+        files=LocalFiles(root=Path(file.source.root), repositories=repositories),
+        parameters=given.parameters,
+        predefined=template_variables(facts),
+        catalogue=catalogue,
+    )
