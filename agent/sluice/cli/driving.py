@@ -43,6 +43,8 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
     """Drive a run until it is over or, without a person to ask, only waits; answers the exit status."""
     from sluice.cli.view.choose import choose_view
     from sluice.dispatch.local import LocalDispatcher
+    from sluice.hooks.manager import installed
+    from sluice.runs.announce import Announcer
     from sluice.runs.driver import Driver
 
     view = choose_view(sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks)
@@ -50,7 +52,7 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
     driver = Driver(
         orchestrator,
         LocalDispatcher(find_task),
-        view,
+        Announcer(view, installed().observe, orchestrator.clock),
         _asker(orchestrator, run_id, manner, view),
         cancel=decisions.cancel,
     )
