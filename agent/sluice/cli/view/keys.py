@@ -119,7 +119,7 @@ class _Terminal:
                 piece = os.read(self._descriptor, _MAX_PIECE)
             except OSError:  # the terminal is gone
                 return END
-            if piece in {b"", b"\x04"}:
+            if not piece or piece.startswith(b"\x04"):
                 return END
             # An arrow key is an escape sequence that ends in a letter: never an answer.
             if not piece.startswith(b"\x1b"):
