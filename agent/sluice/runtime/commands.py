@@ -13,7 +13,7 @@ from sluice.runtime.logging_commands import KEYWORD, Command, parse, unescape
 from sluice.runtime.request import JobVariable
 from sluice.runtime.restrictions import may_run, may_set
 from sluice.runtime.results import read_result
-from sluice.runtime.step_scope import StepScope
+from sluice.runtime.step_scope import REFUSED_VARIABLE, StepScope
 from sluice.secret import Secret
 
 DONE_SECONDS = 5.0
@@ -164,7 +164,7 @@ class CommandProcessor:
     def _may_set(self, name: str) -> bool:
         if may_set(self._scope.step, name):
             return True
-        self._scope.issue("warning", f"Setting variable '{name}' has been disabled by the task or build definition.")
+        self._scope.issue("warning", REFUSED_VARIABLE.format(name))
         return False
 
     def _prepend_path(self, command: Command) -> None:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sluice.errors import SluiceError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
 from sluice.runtime.events import Emit, Event, JobFinished, JobStarted, JobSuspended
@@ -19,7 +18,7 @@ from sluice.runtime.predefined import machine_variables
 from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result
 from sluice.runtime.step import Pending, StepRunner
 from sluice.runtime.step_plan import FindTask, Host, InputDefaults
-from sluice.runtime.workspace import Workspace, open_workspace
+from sluice.runtime.workspace import Workspace, WorkspaceError, open_workspace
 
 _SET_BY_CHECKOUT = frozenset({"Build.Repository.LocalPath", "Build.SourcesDirectory", "System.DefaultWorkingDirectory"})
 
@@ -49,12 +48,7 @@ def run_job(
     lets those steps run whose condition holds for a canceled job. `environ` is what processes inherit (this
     process's own environment if None). When it returns no process of the job is left.
     """
-    lock = threading.RLock()
-
-    def tell(event: Event) -> None:
-        with lock:
-            emit(event)
-
+    tell = _Teller(emit)
     host = Host(connections=connections, find_task=find_task, input_defaults=input_defaults)
     tell(JobStarted(job=request.id))
     try:
@@ -67,7 +61,7 @@ def run_job(
                     kill_orphans(lookup_id(request))
             if isinstance(ended, Suspended):
                 lease.keep()
-    except SluiceError as error:
+    except WorkspaceError as error:
         ended = Result.FAILED
         tell(JobFinished(job=request.id, result=ended, message=str(error)))
         return ended
@@ -78,8 +72,31 @@ def run_job(
     return ended
 
 
-def _state(request: JobRequest, emit: Emit, workspace: Workspace, environ: Mapping[str, str]) -> JobState:
-    job = JobState(request, emit, workspace, Masker(), base_environment(environ))
+class _Teller:
+    """Calls `emit` in one thread at a time. When it raises, the job is over: every later call raises the same."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._lock = threading.RLock()
+        self._broken: Exception | None = None
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self.check()
+            try:
+                self._emit(event)
+            except Exception as error:
+                self._broken = error
+                raise
+
+    def check(self) -> None:
+        """Raise what `emit` raised, whoever may have caught it since."""
+        if self._broken is not None:
+            raise self._broken
+
+
+def _state(request: JobRequest, emit: _Teller, workspace: Workspace, environ: Mapping[str, str]) -> JobState:
+    job = JobState(request, emit, emit.check, workspace, Masker(), base_environment(environ))
     machine = dict(machine_variables())
     machine |= workspace.variables()
     machine["Agent.JobName"] = job.variables.text("System.JobName") or request.identifier.rpartition(".")[2]

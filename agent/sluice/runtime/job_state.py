@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sluice.runtime.events import Emit
 from sluice.runtime.masking import Masker
@@ -20,10 +20,18 @@ class JobState:
     """The state that steps read and change, and that `progress` turns into what a later process can go on from."""
 
     def __init__(
-        self, request: JobRequest, emit: Emit, workspace: Workspace, masker: Masker, environ: Mapping[str, str]
+        self,
+        request: JobRequest,
+        emit: Emit,
+        check: Callable[[], None],
+        workspace: Workspace,
+        masker: Masker,
+        environ: Mapping[str, str],
     ) -> None:
         self.request = request
         self.emit = emit
+        self.check = check
+        """Raises when events cannot be told any more."""
         self.workspace = workspace
         self.masker = masker
         self.environ = environ

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from sluice.errors import CanceledError, PermissionPendingError, SluiceError, TaskFailedError
+from sluice.errors import CanceledError, PermissionPendingError, SluiceError
 from sluice.runtime.cancellation import TIMED_OUT, Cancellation
 from sluice.runtime.conditions import holds
 from sluice.runtime.events import StepFinished, StepStarted
@@ -180,13 +180,14 @@ def _handle(scope: StepScope, plan: StepPlan) -> None:
     """Run the handler; whatever it raises becomes the step's result."""
     try:
         run_plan(plan, scope)
-    except TaskFailedError as error:
-        scope.fail(str(error))
     except CanceledError:
+        scope.job.check()
         scope.complete(Result.CANCELED)
     except SluiceError as error:
+        scope.job.check()
         scope.fail(str(error))
     except Exception as error:  # noqa: BLE001  # a handler's defect fails its step, not the job
+        scope.job.check()
         scope.fail(f"{scope.step.task} broke: {type(error).__name__}: {error}")
         scope.debug(traceback.format_exc())
 

@@ -9,9 +9,12 @@ from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.events import IssueRaised, LogWritten, StepProgressed
 from sluice.runtime.job_state import JobState
 from sluice.runtime.request import JobVariable, Result, StepRequest
+from sluice.runtime.restrictions import may_set
 from sluice.runtime.results import merge
 from sluice.runtime.step_log import StepLog
 from sluice.secret import Secret
+
+REFUSED_VARIABLE = "Setting variable '{}' has been disabled by the task or build definition."
 
 
 class StepScope:
@@ -152,6 +155,9 @@ class ScopeOutput:
 
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
         scope = self._scope
+        if not may_set(scope.step, name):
+            scope.issue("warning", REFUSED_VARIABLE.format(name))
+            return
         if not output and scope.job.variables.is_readonly(name):
             raise TaskFailedError(f"Overwriting readonly variable '{name}' is not permitted.", where=scope.step.task)
         if output:

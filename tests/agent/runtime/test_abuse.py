@@ -1,0 +1,177 @@
+"""Attacks on a job, carried out for real."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sluice.plugin import Connection, Secret, Task, TaskRun
+from sluice.runtime.request import ConnectionInput, Result
+
+if TYPE_CHECKING:
+    from tests.agent.runtime.conftest import Jobs
+
+COMMANDS = (
+    "##vso[task.setvariable variable=evil]yes",
+    "##vso[task.prependpath]/tmp/evil",
+    "##vso[task.complete result=Failed]",
+    "##vso[task.logissue type=error]evil",
+)
+
+
+def test_a_commit_message_that_a_step_echoes_commands_nothing(jobs: Jobs) -> None:
+    message = "fix " + " ".join(COMMANDS)
+    ran = jobs.run(
+        jobs.script('echo "$BUILD_SOURCEVERSIONMESSAGE"; echo "$(Build.SourceVersionAuthor)"'),
+        jobs.script("echo [$EVIL] $PATH", "B"),
+        variables=jobs.variables(
+            **{"Build.SourceVersionMessage": message, "Build.SourceVersionAuthor": COMMANDS[0].replace("vso", "VsO")}
+        ),
+    )
+    assert ran.outcome == Result.SUCCEEDED
+    assert ran.issues() == []
+    assert ran.output("A")[0] == message.replace("##vso", "**vso")
+    assert ran.output("B")[0].startswith("[] ")
+    assert "/tmp/evil" not in ran.output("B")[0]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        lambda line: [line + "\n"],
+        lambda line: [line.swapcase() + "\n"],
+        lambda line: ["before " + line + "\n"],
+        lambda line: [line[:7], line[7:] + "\n"],
+        lambda line: ["\x1b[31m" + line + "\x1b[0m\n"],
+        lambda line: ["x\r" + line + "\r"],
+        lambda line: [line],
+        lambda line: list(line + "\n"),
+    ],
+)
+def test_what_a_remote_host_prints_commands_nothing(jobs: Jobs, line: str, frame: object) -> None:
+    assert callable(frame)
+    pieces = frame(line)
+
+    def run(task: TaskRun) -> None:
+        write = task.stream()
+        for piece in pieces:
+            write(piece.encode())
+        write(b"")
+        task.say("".join(pieces))
+
+    jobs.tasks["Acme@1"] = Task("Acme@1", run, inputs=())
+    ran = jobs.run(jobs.step("Acme@1"), jobs.script("echo [$EVIL] $PATH", "B"))
+    assert ran.outcome == Result.SUCCEEDED
+    assert ran.issues() == []
+    assert ran.output("B")[0].startswith("[] ")
+    assert "/tmp/evil" not in ran.output("B")[0]
+    assert ran.log("A").casefold().count(line.casefold()) == 2
+
+
+def test_a_log_line_does_not_change_a_connection(jobs: Jobs) -> None:
+    seen: list[str] = []
+    jobs.tasks["Acme@1"] = Task("Acme@1", lambda run: seen.append(run.connection("depot").url), inputs=())
+    jobs.connections.known = {"one": Connection(id="c-1", name="one", type="acme", url="https://right")}
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setendpoint id=c-1;field=url]https://evil'"),
+        jobs.step(
+            "Acme@1", "B", inputs={"depot": "one"}, connection_inputs=(ConnectionInput(name="depot", written="depot"),)
+        ),
+    )
+    assert seen == ["https://right"]
+    assert ran.issues("A")[0][0] == "warning"
+
+
+SECRET = "S3cr3t/With+Odd'Chars&more"
+KEY = "-----BEGIN KEY-----\nZmlyc3QgbGluZSBvZiB0aGUga2V5\nc2Vjb25kIGxpbmUgb2YgdGhlIGtleQ\n-----END KEY-----\n"
+
+
+def test_declared_spellings_of_a_secret_are_masked_in_what_scripts_print(jobs: Jobs) -> None:
+    script = r"""
+    printf '%s\n' "$T"
+    for pad in '' x xx; do printf '%s' "$pad$T" | base64; done
+    printf '%s' "$T" | od -An -tx1 -v | tr -d ' \n'; echo
+    python3 -c 'import os, json, urllib.parse; t = os.environ["T"]; print(json.dumps(t), urllib.parse.quote(t, safe=""))'
+    set -x; : "$T"
+    """
+    ran = jobs.run(jobs.script(script, env={"T": "$(t)"}), variables=jobs.variables(t=Secret(SECRET)))
+    assert ran.outcome == Result.SUCCEEDED
+    log = ran.log()
+    forms = (SECRET, base64.b64encode(SECRET.encode()).decode(), SECRET.encode().hex(), urllib.parse.quote(SECRET, ""))
+    assert not [form for form in forms if form in log]
+    assert json.dumps(SECRET)[1:-1] not in log
+    assert SECRET[:12] not in log
+    assert base64.b64encode(f"x{SECRET}".encode()).decode()[4:20] not in log
+
+
+@pytest.mark.parametrize("reader", ["cat", "sed 's/^/    /'", "sed 's/$/\\r/'", "tail -n 3", "tac"])
+def test_a_key_is_masked_line_by_line(jobs: Jobs, reader: str) -> None:
+    ran = jobs.run(
+        jobs.script(f'printf %s "$K" | {reader}', env={"K": "$(k)"}), variables=jobs.variables(k=Secret(KEY))
+    )
+    assert ran.outcome == Result.SUCCEEDED
+    assert "***" in ran.log("A")
+    for line in KEY.splitlines()[1:3]:
+        assert line not in ran.log()
+
+
+def test_a_secret_in_pieces_is_masked(jobs: Jobs) -> None:
+    script = r"""
+    printf '%s' "${T:0:7}"; sleep 0.7; printf '%s\n' "${T:7}"
+    head -c 65530 /dev/zero | tr '\0' x; printf '%s\n' "$T"
+    printf '\xff\xfe%s\xff' "$T"
+    """
+    ran = jobs.run(jobs.script(script, env={"T": "$(t)"}), variables=jobs.variables(t=Secret(SECRET)))
+    lines = ran.output("A")
+    assert lines == ["***", "x" * 65530 + "***", "\udcff\udcfe***\udcff"]
+
+
+def test_secrets_in_data_of_a_connection_are_masked_while_debugging(jobs: Jobs) -> None:
+    def run(task: TaskRun) -> None:
+        connection = task.connection("depot")
+        for secret in connection.secrets():
+            task.say(secret.reveal())
+            task.warn(f"about {secret.reveal()}")
+            task.progress(10, secret.reveal())
+        raise ValueError(f"cannot use {connection}: {KEY}")
+
+    jobs.tasks["Acme@1"] = Task("Acme@1", run, inputs=())
+    jobs.connections.known = {
+        "one": Connection(
+            id="c-1",
+            name="one",
+            type="acme",
+            parameters={"password": Secret("pa55word-one")},
+            data={"PrivateKey": Secret(KEY)},
+            linked={"jump": Connection(id="c-2", name="j", type="acme", parameters={"p": Secret("pa55word-jump")})},
+        )
+    }
+    ran = jobs.run(
+        jobs.step("Acme@1", inputs={"depot": "one"}, connection_inputs=(ConnectionInput(name="depot", written="d"),)),
+        variables=jobs.variables(**{"System.Debug": "true"}),
+    )
+    told = repr(ran.events)
+    for canary in ("pa55word-one", "pa55word-jump", *KEY.splitlines()[1:3]):
+        assert canary not in told
+
+
+def test_no_secret_is_in_a_command_line_or_left_on_the_disk(jobs: Jobs, tmp_path: Path) -> None:
+    script = """
+    # $(t)
+    for file in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $file; echo; done 2>/dev/null | rev > cmdlines
+    """
+    ran = jobs.run(jobs.script(script), variables=jobs.variables(t=Secret("canary-9f8e7d")))
+    assert ran.outcome == Result.SUCCEEDED
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            text = path.read_bytes()
+            assert b"canary-9f8e7d" not in text
+            assert b"d7e8f9-yranac" not in text
+    assert b"canary-9f8e7d" not in Path(f"/proc/{os.getpid()}/environ").read_bytes()
