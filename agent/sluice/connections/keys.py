@@ -170,7 +170,7 @@ class FileKeys:
     def _parse(self, raw: bytes) -> tuple[str, dict[str, bytes]]:
         with contextlib.suppress(ValueError, RecursionError):
             content = json.loads(raw)
-            if isinstance(content, dict) and content.get("format") == _FORMAT and isinstance(content["keys"], dict):
+            if isinstance(content, dict) and content.get("format") == _FORMAT and isinstance(content.get("keys"), dict):
                 keys = {str(name): _decoded(text) for name, text in content["keys"].items()}
                 current = content.get("current")
                 if isinstance(current, str) and current in keys and all(keys.values()):

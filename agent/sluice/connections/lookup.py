@@ -111,8 +111,8 @@ def to_record(row: rows.PublicRow) -> ConnectionRecord:
         return ConnectionRecord(
             **columns,
             disabled=bool(row.disabled),
-            parameters=json.loads(row.parameters),
-            data=json.loads(row.data),
+            parameters=_texts(json.loads(row.parameters)),
+            data=_texts(json.loads(row.data)),
             secrets=frozenset(_keys(json.loads(row.secret_names))),
             references=_placed(json.loads(row.secret_references)),
         )
@@ -142,6 +142,13 @@ def to_row(record: ConnectionRecord) -> rows.PublicRow:
     )
 
 
+def _texts(values: Mapping[str, str]) -> dict[str, str]:
+    found = dict(values.items())
+    if not all(isinstance(value, str) for value in found.values()):
+        raise TypeError("a value is no text")
+    return found
+
+
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
@@ -153,6 +160,6 @@ def _keys(names: Mapping[str, list[str]]) -> list[Key]:
 
 
 def _placed(values: Mapping[str, Mapping[str, str]]) -> dict[Key, str]:
-    found: dict[Key, str] = {("parameters", key): value for key, value in values.get("parameters", {}).items()}
-    found.update({("data", key): value for key, value in values.get("data", {}).items()})
+    found: dict[Key, str] = {("parameters", key): value for key, value in _texts(values.get("parameters", {})).items()}
+    found.update({("data", key): value for key, value in _texts(values.get("data", {})).items()})
     return found
