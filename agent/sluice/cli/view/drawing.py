@@ -55,6 +55,8 @@ _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _MAX_RESOURCES: Final = 4
 _WIDEST: Final = 110
 _HIGHEST: Final = 16
+_ROWS_AT_WORK: Final = 6
+"""Lines that what runs keeps beside the box, where the terminal is high enough."""
 
 
 class Screen(Console):
@@ -144,7 +146,7 @@ class Region:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, _WIDEST)
         height = max(3, min(console.size.height - 3, _HIGHEST))
-        waits, taken = self._waits_that_fit(console, width, height - 2)
+        waits, taken = self._waits_that_fit(console, width, height - (_ROWS_AT_WORK if height == _HIGHEST else 2))
         yield self._rule(width)
         yield self._rows(rows(self.board, self.now, height - 1 - taken, self.partial), width)
         if waits:

@@ -32,6 +32,7 @@ class Folder:
         self._verbose = verbose
         self._title: str | None = None  # of the group that is open
         self._count = 0
+        self._full = False
         self._kept: tempfile.SpooledTemporaryFile[bytes] | None = None
         self.unfinished = ""
 
@@ -54,6 +55,8 @@ class Folder:
         if self._kept is not None and failed:
             self._kept.seek(0)
             yield from _read(self._kept)
+            if self._full:
+                yield Shown("tag", "there was no room to keep the rest: see the step's log", "warning")
         self.close()
 
     def close(self) -> None:
@@ -98,9 +101,14 @@ class Folder:
         self._keep(text)
 
     def _keep(self, text: str) -> None:
-        if self._kept is None:
-            self._kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed by `end`
-        self._kept.write(text.encode())
+        if self._full:
+            return
+        try:
+            if self._kept is None:
+                self._kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed by `close`
+            self._kept.write(text.encode())
+        except OSError:  # no room: the step's log has it all the same
+            self._full = True
 
 
 def _read(kept: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[Shown]:

@@ -103,8 +103,8 @@ class PlainView:
         kind = "stage" if record.type == "Stage" else "job"
         was = before.state if before else "pending"
         if record.state == _STARTED and was != _STARTED and record.type != "Phase":
-            going_on = " goes on" if was == "waiting" and record.type == "Job" else " started"
-            self._say(f"{kind} {words.title(record)}{going_on}")
+            began_before = before is not None and before.started_at is not None
+            self._say(f"{kind} {words.title(record)} {'goes on' if began_before else 'started'}")
         elif record.completed and was != "completed":
             self._say(f"{kind} {words.title(record)}: {_ending(record)}", *self._left_issues(record))
 

@@ -137,7 +137,7 @@ class _Question:
     def _permit(self) -> list[RequestRow]:
         """The resources that are permitted: each is confirmed under the documented text."""
         if len(self._resources) == 1:
-            return self._confirm(self._resources)
+            return self._confirm(self._resources, unsaid=self._resources)
         permitted: list[RequestRow] = []
         for position, request in enumerate(self._resources):
             self.say(_permit_text(request))
@@ -146,16 +146,17 @@ class _Question:
             if key == "y":
                 permitted.append(request)
             elif key == "a":
-                return permitted + self._confirm(self._resources[position:])
+                left = self._resources[position:]
+                return permitted + self._confirm(left, unsaid=left[1:])
         return permitted
 
-    def _confirm(self, requests: Sequence[RequestRow]) -> list[RequestRow]:
-        self.say(*(_permit_text(request) for request in requests))
+    def _confirm(self, requests: Sequence[RequestRow], unsaid: Sequence[RequestRow]) -> list[RequestRow]:
+        self.say(*(_permit_text(request) for request in unsaid))
         count = f" to all {len(requests)}" if len(requests) > 1 else ""
         return list(requests) if self._sure(f"{texts.PERMIT_TITLE.removesuffix('?')}{count}? [y/N]: ") else []
 
     def _view(self, request: RequestRow) -> list[str]:
-        run, found = self._board.run, source.naming(self._board.plan, request.where)
+        run, found = self._board.run, source.naming(self._board.plan, request.where, request.stage)
         facts = {
             "pipeline": f"{one_line(run.pipeline)} ({one_line(self._board.plan.file)})",
             "stage": stage_title(self._board.plan, request.stage),

@@ -26,9 +26,10 @@ class Naming:
     job: Job
 
 
-def naming(plan: Plan, where: str) -> Naming | None:
-    """The step with an input at that place."""
-    jobs = (job for stage in plan.stages for job in stage.jobs)
+def naming(plan: Plan, where: str, stage_name: str) -> Naming | None:
+    """The step of a stage with an input at that place, which a template may share with other stages."""
+    wanted = stage_name.casefold()
+    jobs = (job for stage in plan.stages if stage.name.casefold() == wanted for job in stage.jobs)
     for job in jobs if where else ():
         hooks = job.deployment.hooks if job.deployment else ()
         for step in itertools.chain(job.steps, *(hook.steps for hook in hooks)):

@@ -74,7 +74,8 @@ def _rows(board: Board) -> Iterator[_Row]:
         shown = jobs if len(jobs) <= MAX_JOBS else [job for job in jobs if job.result != "Succeeded"][:MAX_JOBS]
         yield from (_row(f"{indent}job", job) for job in shown)
         if len(shown) < len(jobs):
-            yield _Row(f"{indent}and {len(jobs) - len(shown)} more jobs", _counts(_set_aside(jobs, shown)))
+            count = len(jobs) - len(shown)
+            yield _Row(f"{indent}{f'and {count} more' if shown else count} jobs", _counts(_set_aside(jobs, shown)))
 
 
 def _set_aside(jobs: Iterable[RecordRow], shown: Iterable[RecordRow]) -> list[RecordRow]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import resource
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -79,6 +81,20 @@ def test_large_groups_come_back_whole(folder: Folder) -> None:
     shown = [one.text for one in folder.end(failed=True) if one.kind == "lines"]
     assert "".join(shown) == f"> G\n{text}"
     assert all(part.endswith("\n") for part in shown)
+
+
+def test_a_full_disk_does_not_stop_the_run(folder: Folder) -> None:
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 22, unlimited[1]))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        take(folder, "##[group]G\n", *["x" * 99_999 + "\n"] * 100)
+        shown = list(folder.end(failed=True))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert shown[0] == Shown("folded", "G", count=100)
+    assert shown[-1].tag == "warning"
 
 
 @given(LINES, st.integers(1, 9))

@@ -196,6 +196,16 @@ def test_an_earlier_attempt_is_not_news(story: Any, out: io.StringIO) -> None:
     assert out.getvalue() == f"{before}job Job, attempt 2 started\n"
 
 
+def test_a_job_that_waited_for_a_permit_goes_on(story: Any, out: io.StringIO) -> None:
+    view = PlainView(out)
+    view.run_started(story.run, story.plan(), [])
+    job = story.begin(view, story.record("Job", "Job.__default", "Job"))
+    view.record_changed(replace(job, state="waiting"))
+    view.record_changed(replace(job, state="pending"))
+    view.record_changed(job)
+    assert out.getvalue().splitlines()[1:] == ["job Job started", "job Job goes on"]
+
+
 def test_of_many_jobs_those_that_went_well_are_counted(story: Any, out: io.StringIO) -> None:
     view = PlainView(out)
     view.run_started(story.run, story.plan({"Build": ["Matrix", "Other"]}), [story.record("Stage", "Build")])

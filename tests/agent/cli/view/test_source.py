@@ -9,11 +9,12 @@ from sluice.cli.view import source
 
 def test_the_step_is_found_by_the_place_of_its_input(story: Any) -> None:
     plan = story.plan({"Deploy": ["Ship"]})
-    found = source.naming(plan, "azure-pipelines.yml:5:20")
+    found = source.naming(plan, "azure-pipelines.yml:5:20", "deploy")
     assert found is not None
     assert source.described(found) == "Run it there (SSH@0), job Ship"
-    assert source.naming(plan, "azure-pipelines.yml:6:1") is None
-    assert source.naming(plan, "") is None
+    assert source.naming(plan, "azure-pipelines.yml:6:1", "Deploy") is None
+    assert source.naming(plan, "", "Deploy") is None
+    assert source.naming(plan, "azure-pipelines.yml:5:20", "Test") is None
 
 
 def test_a_file_that_cannot_be_shown_is_left_out(tmp_path: Path) -> None:
