@@ -135,14 +135,14 @@ class PluginHost:
 
     @functools.cached_property
     def _families(self) -> Mapping[str, Family]:
+        from sluice.hooks.declaration import Family
+
         families: dict[str, Family] = {}
-        for implementation in tuple(self._manager.hook.sluice_family.get_hookimpls()):
-            name = implementation.plugin_name
-            try:
-                family: Any = implementation.function()
-                families[name] = family
-            except Exception as error:  # noqa: BLE001  # a plugin's defect breaks that plugin alone
-                self._break(self._reports[name], f"sluice_family failed: {type(error).__name__}: {error}")
+        for name, answer in self._ask(self._manager.hook.sluice_family):
+            if isinstance(answer, Family):
+                families[name] = answer
+            else:
+                self._break(self._reports[name], f"sluice_family answered a {type(answer).__name__}, not a Family")
         return families
 
     def _gather(self, kind: str, items: Callable[[Family], Iterable[tuple[str, T]]]) -> Mapping[str, T]:
@@ -150,7 +150,24 @@ class PluginHost:
         return _unite(kind, offers)
 
     def _offers(self, kind: str, caller: Any) -> Mapping[str, Any]:  # pluggy's hook callers are untyped
-        return _unite(kind, ((one.plugin_name, one.function().items()) for one in caller.get_hookimpls()))
+        offers: list[tuple[str, Iterable[tuple[str, Any]]]] = []
+        for name, answer in self._ask(caller):
+            if isinstance(answer, Mapping):
+                offers.append((name, answer.items()))
+            else:
+                self._break(self._reports[name], f"{caller.name} answered a {type(answer).__name__}, not a mapping")
+        return _unite(kind, offers)
+
+    def _ask(self, caller: Any) -> Iterator[tuple[str, Any]]:
+        """What each plugin answers to a hook; a plugin that raises is broken by that, and it alone."""
+        for implementation in tuple(caller.get_hookimpls()):
+            name = implementation.plugin_name
+            try:
+                answer = implementation.function()
+            except Exception as error:  # noqa: BLE001  # a plugin's defect breaks that plugin alone
+                self._break(self._reports[name], f"{caller.name} failed: {type(error).__name__}: {error}")
+            else:
+                yield name, answer
 
 
 def _unite(kind: str, offers: Iterable[tuple[str, Iterable[tuple[str, T]]]]) -> dict[str, T]:
