@@ -16,17 +16,20 @@ class RunLogs:
     def __init__(self, logs: Path, run_id: int) -> None:
         self.folder = logs / str(run_id)
         self._open: dict[str, io.FileIO] = {}
+        self._unfinished: set[str] = set()
 
     def path(self, step_id: str) -> Path:
         """The file of a step."""
         return self.folder / f"{step_id}.log"
 
     def write(self, step_id: str, text: bytes) -> None:
-        """Append whole lines (each ended by a line feed) with the time of now."""
+        """Append text with the time of now at the start of each line; a last line without a line feed goes on later."""
         stamp = _stamp()
         body = text[:-1] if text.endswith(b"\n") else text
+        start = b"" if step_id in self._unfinished else stamp
         file = self._open.get(step_id) or self._create(step_id)
-        data = memoryview(stamp + body.replace(b"\n", b"\n" + stamp) + b"\n")
+        data = memoryview(start + body.replace(b"\n", b"\n" + stamp) + text[len(body) :])
+        (self._unfinished.discard if len(body) < len(text) else self._unfinished.add)(step_id)
         try:
             while data:
                 data = data[file.write(data) :]
@@ -36,7 +39,9 @@ class RunLogs:
             ) from error
 
     def close(self, step_id: str) -> None:
-        """Close a step's file."""
+        """Close a step's file, its last line ended."""
+        if step_id in self._unfinished:
+            self.write(step_id, b"\n")
         if file := self._open.pop(step_id, None):
             file.close()
 

@@ -21,7 +21,10 @@ class Observer(Protocol):
         """A stage, checkpoint, phase, job or step is new or different (state, result, operation, percent, issues)."""
 
     def log_written(self, step: RecordRow, text: bytes) -> None:
-        """A step wrote whole lines: masked, UTF-8, no times; may hold ANSI colours and `##[group]`-like tags."""
+        """A step wrote text: masked, UTF-8, no times; may hold ANSI colours and `##[group]`-like tags.
+
+        Lines end with a line feed; a last one without it goes on with the step's next text.
+        """
 
     def waiting(self, requests: Sequence[RequestRow]) -> None:
         """The run waits for these permissions; called when the set changes, with none when the wait is over."""

@@ -14,7 +14,10 @@ def encode_progress(progress: JobProgress) -> bytes:
     """The progress with its secrets in the clear: seal it at once."""
     content = {
         "next": progress.next_step,
-        "variables": [[variable.name, *_plain(variable.value), variable.readonly] for variable in progress.variables],
+        "variables": [
+            [variable.name, *_plain(variable.value), variable.readonly, variable.preserve_case]
+            for variable in progress.variables
+        ],
         "outputs": {name: _plain(value) for name, value in progress.outputs.items()},
         "paths": progress.prepended_paths,
         "result": progress.result,
@@ -28,8 +31,8 @@ def decode_progress(raw: bytes) -> JobProgress:
     return JobProgress(
         next_step=content["next"],
         variables=tuple(
-            JobVariable(name=name, value=_value(text, secret=secret), readonly=readonly)
-            for name, text, secret, readonly in content["variables"]
+            JobVariable(name=name, value=_value(text, secret=secret), readonly=readonly, preserve_case=preserve)
+            for name, text, secret, readonly, preserve in content["variables"]
         ),
         outputs={name: _value(text, secret=secret) for name, (text, secret) in content["outputs"].items()},
         prepended_paths=tuple(content["paths"]),
