@@ -15,6 +15,7 @@ STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ")
 def test_each_line_has_its_time(tmp_path: Path) -> None:
     logs = RunLogs(tmp_path, 1)
     logs.write("a", b"one\ntwo\n")
+    logs.close("a")
     text, offset = logs.read("a")
     assert [STAMP.sub(b"", line) for line in text.splitlines()] == [b"one", b"two"]
     assert all(STAMP.match(line) for line in text.splitlines())
