@@ -22,11 +22,15 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 @dataclass(slots=True)
 class Build:
-    """One compilation; the sets hold the aliases of `resources`, in lower case."""
+    """One compilation; the sets hold the aliases of `resources`, in lower case.
+
+    An `incomplete` tree lacks what could not be expanded, so nothing is said of what it does not have.
+    """
 
     problems: Problems
     tasks: TaskCatalogue
     reader: Reader
+    incomplete: bool = False
     repositories: set[str] = field(default_factory=lambda: {"self", "none"})
     containers: set[str] = field(default_factory=set)
     pipelines: set[str] = field(default_factory=set)

@@ -26,9 +26,7 @@ from sluice.language.values import mapping_of, plain_value
 if TYPE_CHECKING:
     from sluice.language.parameters import Declared
     from sluice.language.plan import Plan
-    from sluice.language.positions import Position
     from sluice.language.templates import Files
-    from sluice.language.tree import Node
 
 
 def compile_pipeline(
@@ -72,11 +70,10 @@ class _Compilation:
         root = self.root(text)
         declared = read_declared(self._reader, root.get("parameters"))
         parameters = self._parameters(declared, given, root)
-        place = (self._source.repository, self._source.path)
-        scope = Scope.of(parameters, Variables(predefined), declared=not declared.legacy_form, chain=(place,))
+        scope = Scope.of(self._source, parameters, Variables(predefined), declared=not declared.legacy_form)
         body = mapping_of([pair for pair in root.pairs if pair[0].value != "parameters"], root)
         expanded = self._templates.expand_root(body, scope)
-        build = Build(self.problems, self._catalogue, self._reader)
+        build = Build(self.problems, self._catalogue, self._reader, incomplete=bool(self.problems))
         plan = build_plan(
             build,
             expanded,
@@ -98,15 +95,8 @@ class _Compilation:
 
     def _parameters(self, declared: Declared, given: Mapping[str, object], root: MappingNode) -> Object:
         """The parameters of the entry file: given when the run is queued, else defaults, else the first value."""
-
-        def expand(node: Node, position: Position) -> Node:
-            scope = Scope.of(Object(), Variables(), declared=True, chain=())
-            return self._templates.expander.expand(node, scope, position)
-
         nodes = given_nodes(declared, given, root, self.problems)
-        return bind(
-            self._reader, declared.of_entry(), nodes, root, expand, advice="give it with --parameter NAME=VALUE"
-        )
+        return bind(self._reader, declared.of_entry(), nodes, root, entry=True)
 
 
 @contextmanager

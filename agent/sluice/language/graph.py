@@ -24,10 +24,12 @@ class Unit:
     where: Location
 
 
-def resolve(units: Sequence[Unit], what: str, problems: Problems) -> Mapping[str, tuple[str, ...]]:
+def resolve(
+    units: Sequence[Unit], what: str, problems: Problems, *, incomplete: bool = False
+) -> Mapping[str, tuple[str, ...]]:
     """The direct dependencies of each unit, spelt as the units are; names ignore case.
 
-    Unknown names, a unit that depends on itself, and cycles are problems.
+    Unknown names, a unit that depends on itself, and cycles are problems; in an `incomplete` graph unknown names are not.
     """
     known = {unit.name.casefold(): unit.name for unit in units}
     graph: dict[str, tuple[str, ...]] = {}
@@ -35,6 +37,8 @@ def resolve(units: Sequence[Unit], what: str, problems: Problems) -> Mapping[str
         found: dict[str, None] = {}
         for text in unit.wanted:
             name = known.get(text.value.casefold())
+            if name is None and incomplete:
+                continue
             if name is None:
                 advice = did_you_mean(text.value, known.values())
                 if "$(" in text.value or text.value.startswith("$["):

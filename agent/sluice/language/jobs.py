@@ -49,7 +49,7 @@ def build_jobs(build: Build, node: Node | None, pool: Pool | None) -> tuple[Job,
         Unit(name, build.reader.texts(fields.get("dependsOn"), "dependsOn"), item.where)
         for item, fields, _, name in named
     ]
-    graph = resolve(units, "job", build.problems)
+    graph = resolve(units, "job", build.problems, incomplete=build.incomplete)
     return tuple(build_job(build, fields, name, item, pool, graph[name]) for item, fields, _, name in named)
 
 
@@ -92,7 +92,7 @@ def build_job(
     deploys = "deployment" in fields
     server = pool is not None and pool.server
     if not deploys and "steps" not in fields:
-        build.problems.add(f"the job '{name}' has no steps", node)
+        build.problems.note(f"the job '{name}' has no steps", node)
     return Job(
         name=name,
         display_name=reader.text(fields, "displayName") or name,
@@ -164,5 +164,5 @@ def _matrix(build: Build, node: Node | None) -> dict[str, dict[str, Text]] | Tex
 
 
 def is_leg_name(name: str) -> bool:
-    """Whether a leg of a matrix may be called so."""
-    return NAME.match(name) is not None and name[0] != "_" and len(name) <= MAX_LEG_NAME
+    """Whether a leg of a matrix may be called so; periods are in use although the documentation does not list them."""
+    return NAME.match(name.replace(".", "_")) is not None and name[0].isalpha() and len(name) <= MAX_LEG_NAME

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 20_000_000
 MAX_DEPTH = 100
 MAX_NODES = 2_000_000
+_NULLS = frozenset({"null", "Null", "NULL", "~"})
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
 
 
@@ -126,6 +127,8 @@ class _Loader:
             if kind is ScalarEvent:
                 mark = event.start_mark
                 text = event.value
+                if text in _NULLS and event.implicit[0]:
+                    text = ""
                 node = Scalar(text, mark.line + 1, mark.column + 1, source, "${{" in text)
                 if event.anchor is not None or event.tag is not None:
                     self._check_properties(event, node)

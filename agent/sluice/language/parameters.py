@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from sluice.language.canonical import canonical
 from sluice.language.expressions import as_number
 from sluice.language.expressions.values import Object
 from sluice.language.loader import load
-from sluice.language.positions import BY_PARAMETER_TYPE, Position
 from sluice.language.problems import did_you_mean
 from sluice.language.schema import PARAMETER
 from sluice.language.tree import Mapping, Scalar, Sequence, Source, children, is_empty, kind_of
 from sluice.language.values import mapping_of, sequence_of, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sluice.language.expressions import Value
     from sluice.language.problems import Problems
     from sluice.language.reader import Reader
     from sluice.language.tree import Node
 
-_STRUCTURES = frozenset({"object", "legacyObject", "containerList", "container", *BY_PARAMETER_TYPE})
+_CANONICAL = frozenset({"step", "stepList", "job", "jobList", "deployment", "deploymentList", "stage", "stageList"})
+_STRUCTURES = _CANONICAL | {"object", "legacyObject", "containerList", "container"}
 _LISTS = frozenset({"stringList", "containerList", "stepList", "jobList", "deploymentList", "stageList"})
 _WITH_VALUES = frozenset({"string", "number", "stringList"})
-
-Expand: TypeAlias = "Callable[[Node, Position], Node]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +49,6 @@ class Declared:
     def of_entry(self) -> Declared:
         """As an entry file has them: nothing else may be given, and the first of `values` is the default."""
         return Declared(tuple(_with_first_value(each) for each in self.parameters), legacy_form=self.legacy_form)
-
-    @property
-    def positions(self) -> Dict[str, Position]:
-        """Where the values of parameters are going to stand, by their names."""
-        return {each.name: BY_PARAMETER_TYPE[each.type] for each in self.parameters if each.type in BY_PARAMETER_TYPE}
 
 
 def _with_first_value(parameter: Parameter) -> Parameter:
@@ -108,24 +99,23 @@ def _has_expression(node: Node) -> bool:
     return type(node) is Scalar or any(_has_expression(each) for each in children(node))
 
 
-def bind(
-    reader: Reader, declared: Declared, given: Dict[str, Node], at: Node, expand: Expand, *, advice: str = ""
-) -> Object:
-    """The values of a file's parameters. `given` has them by name, `at` is where they are given.
+def bind(reader: Reader, declared: Declared, given: Dict[str, Node], at: Node, *, entry: bool = False) -> Object:
+    """The values of a file's parameters; `given` has them by name, `at` is where they are given.
 
-    `expand` puts templates into values that are steps, jobs or stages. What does not fit is a problem.
+    A `template:` in a value is not included here, but where the file puts the value. What does not fit is a problem.
     """
     by_name = {name.casefold(): (name, node) for name, node in given.items()}
     found: dict[str, Value] = {}
     for parameter in declared.parameters:
         _, node = by_name.pop(parameter.name.casefold(), ("", None))
         if node is None and parameter.default is None:
-            reader.problems.add(f"A value for the '{parameter.name}' parameter must be provided.", at, do=advice)
+            place, advice = (parameter.node, f"give it: --parameter {parameter.name}=VALUE") if entry else (at, "")
+            reader.problems.add(f"A value for the '{parameter.name}' parameter must be provided.", place, do=advice)
             found[parameter.name] = None
             continue
         chosen = node if node is not None else parameter.default
         if chosen is not None:
-            found[parameter.name] = _convert(reader, parameter, chosen, expand)
+            found[parameter.name] = _convert(reader, parameter, chosen)
     for name, node in by_name.values():
         if declared.anything:
             found[name] = value_of(node)
@@ -135,12 +125,11 @@ def bind(
     return Object(found)
 
 
-def _convert(reader: Reader, parameter: Parameter, node: Node, expand: Expand) -> Value:
+def _convert(reader: Reader, parameter: Parameter, node: Node) -> Value:
     kind = parameter.type
     if kind in _STRUCTURES:
-        position = BY_PARAMETER_TYPE.get(kind)
-        if position is not None:
-            node = canonical(expand(node, position), kind)
+        if kind in _CANONICAL:
+            node = canonical(node, kind)
         if kind in _LISTS and type(node) is not Sequence:
             return [] if is_empty(node) else _refuse(reader, parameter, node, "a list is expected")
         return value_of(node)

@@ -62,7 +62,7 @@ def _stages(build: Build, root: Mapping, fields: Fields, pool: Pool | None, lock
         if bodies:
             which = " and ".join(repr(name) for name in bodies)
             build.problems.add(f"a pipeline has one of 'stages', 'jobs' and 'steps', not {which}", fields[bodies[1]])
-        else:
+        elif not build.incomplete and not any(key.value in _BODIES for key, _ in root.pairs):
             build.problems.add("a pipeline needs 'stages', 'jobs', 'steps' or 'extends'", root)
         return ()
     body = fields[bodies[0]]
@@ -70,7 +70,7 @@ def _stages(build: Build, root: Mapping, fields: Fields, pool: Pool | None, lock
         for key, _ in root.pairs:
             if key.value in IMPLICIT_JOB_KEYS:
                 build.problems.add(f"'{key.value}' at the root belongs to 'steps': put it into a job", key)
-    if type(body) is Sequence and not body.items:
+    if type(body) is Sequence and not body.items and not build.incomplete:
         build.problems.add(f"'{bodies[0]}' is empty: there is nothing to run", body)
         return ()
     if bodies[0] == "stages":

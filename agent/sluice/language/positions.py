@@ -54,14 +54,3 @@ ROOT = Position(
     }
 )
 BODIES = {"stages": STAGES, "jobs": JOBS, "steps": STEPS, "variables": VARIABLES}
-BY_PARAMETER_TYPE = {
-    "stepList": STEPS,
-    "jobList": JOBS,
-    "deploymentList": JOBS,
-    "stageList": STAGES,
-    "step": ANYWHERE,
-    "job": JOB,
-    "deployment": JOB,
-    "stage": STAGE,
-}
-"""Where a value of these parameters is going to stand."""

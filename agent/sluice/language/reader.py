@@ -69,7 +69,10 @@ class Reader:
             name = key.value
             kinds = accepts.get(name)
             if kinds is None:
-                self.unknown_key(key, shape)
+                if shape.open:
+                    self.problems.note(f"the key '{name}' of {shape.what} has no meaning here", key)
+                else:
+                    self.unknown_key(key, shape)
             elif type(value) in kinds:
                 found[name] = value
             elif not is_empty(value):

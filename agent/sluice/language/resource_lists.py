@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sluice.language.schema import Shape
     from sluice.language.tree import Node
 
-_ALIAS = re.compile(r"[-_A-Za-z0-9]*\Z")
+_ALIAS = re.compile(r"[-_.A-Za-z0-9]+\Z")
 _Kind = Literal["pipeline", "build", "package", "webhook"]
 _OTHERS: tuple[tuple[str, _Kind, Shape], ...] = (
     ("pipelines", "pipeline", PIPELINE_RESOURCE),
@@ -92,9 +92,9 @@ def _items(build: Build, fields: Fields, name: str, shape: Shape, names: Names) 
         alias = each.get(alias_key)
         if type(alias) is not Scalar:
             continue
-        if not alias.value or _ALIAS.match(alias.value) is None:
-            build.problems.add(f"'{alias.value}' is no alias", alias, do="letters, digits, - and _ only")
-        elif alias.value.casefold() == "self":
+        if _ALIAS.match(alias.value) is None:
+            build.problems.add(f"'{alias.value}' is no alias", alias, do="letters, digits, -, _ and . only")
+        elif alias.value.casefold() == "self" and alias_key != "repository":
             build.problems.add("the alias 'self' is reserved for the pipeline's own repository", alias)
         names.take(alias.value, alias)
         found.append((each, mapping))

@@ -59,12 +59,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An object of the language: `what` a person calls it, its keys, and advice for keys that are often misplaced."""
+    """An object of the language: `what` a person calls it, its keys, and advice for keys that are often misplaced.
+
+    An `open` one may have other keys too, which mean nothing to Sluice.
+    """
 
     what: str
     keys: Dict[str, Key]
     required: tuple[str, ...] = ()
     advice: Dict[str, str] = field(default_factory=dict)
+    open: bool = False
     accepts: Dict[str, frozenset[type]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -265,7 +269,8 @@ ENVIRONMENT = Shape(
     {"name": TEXT, "resourceName": TEXT, "resourceId": TEXT, "resourceType": TEXT, "tags": TEXTS},
     required=("name",),
 )
-POOL_SHAPE = Shape("a pool", {"name": TEXT, "vmImage": TEXT, "demands": TEXTS})
+# templates for managed pools read further keys of it (`image`, `os`), and the service lets them pass everywhere
+POOL_SHAPE = Shape("a pool", {"name": TEXT, "vmImage": TEXT, "demands": TEXTS}, open=True)
 WORKSPACE = Shape("a workspace", {"clean": Key(Kind.TEXT, values=("outputs", "resources", "all"))})
 USES = Shape("'uses'", {"repositories": TEXTS, "pools": TEXTS})
 TARGET = Shape(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sluice.errors import PipelineError, Problem
 from sluice.language.expressions import Context, Object
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sluice.language.expressions import Value
-    from sluice.language.tree import Node
+    from sluice.language.tree import Node, Source
 
 MAX_WORK = 1_000_000
 MAX_TEXT = 50_000_000
@@ -64,20 +64,25 @@ class Budget:
             )
 
 
+Chain: TypeAlias = tuple[tuple[str, str], ...]
+"""Files as repository and path, outermost first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One place: `names` are the loop variables there, `chain` the files whose inclusion led here."""
+    """One place in the file `source`: `names` are its loop variables, `chain` the files whose inclusion led there."""
 
     context: Context
     variables: Variables
+    source: Source
     names: frozenset[str] = frozenset()
-    chain: tuple[tuple[str, str], ...] = ()
+    chain: Chain = ()
 
     @staticmethod
-    def of(parameters: Object, variables: Variables, *, declared: bool, chain: tuple[tuple[str, str], ...]) -> Scope:
+    def of(source: Source, parameters: Object, variables: Variables, *, declared: bool, chain: Chain = ()) -> Scope:
         """The scope of a file; with `declared` only declared parameters can be read."""
         context = Context(names={"parameters": parameters, "variables": variables}, refuse_undeclared=declared)
-        return Scope(context, variables, frozenset(), chain)
+        return Scope(context, variables, source, frozenset(), (*chain, (source.repository, source.path)))
 
     def inner(self) -> Scope:
         """The scope of a stage or job: variables defined there stay there."""

@@ -42,7 +42,7 @@ def build_stages(build: Build, node: Node, pool: Pool | None, lock_behavior: str
         if "dependsOn" not in fields and units:
             wanted = (Text(units[-1].name, item.where),)
         units.append(Unit(name, wanted, item.where))
-    graph = resolve(units, "stage", build.problems)
+    graph = resolve(units, "stage", build.problems, incomplete=build.incomplete)
     return tuple(_stage(build, item, fields, name, graph[name], pool, lock_behavior) for item, fields, name in named)
 
 
@@ -73,12 +73,13 @@ def _stage(
 ) -> Stage:
     reader = build.reader
     own_pool = build_pool(build, fields.get("pool"))
-    if "jobs" not in fields:
+    jobs = fields.get("jobs")
+    if not build.incomplete and (type(jobs) is not Sequence or not jobs.items):
         build.problems.add(f"the stage '{name}' has no jobs", item)
     return Stage(
         name=name,
         display_name=reader.text(fields, "displayName") or name,
-        jobs=build_jobs(build, fields.get("jobs"), own_pool or root_pool),
+        jobs=build_jobs(build, jobs, own_pool or root_pool),
         depends_on=depends_on,
         condition=build.condition(fields, Phase.STAGE_CONDITION),
         variables=build_variables(build, fields.get("variables")),

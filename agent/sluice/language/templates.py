@@ -10,7 +10,7 @@ from sluice.errors import PipelineError, Problem, SluiceError
 from sluice.language.expansion import Expander
 from sluice.language.loader import load
 from sluice.language.parameters import bind, read_declared
-from sluice.language.positions import BODIES, ROOT, Position
+from sluice.language.positions import BODIES, ROOT
 from sluice.language.problems import did_you_mean
 from sluice.language.reader import Reader
 from sluice.language.schema import EXTENDS, INCLUDED, TEMPLATE
@@ -19,6 +19,8 @@ from sluice.language.tree import SELF, Mapping, Scalar, Sequence, Source, is_emp
 from sluice.language.values import mapping_of, sequence_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sluice.language.parameters import Declared
     from sluice.language.problems import Problems
     from sluice.language.schema import Shape
@@ -62,6 +64,7 @@ class Templates:
         self._problems = problems
         self._reader = Reader(problems)
         self._loaded: dict[tuple[str, str], _File | None] = {}
+        self._unreadable: set[tuple[str, str]] = set()
         self._recursive = 0
         self._repositories = {SELF: SELF}
         self.expander = Expander(problems, budget, self.include)
@@ -159,29 +162,19 @@ class Templates:
         if type(path) is not Scalar or not path.value:
             self._problems.add("'template' names no file", reference)
             return None
-        place = self._place(path)
-        if place is None or not self._may_nest(place, scope, path):
-            return None
-        file = self._load(place, path)
+        file = self._file(path, scope)
         if file is None:
             return None
-        given = self._given(item, scope, file.declared, shape)
-        chain = (*scope.chain, place)
-
-        def expand(node: Node, position: Position) -> Node:
-            return self.expander.expand(node, scope, position)
-
-        parameters = bind(self._reader, file.declared, given, item, expand)
-        inner = Scope.of(parameters, scope.variables, declared=not file.declared.anything, chain=chain)
+        parameters = bind(self._reader, file.declared, self._given(item, scope, shape), item)
+        inner = Scope.of(
+            file.root.source, parameters, scope.variables, declared=not file.declared.anything, chain=scope.chain
+        )
         return file, inner
 
-    def _given(self, item: Mapping, scope: Scope, declared: Declared, shape: Shape) -> dict[str, Node]:
+    def _given(self, item: Mapping, scope: Scope, shape: Shape) -> dict[str, Node]:
         """The parameters that an item passes, expanded in the scope of the caller."""
         pairs = [pair for pair in item.pairs if pair[0].value != "template"]
-        position = Position(keys={"parameters": Position(keys=declared.positions)})
-        expanded = self.expander.expand(
-            Mapping(pairs, item.line, item.column, item.source, dynamic=True), scope, position
-        )
+        expanded = self.expander.expand(Mapping(pairs, item.line, item.column, item.source, dynamic=True), scope)
         if type(expanded) is not Mapping:
             return {}
         for key, value in expanded.pairs:
@@ -195,36 +188,56 @@ class Templates:
 
     # Files
 
-    def _place(self, path: Scalar) -> tuple[str, str] | None:
-        """The repository and the path that a reference means."""
+    def _file(self, path: Scalar, scope: Scope) -> _File | None:
+        """The file that a reference means."""
+        places = self._places(path, scope.source)
+        for place in places:
+            if self._may_nest(place, scope, path) and self._load(place, path):
+                return self._loaded[place]
+        if places and places[0] not in self._unreadable:
+            alias, name = places[0]
+            self._problems.add(f"there is no template file '{Source(name, alias).name}'", path)
+        return None
+
+    def _places(self, path: Scalar, current: Source) -> list[tuple[str, str]]:
+        """Where a reference may lie, as repository and path.
+
+        A relative path starts at the file that it is written in; one with an alias may also start at the root. A
+        reference in a parameter may be meant for the current file, which puts it in.
+        """
         written = path.value.strip().replace("\\", "/")
         if "$(" in written or written.startswith("$["):
             advice = "templates are read when the run is created: only '${{ }}' can be used"
             self._problems.add(f"'{path.value}' cannot be the name of a template", path, do=advice)
-            return None
+            return []
         name, at, alias = written.rpartition("@")
-        repository = path.source.repository
-        folder = posixpath.dirname(path.source.path)
-        if at:
-            folder = ""
-            found = self._repositories.get(alias.casefold())
-            if found is None:
-                advice = did_you_mean(alias, self._repositories.values()) or "declare it under resources.repositories"
-                self._problems.add(
-                    f"the repository '{alias}' of the template '{path.value}' is unknown", path, do=advice
-                )
-                return None
-            repository = found
-        else:
-            name = written
-        resolved = posixpath.normpath(name.lstrip("/") if name.startswith("/") else posixpath.join(folder, name))
-        if resolved == ".." or resolved.startswith("../"):
+        home = path.source
+        if not at:
+            bases = [
+                (home.repository, posixpath.dirname(home.path)),
+                (current.repository, posixpath.dirname(current.path)),
+            ]
+            return self._resolved(written, bases, path)
+        repository = self._repositories.get(alias.casefold())
+        if repository is None:
+            advice = did_you_mean(alias, self._repositories.values()) or "declare it under resources.repositories"
+            self._problems.add(f"the repository '{alias}' of the template '{path.value}' is unknown", path, do=advice)
+            return []
+        bases = [(repository, posixpath.dirname(home.path))] if repository == home.repository else []
+        return self._resolved(name, [*bases, (repository, "")], path)
+
+    def _resolved(self, name: str, bases: Iterable[tuple[str, str]], path: Scalar) -> list[tuple[str, str]]:
+        found: dict[tuple[str, str], None] = {}
+        for repository, folder in bases:
+            resolved = posixpath.normpath(name.lstrip("/") if name.startswith("/") else posixpath.join(folder, name))
+            if resolved != ".." and not resolved.startswith("../"):
+                found[repository, resolved] = None
+        if not found:
             self._problems.add(f"the template '{path.value}' lies outside its repository", path)
-            return None
-        return repository, resolved
+        return list(found)
 
     def _may_nest(self, place: tuple[str, str], scope: Scope, path: Scalar) -> bool:
-        """Whether one more template may be opened here."""
+        """Whether one more template may be opened here; raises `PipelineError` when it may not."""
         if place in scope.chain:
             self._recursive += 1
         if len(scope.chain) >= MAX_NESTING or self._recursive > MAX_RECURSIVE:
@@ -235,13 +248,13 @@ class Templates:
             raise PipelineError([Problem(what, path.where)])
         return True
 
-    def _load(self, place: tuple[str, str], path: Scalar) -> _File | None:
+    def _load(self, place: tuple[str, str], path: Scalar) -> bool:
+        """Whether the file is there; each is read once."""
         if place not in self._loaded:
-            if len(self._loaded) >= MAX_FILES:
+            if len(self.names) >= MAX_FILES:
                 raise PipelineError([Problem(f"more than {MAX_FILES} template files", path.where)])
-            self._loaded[place] = None
             self._loaded[place] = self._read(place, path)
-        return self._loaded[place]
+        return self._loaded[place] is not None
 
     def _read(self, place: tuple[str, str], path: Scalar) -> _File | None:
         alias, name = place
@@ -249,21 +262,25 @@ class Templates:
         try:
             content = self._files.read(alias, name)
         except FileNotFoundError:
-            self._problems.add(f"there is no template file '{source.name}'", path)
             return None
         except SluiceError as error:
-            self._problems.add(f"the template '{source.name}' cannot be read: {error.what}", path, do=error.do)
+            self._bad(place, f"the template '{source.name}' cannot be read: {error.what}", path, error.do)
             return None
         try:
             root = load(source, content, self._problems)
         except PipelineError as error:
             for problem in error.problems:
                 self._problems.add_at(problem.what, problem.where or path.where, do=problem.do)
+            self._unreadable.add(place)
             return None
         if root is None or type(root) is not Mapping:
-            self._problems.add(f"the template '{source.name}' has to be a mapping", path)
+            self._bad(place, f"the template '{source.name}' has to be a mapping", path)
             return None
         return _File(root, read_declared(self._reader, root.get("parameters")))
+
+    def _bad(self, place: tuple[str, str], what: str, path: Scalar, do: str = "") -> None:
+        self._unreadable.add(place)
+        self._problems.add(what, path, do=do)
 
 
 def _has_expression_keys(node: Node) -> bool:
