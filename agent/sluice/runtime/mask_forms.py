@@ -25,6 +25,8 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
+from sluice.runtime.bytes_text import encode
+
 MINIMUM_LINE = 8
 """Characters from which a line of a multi-line secret, or a text in a JSON one, counts as secret by itself."""
 
@@ -73,7 +75,7 @@ def json_escaped(value: str) -> Iterator[str]:
 
 def uri_escaped(value: str) -> Iterator[str]:
     """Percent-encoded: all but `A-Za-z0-9-_.~`, as a path, and as a form."""
-    raw = value.encode("utf-8", "surrogatepass")
+    raw = encode(value)
     escaped = quote(raw, safe="")
     yield escaped
     yield quote(raw, safe="/")
@@ -103,7 +105,7 @@ def shell_quoted(value: str) -> Iterator[str]:
 
 def base64_text(value: str) -> Iterator[str]:
     """Base64 of the value alone, and the characters of it that don't depend on what stands around the value."""
-    raw = value.encode("utf-8", "surrogatepass")
+    raw = encode(value)
     whole = base64.b64encode(raw).decode("ascii")
     for text in (whole, *_wrapped(whole), *(_aligned(raw, offset) for offset in range(3))):
         if len(text) >= MINIMUM_ENCODED:
@@ -114,7 +116,7 @@ def base64_text(value: str) -> Iterator[str]:
 
 def hexadecimal(value: str) -> Iterator[str]:
     """The bytes in hexadecimal, in lower and upper case."""
-    text = value.encode("utf-8", "surrogatepass").hex()
+    text = encode(value).hex()
     if len(text) >= MINIMUM_ENCODED:
         yield text
         yield text.upper()

@@ -17,6 +17,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from sluice.runtime.bytes_text import decode, encode
 from sluice.runtime.mask_forms import FORMS, Form, spell
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class Masker:
         """As `mask`, for text."""
         if not text:
             return ""
-        return self.mask(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        return decode(self.mask(encode(text)))
 
     def stream(self) -> MaskStream:
         """A stream of its own; several may be open at a time."""
@@ -214,7 +215,7 @@ class Masker:
         if self._fit(value):
             for text in spell(value, self._forms):
                 if text.strip() and self._fit(text):
-                    yield text.encode("utf-8", "surrogateescape")
+                    yield encode(text)
 
 
 class MaskStream:

@@ -96,7 +96,8 @@ class JobRequest:
 
     `identifier` is `Stage.Job` (or `Stage.Job.Leg`). `work` is the work folder (`Agent.WorkFolder`), `workspace` the
     job's own folder below it (`Pipeline.Workspace`); `repository` is the checked-out repository that `checkout: self`
-    takes its files from. `progress` is set when the job goes on where it stopped.
+    takes its files from, and `private` are folders that it never copies, such as where Sluice keeps its state and keys.
+    `progress` is set when the job goes on where it stopped.
     """
 
     run_id: int
@@ -106,6 +107,7 @@ class JobRequest:
     work: Path
     workspace: Path
     repository: Path | None = None
+    private: tuple[Path, ...] = ()
     attempt: int = 1
     variables: tuple[JobVariable, ...] = ()
     steps: tuple[StepRequest, ...] = ()

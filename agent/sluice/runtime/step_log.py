@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from sluice.runtime.bytes_text import decode, encode
 from sluice.runtime.logging_commands import KEYWORD
 from sluice.runtime.masking import Masker
 
@@ -33,7 +34,7 @@ class StepLog:
 
     def write(self, text: str | bytes) -> None:
         """Whole lines, from the runtime or a handler: data, never commands."""
-        raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        raw = encode(text) if isinstance(text, str) else text
         raw = _unify(raw)
         if raw:
             self.tell(self._masker.mask(raw if raw.endswith(b"\n") else raw + b"\n"), self)
@@ -163,7 +164,7 @@ class LogStream:
                 if text:
                     self._tell(self._mask.feed(b"".join(text)))
                     text.clear()
-                if self._run_command(line.rstrip(b"\n").decode("utf-8", "surrogateescape")):
+                if self._run_command(decode(line.rstrip(b"\n"))):
                     continue
             text.append(line)
         if text:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sluice.errors import SluiceError, TaskFailedError
 from sluice.hooks.connection import Connection
 from sluice.hooks.declaration import Task
 from sluice.language import macros
 from sluice.runtime.environment import step_environment
+from sluice.runtime.handler_thread import HandlerStuckError, run_in_time
 from sluice.runtime.handlers import NativeTask, find_native
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.job_state import JobState
@@ -71,24 +73,33 @@ def run_plan(plan: StepPlan, scope: StepScope) -> None:
     """Run the handler once. It returns, or raises what a handler may raise."""
     job = scope.job
     root = job.variables.text("System.DefaultWorkingDirectory")
-    sources = job.workspace.sources.__class__(root) if root else job.workspace.sources
+    sources = Path(root) if root else job.workspace.sources
     if plan.native is not None:
         inputs = {name.lower(): text for name, text in plan.inputs.items()}
         plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment)))
     elif plan.task is not None:
-        plan.task.run(
-            HandlerRun(
-                task=scope.step.task,
-                sources=sources,
-                temp=job.workspace.temp,
-                output=ScopeOutput(scope),
-                inputs=plan.inputs,
-                environment=plan.environment,
-                variables=job.variables.public(),
-                opened=plan.opened,
-                cancellation=scope.cancellation,
-            )
-        )
+        _run_handler(plan.task, plan, scope, sources)
+
+
+def _run_handler(task: Task, plan: StepPlan, scope: StepScope, sources: Path) -> None:
+    output = ScopeOutput(scope)
+    run = HandlerRun(
+        task=scope.step.task,
+        sources=sources,
+        temp=scope.job.workspace.temp,
+        output=output,
+        inputs=plan.inputs,
+        environment=plan.environment,
+        variables=scope.job.variables.public(),
+        opened=plan.opened,
+        cancellation=scope.cancellation,
+    )
+    try:
+        run_in_time(lambda: task.run(run), scope.cancellation)
+    except HandlerStuckError:
+        scope.issue("warning", f"{scope.step.task} did not stop when it was told to, and is left behind.")
+    finally:
+        output.close()
 
 
 def banner(plan: StepPlan, step: StepRequest) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
 
-from sluice.errors import TaskFailedError
+from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.events import IssueRaised, LogWritten, StepProgressed
 from sluice.runtime.job_state import JobState
 from sluice.runtime.request import JobVariable, Result, StepRequest
 from sluice.runtime.restrictions import may_set
 from sluice.runtime.results import merge
-from sluice.runtime.step_log import StepLog
+from sluice.runtime.step_log import LogStream, StepLog
 from sluice.secret import Secret
 
 REFUSED_VARIABLE = "Setting variable '{}' has been disabled by the task or build definition."
@@ -128,33 +130,63 @@ class StepScope:
 
 
 class ScopeOutput:
-    """The voice of a Python task handler: what it writes is data."""
+    """The voice of a Python task handler: what it writes is data.
+
+    Once closed it says nothing more: a handler that was left behind is stopped when it next speaks.
+    """
 
     def __init__(self, scope: StepScope) -> None:
         self._scope = scope
+        self._closed = False
+        self._lock = threading.RLock()
+        self._streams: list[LogStream] = []
+
+    def close(self) -> None:
+        """The handler has ended: what it left in its streams is written, and that is all."""
+        with self._lock:
+            self._closed = True
+            for stream in self._streams:
+                stream.close()
 
     def write(self, text: bytes) -> None:
-        self._scope.log.write(text)
+        with self._open() as scope:
+            scope.log.write(text)
 
     def stream(self) -> Callable[[bytes], None]:
-        stream = self._scope.log.stream()
+        with self._open() as scope:
+            stream = scope.log.stream()
+            self._streams.append(stream)
 
         def take(piece: bytes) -> None:
-            if piece:
-                stream.feed(piece)
-            else:
-                stream.close()
+            with self._open():
+                if piece:
+                    stream.feed(piece)
+                else:
+                    stream.close()
 
         return take
 
     def issue(self, type: str, message: str) -> None:  # noqa: A002  # the field's word
-        self._scope.issue(type, message)
+        with self._open() as scope:
+            scope.issue(type, message)
 
     def progress(self, percent: int, operation: str) -> None:
-        self._scope.progress(percent, operation)
+        with self._open() as scope:
+            scope.progress(percent, operation)
 
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
-        scope = self._scope
+        with self._open() as scope:
+            self._set_variable(scope, name, value, output=output)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[StepScope]:
+        with self._lock:
+            if self._closed:
+                raise CanceledError("the step is over")
+            yield self._scope
+
+    @staticmethod
+    def _set_variable(scope: StepScope, name: str, value: str | Secret, *, output: bool) -> None:
         if not may_set(scope.step, name):
             scope.issue("warning", REFUSED_VARIABLE.format(name))
             return

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection
+from sluice.runtime.bytes_text import encode
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.globbing import find_files
 from sluice.secret import Secret
@@ -100,7 +101,7 @@ class HandlerRun:
         return _find(self.variables, name) or ""
 
     def say(self, text: str) -> None:
-        self.output.write(text.encode("utf-8", "surrogateescape"))
+        self.output.write(encode(text))
 
     def stream(self) -> Callable[[bytes], None]:
         return self.output.stream()

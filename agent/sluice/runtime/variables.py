@@ -124,7 +124,9 @@ class JobVariables:
                 self._environment = {
                     environment_name(variable.name, preserve_case=variable.preserve_case): value
                     for key, variable in self._written.items()
-                    if isinstance(value := self._expanded[key], str) and not key.startswith(RESERVED_PREFIXES)
+                    if isinstance(value := self._expanded[key], str)
+                    and not key.startswith(RESERVED_PREFIXES)
+                    and _fits_environment(key, value)
                 }
             return self._environment
 
@@ -144,6 +146,11 @@ def environment_name(name: str, *, preserve_case: bool = False) -> str:
     """A variable's name in the environment: dots and blanks become underscores, letters upper case."""
     spelled = name.replace(".", "_").replace(" ", "_")
     return spelled if preserve_case else spelled.upper()
+
+
+def _fits_environment(name: str, value: str) -> bool:
+    """Names and values that no environment can hold would keep every later process from starting."""
+    return bool(name) and "=" not in name and "\0" not in name and "\0" not in value
 
 
 def _reveal(value: Value) -> str:

@@ -178,11 +178,11 @@ def test_a_repository_without_git_on_the_machine_is_copied(jobs: Jobs, repositor
 
 
 def test_an_empty_folder_costs_next_to_nothing(jobs: Jobs) -> None:
-    took = []
+    took = []  # processor time: the machine may be busy with other things
     for number in range(5):
-        begun = time.monotonic()
+        begun = time.process_time()
         jobs.run(jobs.step("Checkout@1"), id=f"job{number}", workspace=jobs.work / str(number))
-        took.append(time.monotonic() - begun)
+        took.append(time.process_time() - begun)
     assert min(took) < 0.01
 
 
@@ -261,3 +261,19 @@ def test_the_folder_of_a_pipeline_within_a_repository(jobs: Jobs, repository: Pa
     assert ran.results() == {"A": "Succeeded"}
     assert tree(sources(jobs))["a.txt"] == "a"
     assert tree(sources(jobs))["sub/new"] == "n"
+
+
+def test_where_sluice_keeps_its_keys_is_never_copied(jobs: Jobs) -> None:
+    for name in ("state", "home"):
+        (jobs.repository / name).mkdir()
+        (jobs.repository / name / "master.json").write_text("key")
+    (jobs.repository / "a.txt").write_text("a")
+    jobs.environ["SLUICE_HOME"] = os.fspath(jobs.repository / "home")
+    jobs.run(jobs.step("Checkout@1"), private=(jobs.repository / "state",))
+    assert tree(sources(jobs)) == {"a.txt": "a"}
+    git(jobs.repository, "init", "-q")
+    commit(jobs.repository, {".gitattributes": ""})
+    git(jobs.repository, "rm", "-rq", "--cached", "state", "home")
+    git(jobs.repository, "commit", "-qm", "x")
+    jobs.run(jobs.step("Checkout@1"), private=(jobs.repository / "state",), workspace_clean="all")
+    assert tree(sources(jobs)) == {"a.txt": "a", ".gitattributes": ""}

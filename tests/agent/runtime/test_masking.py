@@ -289,3 +289,9 @@ def test_hostile_text_takes_bounded_time() -> None:
     assert masker.mask(b"//u:" + b"%" * 200_000) == b"//u:" + b"%" * 200_000
     assert masker.mask(b"[" * 100_000) == b"[" * 100_000
     masker.add("[" * 100_000)
+
+
+@pytest.mark.parametrize("value", ["half \ud800 pair", "bytes \udcff\udcfe here", "\ud83d\ude00 two halves"])
+def test_text_that_is_no_utf_8_is_masked_too(value: str) -> None:
+    masker = a_masker([value], 3)
+    assert masker.mask_text(f"a {value} b") == "a *** b"

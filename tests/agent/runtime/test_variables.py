@@ -92,3 +92,7 @@ def test_no_set_of_values_breaks_the_expansion(values: dict[str, str]) -> None:
 
 def test_environment_names() -> None:
     assert environment_name("Build.Source Version-x:y") == "BUILD_SOURCE_VERSION-X:Y"
+
+
+def test_what_no_environment_can_hold_is_left_out() -> None:
+    assert made(one("a=b", "1"), one("nul", "x\0y"), one("ok", "1")).environment() == {"OK": "1"}

@@ -48,7 +48,7 @@ def run(scope: StepScope, inputs: handler_inputs.StepInputs) -> None:
     checkout = Checkout(
         source=source,
         target=target,
-        avoid=(job.request.work, job.workspace.root),
+        avoid=_private(job),
         environ=inputs.environment,
         cancellation=scope.stop,
         options=_options(scope, inputs),
@@ -76,6 +76,12 @@ def _options(scope: StepScope, inputs: handler_inputs.StepInputs) -> Options:
         tags=inputs.text("fetchTags", "true").strip().casefold() != "false",
         submodules=submodules if submodules in {"true", "recursive"} else "",
     )
+
+
+def _private(job: JobState) -> tuple[Path, ...]:
+    home = job.environ.get("SLUICE_HOME", "")
+    homes = (Path(home),) if home else ()
+    return (job.request.work, job.workspace.root, *job.request.private, *homes)
 
 
 def _several(job: JobState) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
+from sluice.runtime.bytes_text import encode
 from sluice.runtime.commands import CommandProcessor
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.process import LINGER_SECONDS, Exit, Graces, Sink, run_process
@@ -35,7 +36,7 @@ def write_script(scope: StepScope, text: str, suffix: str) -> Path:
     path = scope.job.workspace.temp / f"{uuid.uuid4()}{suffix}"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
     with os.fdopen(fd, "wb") as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
+        file.write(encode(text))
     return path
 
 
