@@ -11,6 +11,7 @@ from sluice.language.reader import Reader, text_of
 from sluice.language.tree import Scalar
 
 if TYPE_CHECKING:
+    from sluice.errors import Location
     from sluice.language.plan import Text
     from sluice.language.problems import Problems
     from sluice.language.reader import Fields
@@ -42,18 +43,24 @@ class Build:
             return None
         if "$(" in node.value:
             self.problems.note("a macro is not expanded in a condition", node)
-        self._check(node, node.value, phase)
+        self._check(node.value, phase, node.where)
         return text_of(node)
 
     def check_runtime(self, node: Scalar) -> None:
         """Check a `$[ ]` expression that is the whole text of a node."""
-        self._check(node, node.value.strip()[2:-1], Phase.RUNTIME)
+        self._check(node.value.strip()[2:-1], Phase.RUNTIME, node.where)
 
-    def _check(self, node: Scalar, text: str, phase: Phase) -> None:
+    def check_later(self, *texts: Text | None) -> None:
+        """Check those of the values that are `$[ ]` expressions."""
+        for text in texts:
+            if text is not None and text.value.startswith("$["):
+                self._check(text.value.strip()[2:-1], Phase.RUNTIME, text.where)
+
+    def _check(self, text: str, phase: Phase, where: Location) -> None:
         try:
             parse(text, phase=phase)
         except ExpressionError as error:
-            self.problems.add(error.what, node, do=error.do)
+            self.problems.add_at(error.what, where, do=error.do)
 
 
 class Names:

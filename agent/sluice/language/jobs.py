@@ -93,7 +93,7 @@ def build_job(
     server = pool is not None and pool.server
     if not deploys and "steps" not in fields:
         build.problems.note(f"the job '{name}' has no steps", node)
-    return Job(
+    job = Job(
         name=name,
         display_name=reader.text(fields, "displayName") or name,
         steps=() if deploys else build_steps(build, fields.get("steps"), checkout=not server),
@@ -113,6 +113,8 @@ def build_job(
         uses_pools=_uses(build, fields.get("uses"), "pools"),
         where=node.where,
     )
+    build.check_later(job.continue_on_error, job.timeout_minutes, job.cancel_timeout_minutes)
+    return job
 
 
 def _workspace(build: Build, node: Node | None) -> str:
@@ -133,11 +135,10 @@ def _strategy(build: Build, node: Node | None) -> Strategy | None:
     fields = build.reader.fields(node, STRATEGY)
     if "matrix" in fields and "parallel" in fields:
         build.problems.add("'matrix' and 'parallel' exclude each other", fields["parallel"])
-    return Strategy(
-        matrix=_matrix(build, fields.get("matrix")),
-        parallel=build.reader.later_number(fields, "parallel", 1, MAX_JOBS),
-        max_parallel=build.reader.later_number(fields, "maxParallel"),
-    )
+    parallel = build.reader.later_number(fields, "parallel", 1, MAX_JOBS)
+    max_parallel = build.reader.later_number(fields, "maxParallel")
+    build.check_later(parallel, max_parallel)
+    return Strategy(matrix=_matrix(build, fields.get("matrix")), parallel=parallel, max_parallel=max_parallel)
 
 
 def _matrix(build: Build, node: Node | None) -> dict[str, dict[str, Text]] | Text | None:

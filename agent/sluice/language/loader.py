@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 20_000_000
 MAX_DEPTH = 100
-MAX_NODES = 2_000_000
+MAX_NODES = 1_000_000
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
 
@@ -145,6 +145,8 @@ class _Loader:
                 if node.dynamic:
                     current.dynamic = True
                 count += 1
+                if count > MAX_NODES:
+                    self._check_limits(node, 0, count)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 mark = event.start_mark
                 if kind is MappingStartEvent:

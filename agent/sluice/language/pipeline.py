@@ -9,7 +9,7 @@ from sluice.language.plan import Plan
 from sluice.language.resource_lists import build_resources
 from sluice.language.schema import IMPLICIT_JOB_KEYS, PIPELINE
 from sluice.language.stages import build_stages, implicit_stage
-from sluice.language.tree import Sequence
+from sluice.language.tree import Scalar, Sequence
 from sluice.language.variables import build_variables
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ def build_plan(
     reader = build.reader
     fields = reader.fields(root, PIPELINE)
     resources = build_resources(build, fields.get("resources"))
+    for name in _TRIGGERS:
+        if name in fields and not (type(fields[name]) is Scalar and fields[name].value.casefold() == "none"):
+            build.problems.note(
+                f"'{name}' is checked and kept, but a run that a person starts does not ask it", fields[name]
+            )
     pool = build_pool(build, fields.get("pool"))
     lock_behavior = reader.choice(fields, "lockBehavior", PIPELINE)
     return Plan(

@@ -22,20 +22,27 @@ class Problems:
         self._notes: dict[str, None] = {}
         self._files: dict[str, int] = {}
         self._broken: set[Location] = set()
+        self._included: dict[str, Location] = {}
 
     def add(self, what: str, node: Node, *, do: str = "") -> None:
-        """Record a problem at a node; of a template's file the place that included it is told as well."""
-        included = node.source.included_at
-        if included is not None:
-            chain = f"included from {included}"
-            do = f"{do}; {chain}" if do else chain
+        """Record a problem at a node."""
         self.add_at(what, node.where, do=do)
 
     def add_at(self, what: str, where: Location, *, do: str = "") -> None:
-        """Record a problem at a place; the same problem at the same place counts once."""
+        """Record a problem at a place; the same problem at the same place counts once.
+
+        Of a template the place that first included it is told as well.
+        """
         if where not in self._broken and len(self._found) <= MAX_PROBLEMS:
             self._files.setdefault(where.file, len(self._files))
+            included = self._included.get(where.file)
+            if included is not None:
+                do = f"{do}; included from {included}" if do else f"included from {included}"
             self._found.setdefault((what, where), Problem(what, where, do))
+
+    def include(self, file: str, where: Location) -> None:
+        """Record that a file is included from that place."""
+        self._included.setdefault(file, where)
 
     def note(self, text: str, node: Node) -> None:
         """Record something that a person should know although it is no error."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sluice.language.expressions import Value
     from sluice.language.tree import Node, Source
 
-MAX_WORK = 1_000_000
+MAX_WORK = 600_000
 MAX_TEXT = 50_000_000
 _EXPRESSION_WORK = 4
 

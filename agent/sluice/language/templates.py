@@ -258,7 +258,8 @@ class Templates:
 
     def _read(self, place: tuple[str, str], path: Scalar) -> _File | None:
         alias, name = place
-        source = Source(name, alias, path.where)
+        source = Source(name, alias)
+        self._problems.include(source.name, path.where)
         try:
             content = self._files.read(alias, name)
         except FileNotFoundError:

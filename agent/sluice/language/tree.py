@@ -14,15 +14,14 @@ class Source:
     """A file that a pipeline was read from.
 
     `repository` is the alias of the repository resource, `self` for that of the entry file; `path` is relative to its
-    root. `included_at` is the place of the first `template:` or `extends:` that asked for it.
+    root. `name` is what places call the file.
     """
 
-    __slots__ = ("included_at", "name", "path", "repository")
+    __slots__ = ("name", "path", "repository")
 
-    def __init__(self, path: str, repository: str = SELF, included_at: Location | None = None) -> None:
+    def __init__(self, path: str, repository: str = SELF) -> None:
         self.path = path
         self.repository = repository
-        self.included_at = included_at
         self.name = path if repository == SELF else f"{path}@{repository}"
 
 
