@@ -56,7 +56,7 @@ class Expander:
         """The node with nothing left to expand; trees without `${{` and `template:` are handed back as they are."""
         if not node.dynamic:
             if position.defining:
-                self._define_all(node, scope)
+                scope.variables.define_all(node)
             return node
         if position.refusing:
             self._problems.add(position.refusing, _first_dynamic(node))
@@ -162,7 +162,7 @@ class Expander:
             if position.item is not None:
                 item = self.expand(item, scope, position.item)
         if position.defining:
-            self._define(item, scope)
+            scope.variables.define_item(item)
         out.append(item)
 
     def _item_mapping(
@@ -385,24 +385,6 @@ class Expander:
             for part in self._split(node) or ():
                 if isinstance(part, Embedded):
                     self._check(node, Directive("", part.expression))
-
-    # Variables
-
-    def _define_all(self, node: Node, scope: Scope) -> None:
-        if type(node) is Mapping:
-            for key, value in node.pairs:
-                if type(value) is Scalar:
-                    scope.variables.define(key.value, value.value)
-        elif type(node) is Sequence:
-            for item in node.items:
-                self._define(item, scope)
-
-    def _define(self, item: Node, scope: Scope) -> None:
-        if type(item) is not Mapping:
-            return
-        name, value = item.get("name"), item.get("value")
-        if type(name) is Scalar and type(value) is Scalar:
-            scope.variables.define(name.value, value.value)
 
 
 def _first_dynamic(node: Node) -> Node:

@@ -37,10 +37,9 @@ def build_plan(
     fields = reader.fields(root, PIPELINE)
     resources = build_resources(build, fields.get("resources"))
     for name in _TRIGGERS:
-        if name in fields and not (type(fields[name]) is Scalar and fields[name].value.casefold() == "none"):
-            build.problems.note(
-                f"'{name}' is checked and kept, but a run that a person starts does not ask it", fields[name]
-            )
+        node = fields.get(name)
+        if node is not None and not (type(node) is Scalar and node.value.casefold() == "none"):
+            build.problems.note(f"'{name}' is checked and kept, but a run that a person starts does not ask it", node)
     pool = build_pool(build, fields.get("pool"))
     lock_behavior = reader.choice(fields, "lockBehavior", PIPELINE)
     return Plan(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sluice.language.plan import Container, Environment, Pool, Text
 from sluice.language.reader import text_of, to_boolean
-from sluice.language.schema import ENVIRONMENT, JOB_CONTAINER, MOUNT_READ_ONLY, POOL_SHAPE
+from sluice.language.resource_schema import JOB_CONTAINER, MOUNT_READ_ONLY
+from sluice.language.schema import ENVIRONMENT, POOL_SHAPE
 from sluice.language.tree import Mapping, Scalar
 
 if TYPE_CHECKING:

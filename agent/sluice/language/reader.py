@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from sluice.errors import Location
 from sluice.language.plan import Text
 from sluice.language.problems import did_you_mean
-from sluice.language.schema import SHAPES, Kind
+from sluice.language.schema import SHAPES
+from sluice.language.shapes import Kind
 from sluice.language.tree import Mapping, Scalar, Sequence, is_empty, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sluice.language.problems import Problems
-    from sluice.language.schema import Key, Shape
+    from sluice.language.shapes import Key, Shape
     from sluice.language.tree import Node
 
 _TRUE = frozenset({"true", "y", "yes", "on"})

@@ -10,7 +10,7 @@ from sluice.language.build import Names
 from sluice.language.places import build_container
 from sluice.language.plan import OtherResource, Repository, Text
 from sluice.language.reader import plain, text_of
-from sluice.language.schema import (
+from sluice.language.resource_schema import (
     BUILD,
     CHECKOUT_OPTIONS,
     CONTAINER_RESOURCE,
@@ -19,16 +19,16 @@ from sluice.language.schema import (
     PIPELINE_RESOURCE,
     REPOSITORY,
     RESOURCES,
-    SHAPES,
     WEBHOOK,
 )
+from sluice.language.schema import SHAPES
 from sluice.language.tree import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
     from sluice.language.build import Build
     from sluice.language.plan import Container
     from sluice.language.reader import Fields
-    from sluice.language.schema import Shape
+    from sluice.language.shapes import Shape
     from sluice.language.tree import Node
 
 _ALIAS = re.compile(r"[-_.A-Za-z0-9]+\Z")

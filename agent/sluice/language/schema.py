@@ -5,83 +5,29 @@ The reader checks files against these shapes, and editors get their JSON schema 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 
-from sluice.language.tree import Mapping, Scalar, Sequence
-
-
-class Kind(enum.Enum):
-    """What may stand as the value of a key."""
-
-    TEXT = "a text"
-    BOOLEAN = "true or false"
-    NUMBER = "a number"
-    TEXTS = "a text or a list of texts"
-    LIST = "a list"
-    MAPPING = "a mapping"
-    TEXT_OR_MAPPING = "a text or a mapping"
-    LIST_OR_MAPPING = "a list or a mapping"
-    TEXT_OR_LIST_OR_MAPPING = "a text, a list or a mapping"
-    ANY = "anything"
-
-
-_NODES: Dict[Kind, frozenset[type]] = {
-    Kind.TEXT: frozenset({Scalar}),
-    Kind.BOOLEAN: frozenset({Scalar}),
-    Kind.NUMBER: frozenset({Scalar}),
-    Kind.TEXTS: frozenset({Scalar, Sequence}),
-    Kind.LIST: frozenset({Sequence}),
-    Kind.MAPPING: frozenset({Mapping}),
-    Kind.TEXT_OR_MAPPING: frozenset({Scalar, Mapping}),
-    Kind.LIST_OR_MAPPING: frozenset({Sequence, Mapping}),
-    Kind.TEXT_OR_LIST_OR_MAPPING: frozenset({Scalar, Sequence, Mapping}),
-    Kind.ANY: frozenset({Scalar, Sequence, Mapping}),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The value of one key: its kind, and `of` which shape a mapping, or each item of a list, is.
-
-    `values` are the texts allowed, none when any is.
-    """
-
-    kind: Kind
-    of: str = ""
-    values: tuple[str, ...] = ()
-
-    @property
-    def nodes(self) -> frozenset[type]:
-        return _NODES[self.kind]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """An object of the language: `what` a person calls it, its keys, and advice for keys that are often misplaced.
-
-    An `open` one may have other keys too, which mean nothing to Sluice.
-    """
-
-    what: str
-    keys: Dict[str, Key]
-    required: tuple[str, ...] = ()
-    advice: Dict[str, str] = field(default_factory=dict)
-    open: bool = False
-    accepts: Dict[str, frozenset[type]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "accepts", {name: key.nodes for name, key in self.keys.items()})
-
-
-TEXT = Key(Kind.TEXT)
-BOOLEAN = Key(Kind.BOOLEAN)
-NUMBER = Key(Kind.NUMBER)
-TEXTS = Key(Kind.TEXTS)
-LIST = Key(Kind.LIST)
-MAPPING = Key(Kind.MAPPING)
-ANY = Key(Kind.ANY)
+from sluice.language.resource_schema import (
+    BUILD,
+    CHECKOUT_OPTIONS,
+    CONTAINER_RESOURCE,
+    CONTAINER_TRIGGER,
+    FILTER_LISTS,
+    JOB_CONTAINER,
+    MOUNT_READ_ONLY,
+    PACKAGE,
+    PIPELINE_RESOURCE,
+    PIPELINE_TRIGGER,
+    PR,
+    REPOSITORY,
+    RESOURCES,
+    SCHEDULE,
+    TRIGGER,
+    WEBHOOK,
+    WEBHOOK_FILTER,
+)
+from sluice.language.shapes import ANY, BOOLEAN, LIST, MAPPING, NUMBER, TEXT, TEXTS, Key, Kind, Shape
 
 VARIABLES = Key(Kind.LIST_OR_MAPPING, "variable")
 PARAMETERS = Key(Kind.LIST_OR_MAPPING, "parameter")
@@ -90,7 +36,6 @@ LOCK_BEHAVIOR = Key(Kind.TEXT, values=("sequential", "runLatest"))
 STEPS = Key(Kind.LIST, "step")
 JOBS = Key(Kind.LIST, "job")
 STAGES = Key(Kind.LIST, "stage")
-FILTERS = Key(Kind.LIST_OR_MAPPING, "filters")
 CONTAINER = Key(Kind.TEXT_OR_MAPPING, "container")
 
 _TRIGGERS = {
@@ -347,136 +292,6 @@ STEP_KINDS: Dict[str, StepKind] = {
     "reviewApp": _step("reviewApp", "ReviewApp@0", "resourceName"),
 }
 STEP_KEYS = frozenset(key for kind in STEP_KINDS.values() for key in kind.shape.keys) | {"template"}
-
-RESOURCES = Shape(
-    "'resources'",
-    {
-        "repositories": Key(Kind.LIST, "repository"),
-        "pipelines": Key(Kind.LIST, "pipeline resource"),
-        "builds": Key(Kind.LIST, "build"),
-        "containers": Key(Kind.LIST, "container resource"),
-        "packages": Key(Kind.LIST, "package"),
-        "webhooks": Key(Kind.LIST, "webhook"),
-    },
-)
-CHECKOUT_OPTIONS = Shape(
-    "'checkoutOptions'",
-    {
-        "clean": TEXT,
-        "fetchDepth": TEXT,
-        "fetchTags": TEXT,
-        "lfs": TEXT,
-        "submodules": TEXT,
-        "persistCredentials": TEXT,
-    },
-)
-REPOSITORY_TYPES = ("git", "github", "githubenterprise", "bitbucket", "tfsgit")
-REPOSITORY = Shape(
-    "a repository",
-    {
-        "repository": TEXT,
-        "type": Key(Kind.TEXT, values=REPOSITORY_TYPES),
-        "name": TEXT,
-        "ref": TEXT,
-        "endpoint": TEXT,
-        "trigger": Key(Kind.TEXT_OR_LIST_OR_MAPPING, "trigger"),
-        "checkoutOptions": Key(Kind.MAPPING, "checkout options"),
-    },
-    required=("repository",),
-)
-LEGACY_REPOSITORY = Shape(
-    "a repository", {"repo": TEXT, "clean": TEXT, "fetchDepth": TEXT, "lfs": TEXT}, required=("repo",)
-)
-PIPELINE_RESOURCE = Shape(
-    "a pipeline resource",
-    {
-        "pipeline": TEXT,
-        "project": TEXT,
-        "source": TEXT,
-        "version": TEXT,
-        "branch": TEXT,
-        "tags": TEXTS,
-        "trigger": Key(Kind.TEXT_OR_MAPPING, "pipeline trigger"),
-    },
-    required=("pipeline",),
-)
-PIPELINE_TRIGGER = Shape(
-    "a pipeline trigger",
-    {"enabled": BOOLEAN, "branches": FILTERS, "stages": TEXTS, "tags": TEXTS},
-)
-BUILD = Shape(
-    "a build",
-    {
-        "build": TEXT,
-        "type": TEXT,
-        "connection": TEXT,
-        "source": TEXT,
-        "version": TEXT,
-        "branch": TEXT,
-        "trigger": TEXT,
-    },
-    required=("build", "type", "connection", "source"),
-)
-_CONTAINER_COMMON = {
-    "image": TEXT,
-    "endpoint": TEXT,
-    "env": MAPPING,
-    "mapDockerSocket": BOOLEAN,
-    "options": TEXT,
-    "ports": TEXTS,
-    "volumes": TEXTS,
-    "mountReadOnly": Key(Kind.MAPPING, "mountReadOnly"),
-}
-MOUNT_READ_ONLY = Shape("'mountReadOnly'", dict.fromkeys(("work", "externals", "tools", "tasks"), BOOLEAN))
-JOB_CONTAINER = Shape("a container", {"alias": TEXT, **_CONTAINER_COMMON})
-CONTAINER_TRIGGER = Shape(
-    "a container trigger", {"enabled": BOOLEAN, "tags": Key(Kind.TEXT_OR_LIST_OR_MAPPING, "filters")}
-)
-CONTAINER_RESOURCE = Shape(
-    "a container",
-    {
-        "container": TEXT,
-        **_CONTAINER_COMMON,
-        "type": TEXT,
-        "azureSubscription": TEXT,
-        "resourceGroup": TEXT,
-        "registry": TEXT,
-        "repository": TEXT,
-        "localImage": BOOLEAN,
-        "trigger": Key(Kind.TEXT_OR_MAPPING, "container trigger"),
-    },
-    required=("container",),
-)
-PACKAGE = Shape(
-    "a package",
-    {
-        "package": TEXT,
-        "type": Key(Kind.TEXT, values=("NuGet", "npm")),
-        "connection": TEXT,
-        "name": TEXT,
-        "version": TEXT,
-        "tag": TEXT,
-        "trigger": TEXT,
-    },
-    required=("package", "type", "connection", "name"),
-)
-WEBHOOK = Shape(
-    "a webhook",
-    {"webhook": TEXT, "connection": TEXT, "type": TEXT, "filters": Key(Kind.LIST, "webhook filter")},
-    required=("webhook", "connection"),
-)
-WEBHOOK_FILTER = Shape("a filter", {"path": TEXT, "value": TEXT}, required=("path", "value"))
-
-FILTER_LISTS = Shape("a filter", {"include": TEXTS, "exclude": TEXTS})
-TRIGGER = Shape(
-    "a trigger", {"batch": BOOLEAN, "enabled": BOOLEAN, "branches": FILTERS, "paths": FILTERS, "tags": FILTERS}
-)
-PR = Shape("a pull request trigger", {"autoCancel": BOOLEAN, "drafts": BOOLEAN, "branches": FILTERS, "paths": FILTERS})
-SCHEDULE = Shape(
-    "a schedule",
-    {"cron": TEXT, "displayName": TEXT, "branches": FILTERS, "batch": BOOLEAN, "always": BOOLEAN},
-    required=("cron",),
-)
 
 SHAPES: Dict[str, Shape] = {
     "build": BUILD,

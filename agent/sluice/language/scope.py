@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from sluice.errors import PipelineError, Problem
 from sluice.language.expressions import Context, Object
 from sluice.language.expressions.ordinal import fold
+from sluice.language.tree import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+    from collections.abc import Mapping as Dict
 
     from sluice.language.expressions import Value
     from sluice.language.tree import Node, Source
@@ -25,12 +27,30 @@ class Variables(Object):
 
     __slots__ = ()
 
-    def __init__(self, pairs: Mapping[str, Value] | Iterable[tuple[str, Value]] = ()) -> None:
+    def __init__(self, pairs: Dict[str, Value] | Iterable[tuple[str, Value]] = ()) -> None:
         super().__init__(pairs)
 
     def define(self, name: str, value: str) -> None:
         """A definition; a later one wins."""
         self._pairs[fold(name)] = (name, value)
+
+    def define_all(self, node: Node) -> None:
+        """The definitions of an expanded `variables` block."""
+        if type(node) is Mapping:
+            for key, value in node.pairs:
+                if type(value) is Scalar:
+                    self.define(key.value, value.value)
+        elif type(node) is Sequence:
+            for item in node.items:
+                self.define_item(item)
+
+    def define_item(self, item: Node) -> None:
+        """A definition in the list form; groups are not known yet."""
+        if type(item) is not Mapping:
+            return
+        name, value = item.get("name"), item.get("value")
+        if type(name) is Scalar and type(value) is Scalar:
+            self.define(name.value, value.value)
 
     def copy(self) -> Variables:
         """The same, for what is defined further inside."""

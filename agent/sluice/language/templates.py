@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sluice.language.parameters import Declared
     from sluice.language.problems import Problems
-    from sluice.language.schema import Shape
+    from sluice.language.shapes import Shape
     from sluice.language.tree import Node
 
 MAX_FILES = 100
