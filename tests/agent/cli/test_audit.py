@@ -1,0 +1,60 @@
+"""`sluice audit`."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.agent.cli.conftest import Sluice
+
+
+def edit(sluice: Sluice, statement: str) -> None:
+    connection = sqlite3.connect(sluice.home / "data" / "sluice.db")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_every_change_is_listed_with_who_did_it(sluice: Sluice) -> None:
+    sluice.create("web", "--allow-all-pipelines")
+    sluice.create("other")
+    sluice("connection", "delete", "web", "--yes")
+    entries = sluice.json("audit", "list")
+    assert [entry["actionId"] for entry in entries] == [
+        "Library.ServiceConnectionCreated",
+        "Pipelines.ResourceAuthorizedForProject",
+        "Library.ServiceConnectionCreated",
+        "Pipelines.ResourceUnauthorizedForProject",
+        "Library.ServiceConnectionDeleted",
+    ]
+    assert entries[0]["text"] == 'Created Service Connection "web" of type ssh.'
+    assert all(entry["actor"] and entry["at"].endswith("Z") for entry in entries)
+    assert len(sluice.json("audit", "list", "--limit", "2")) == 2
+    assert len(sluice.json("audit", "list", "--connection", "other")) == 1
+    assert "Created Service Connection" in sluice("audit", "list")
+
+
+def test_a_whole_log_verifies_and_tells_its_end(sluice: Sluice) -> None:
+    assert sluice.json("audit", "verify")["whole"] is True
+    sluice.create()
+    answer = sluice.json("audit", "verify")
+    assert (answer["whole"], answer["head"].partition(":")[0]) == (True, "1")
+    sluice("connection", "update", "web", "--set", "RemoteShell=plain")
+    sluice("audit", "verify", "--head", answer["head"])
+
+
+def test_an_edited_log_fails_and_names_the_entry(sluice: Sluice) -> None:
+    sluice.create()
+    sluice.create("other")
+    head = sluice.json("audit", "verify")["head"]
+    edit(sluice, "UPDATE audit SET actor = 'somebody' WHERE sequence = 1")
+    assert "entry 1: it was changed" in sluice("audit", "verify", status=1)
+    edit(sluice, "DELETE FROM audit WHERE sequence = 1")
+    assert "entries are missing" in sluice("audit", "verify", status=1)
+    edit(sluice, "DELETE FROM audit")
+    assert "nobody created it" in sluice("audit", "verify", status=1)
+    edit(sluice, "DELETE FROM connections")
+    sluice("audit", "verify")
+    assert "cut off" in sluice("audit", "verify", "--head", head, status=1)
+    assert "SEQUENCE:HASH" in sluice("audit", "verify", "--head", "x", status=2)

@@ -1,0 +1,223 @@
+"""`sluice connection` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.agent.cli.conftest import Sluice
+
+SECRET = "hunter2-very-secret-0815"
+
+
+def test_a_new_home_has_no_connections(sluice: Sluice) -> None:
+    assert "sluice connection create" in sluice("connection", "list")
+    assert sluice.json("connection", "list") == []
+
+
+def test_a_secret_from_standard_input_is_stored_and_never_shown(sluice: Sluice) -> None:
+    sluice.create()
+    shown = sluice.json("connection", "show", "WEB")
+    assert shown["secrets"] == ["password"]
+    assert shown["data"]["Host"] == "web.invalid"
+    assert shown["url"] == "ssh://web.invalid:22"
+    assert shown["pipelines"] == []
+    assert "(secret, set)" in sluice("connection", "show", "web")
+
+
+def test_a_secret_from_a_file_or_the_environment(sluice: Sluice) -> None:
+    (sluice.folder / "key").write_text(f"-----BEGIN\n{SECRET}\n-----END\n")
+    sluice.environment["PASSWORD"] = SECRET
+    sluice.create("web", "--secret", "PrivateKey=@key", "--secret", "password=env:PASSWORD", given=None)
+    assert sluice.json("connection", "show", "web")["secrets"] == ["PrivateKey", "password"]
+    sluice("connection", "update", "web", "--secret", "password=env:UNSET", status=2)
+    sluice("connection", "update", "web", "--secret", "password=@nowhere", status=2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--secret", f"password={SECRET}"),
+        ("--secret", SECRET),
+        ("--secret", f"={SECRET}"),
+        ("--set", f"password={SECRET}"),
+        ("--set", f"PASSWORD={SECRET}"),
+        ("--secret-ref", f"password={SECRET}"),
+        ("--secret-ref", SECRET),
+        ("--set", SECRET),
+    ],
+)
+def test_a_secret_on_the_command_line_is_refused_and_not_repeated(sluice: Sluice, arguments: Sequence[str]) -> None:
+    fields = ("--type", "ssh", "--set", "Host=h", "--set", "username=u")
+    error = sluice("connection", "create", "web", *fields, *arguments, status=2)
+    assert SECRET not in error
+    assert sluice.json("connection", "list") == []
+
+
+def test_standard_input_holds_one_secret_and_not_nothing(sluice: Sluice) -> None:
+    both = ("--secret", "password=-", "--secret", "PrivateKey=-")
+    fields = ("--type", "ssh", "--set", "Host=h", "--set", "username=u")
+    assert "one secret only" in sluice("connection", "create", "web", *fields, *both, given=SECRET, status=2)
+    assert "holds nothing" in sluice("connection", "create", "web", *fields, *both[:2], given="", status=2)
+
+
+def test_a_reference_is_stored_in_place_of_its_value(sluice: Sluice) -> None:
+    sluice.environment["PASSWORD"] = SECRET
+    sluice.create("web", "--secret-ref", "password=env:PASSWORD", given=None)
+    shown = sluice.json("connection", "show", "web")
+    assert (shown["secrets"], shown["references"]) == ([], {"password": "env:PASSWORD"})
+
+
+def test_mistakes_are_one_line_with_what_to_do(sluice: Sluice) -> None:
+    sluice.create()
+    for arguments, text in (
+        (("create", "two", "--type", "shs"), "did you mean 'ssh'"),
+        (("create", "two", "--type", "ssh", "--set", "Hots=x"), "did you mean 'Host'"),
+        (("create", "two", "--type", "ssh"), "Host name ('Host') is required"),
+        (("create", "web", "--type", "ssh", "--set", "Host=h", "--set", "username=u"), "exists already"),
+        (("create", "two", "--type", "ssh", "--set", "Host=h", "--set", "host=h"), "names 'host' twice"),
+        (("show", "wbe"), "did you mean 'web'"),
+        (("list", "--project", "nowhere"), "no project 'nowhere'"),
+        (("delete", "web"), "add --yes; no pipeline is permitted"),
+        (("permit", "web"), "--pipeline"),
+        (("permit", "web", "--pipeline", "ci"), "no pipeline 'ci'"),
+        (("apply", "nowhere.yml"), "No such file"),
+        (("types", "shs"), "did you mean 'ssh'"),
+    ):
+        error = sluice("connection", *arguments, status=2)
+        assert text in error
+        assert len(error.splitlines()) == 1
+
+
+def test_an_update_keeps_what_it_does_not_name(sluice: Sluice) -> None:
+    sluice.create("web", "--allow-all-pipelines", "--description", "the web server")
+    before = sluice.json("connection", "show", "web")
+    changed = sluice("connection", "update", "web", "--secret", "password=-", "--output", "json", given="another-1234")
+    after = json.loads(changed)
+    assert after["changed"] == ["password"]
+    for key in ("id", "name", "description", "data", "parameters", "secrets", "createdOn"):
+        assert after[key] == before[key]
+    assert after["version"] == 2
+    assert sluice.json("connection", "show", "web")["pipelines"] == ["all pipelines"]
+    assert "is as it was" in sluice("connection", "update", "web")
+
+
+def test_another_host_drops_the_secret_revokes_and_says_so(sluice: Sluice) -> None:
+    sluice.create("web", "--allow-all-pipelines")
+    sluice("connection", "update", "web", "--set", "Host=evil.invalid")
+    assert "the secrets password were dropped" in sluice.printed
+    assert "1 permit(s) were revoked" in sluice.printed
+    shown = sluice.json("connection", "show", "web")
+    assert (shown["secrets"], shown["pipelines"], shown["url"]) == ([], [], "ssh://evil.invalid:22")
+
+
+def test_a_short_secret_is_warned_about(sluice: Sluice) -> None:
+    sluice.create(given="ab")
+    assert "warning: the secret 'password' is too short" in sluice.printed
+
+
+def test_disabling_renaming_and_deleting(sluice: Sluice) -> None:
+    sluice.create()
+    sluice("connection", "update", "web", "--disable", "--name", "Web Server")
+    assert sluice.json("connection", "show", "web server")["disabled"] is True
+    assert "disabled" in sluice("connection", "list")
+    sluice("connection", "update", "web server", "--enable")
+    assert "deleted" in sluice("connection", "delete", "web server", "--yes")
+    assert sluice.json("connection", "list") == []
+
+
+def test_open_access_is_granted_and_ended(sluice: Sluice) -> None:
+    sluice.create()
+    assert sluice.json("connection", "permit", "web", "--all-pipelines")["changed"] is True
+    assert "(as before)" in sluice("connection", "permit", "web", "--all-pipelines")
+    assert sluice.json("connection", "show", "web")["pipelines"] == ["all pipelines"]
+    sluice("connection", "revoke", "web", "--all-pipelines")
+    assert sluice.json("connection", "show", "web")["pipelines"] == []
+
+
+def test_projects_are_kept_apart(sluice: Sluice) -> None:
+    sluice.create("web", "--project", "shop")
+    assert sluice.json("connection", "list") == []
+    assert [one["name"] for one in sluice.json("connection", "list", "--project", "Shop")] == ["web"]
+
+
+def test_the_types_tell_their_fields(sluice: Sluice) -> None:
+    assert "Remote host over SSH." in sluice("connection", "types")
+    fields = {field["key"]: field for field in sluice.json("connection", "types", "SSH")["data"]}
+    assert fields["PrivateKey"]["secret"] is True
+    assert "username" in sluice("connection", "types", "ssh")
+
+
+def test_text_of_a_connection_cannot_steer_the_terminal(sluice: Sluice) -> None:
+    sluice.create("web", "--description", "x\x1b]0;evil\x07")
+    assert "\x1b" not in sluice("connection", "show", "web")
+
+
+def test_listing_imports_neither_plugins_nor_their_libraries(sluice: Sluice) -> None:
+    sluice.create()
+    code = (
+        "import sys\nfrom sluice.cli.main import main\n"
+        "try: main(['connection', 'list'])\nexcept SystemExit: pass\n"
+        "names = {'alembic', 'pluggy', 'requests', 'cryptography', 'paramiko', 'rich', 'yaml', 'sluice_ssh'}\n"
+        "print(sorted(names & set(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=sluice.environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "web" in result.stdout
+    assert result.stderr.strip() == "[]"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_on_a_terminal_a_secret_is_asked_for_twice_and_not_shown(sluice: Sluice) -> None:
+    arguments = ["connection", "create", "web", "--type", "ssh", "--set", "Host=h", "--set", "username=u"]
+    answers = [("password:", f"{SECRET}\n"), ("confirm", f"{SECRET}\n")]
+    status, shown = sluice.on_a_terminal([*arguments, "--secret", "password=-"], answers)
+    assert status == 0, shown
+    assert SECRET not in shown
+    assert sluice.json("connection", "show", "web")["secrets"] == ["password"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_on_a_terminal_deleting_asks_and_no_means_no(sluice: Sluice) -> None:
+    sluice.create("web", "--allow-all-pipelines")
+    status, shown = sluice.on_a_terminal(["connection", "delete", "web"], [("[y/N]", "n\n")])
+    assert status == 3
+    assert "permitted for: all pipelines" in shown
+    assert len(sluice.json("connection", "list")) == 1
+    status, _ = sluice.on_a_terminal(["connection", "delete", "web"], [("[y/N]", "y\n")])
+    assert status == 0
+    assert sluice.json("connection", "list") == []
+
+
+def test_no_command_and_no_file_shows_a_secret(sluice: Sluice) -> None:
+    sluice.create("web", "--allow-all-pipelines")
+    for arguments in (
+        ("connection", "list"),
+        ("connection", "list", "--output", "json"),
+        ("connection", "show", "web"),
+        ("connection", "show", "web", "--output", "json"),
+        ("connection", "history", "web", "--output", "json"),
+        ("connection", "export"),
+        ("connection", "export", "--output", "json"),
+        ("audit", "list", "--output", "json"),
+        ("audit", "verify"),
+        ("key", "rotate"),
+        ("plugins", "list", "--output", "json"),
+        ("--debug", "connection", "show", "web"),
+    ):
+        sluice(*arguments)
+    sluice("connection", "verify", "web", status=1)
+    assert "Traceback" in sluice.run("--debug", "connection", "verify", "web").stderr
+    assert SECRET not in sluice.printed
+    content = b"".join(file.read_bytes() for file in sluice.home.rglob("*") if file.is_file())
+    assert b"web.invalid" in content
+    for form in (SECRET.encode(), SECRET.encode().hex().encode(), SECRET.encode("utf-16-le")):
+        assert form not in content
