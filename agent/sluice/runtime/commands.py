@@ -150,9 +150,10 @@ class CommandProcessor:
     def _value(self, command: Command) -> str | Secret:
         if not command.flag("issecret"):
             return command.data
+        # Masked first: a refusal shows the line that holds it.
+        self._secret(command.data, command.properties.get("variable", ""))
         if ("\n" in command.data or "\r" in command.data) and not self._unsafe_lines():
             raise CommandError("Secrets cannot contain multiple lines")
-        self._secret(command.data, command.properties.get("variable", ""))
         return Secret(command.data)
 
     def _unsafe_lines(self) -> bool:

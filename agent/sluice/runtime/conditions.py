@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sluice.runtime.job_state import JobState
 from sluice.runtime.request import Result
 
@@ -17,14 +19,20 @@ _BARE = {
 """Conditions that are one status function, and the statuses for which they hold."""
 
 
-def holds(condition: str, job: JobState) -> bool:
-    """Whether the condition holds now; raises `SluiceError` when it cannot be evaluated."""
+def holds(condition: str, job: JobState, trace: Callable[[str], None]) -> bool:
+    """Whether the condition holds now; raises `SluiceError` when it cannot be evaluated.
+
+    `trace` gets the lines that explain why, in the words of the agent's log.
+    """
     bare = _BARE.get(condition.strip().lower())
     if bare is not None:
-        return job.status in bare
+        answer = job.status in bare
+        trace(f"Evaluating: {condition.strip() or 'succeeded()'}")
+        trace(f"Result: {answer}")
+        return answer
     # Only now: most steps have no condition, and the language is large.
     from sluice.language.expressions import Context, Object, StepStatus, evaluate_condition
 
-    variables = Object(job.variables.all_texts())
+    variables = Object(job.variables.everything())
     context = Context(names={"variables": variables}, status=StepStatus(job.status.value))
-    return evaluate_condition(condition, context)
+    return evaluate_condition(condition, context, trace=trace)

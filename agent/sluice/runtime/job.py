@@ -122,8 +122,8 @@ def _run_steps(job: JobState, host: Host, cancellation: Cancellation) -> Result 
                 first = request.progress.next_step if request.progress else 0
                 for index in range(first, len(request.steps)):
                     if scope.killed:
-                        break
-                    if isinstance(runner.run(index), Pending):
+                        runner.end_at_once(index)
+                    elif isinstance(runner.run(index), Pending):
                         return Suspended(step=request.steps[index].id, progress=job.progress(index))
         finally:
             take_back()

@@ -16,6 +16,7 @@ from sluice.runtime.step_scope import StepScope
 
 MAX_RETRIES = 10
 CANCELED_ISSUE = "The Operation will be canceled. The next steps may not contain expected logs."
+FORK = "References service endpoint. PRs from repository forks are not allowed to access secrets in the pipeline."
 SKIPPED = "Skipping step due to condition evaluation."
 
 
@@ -43,8 +44,8 @@ class StepRunner:
             job.update_status()
             scope = self._running
             goes_on = scope is None or self._still_holds(scope.step)
+        # Nothing is told from here: who cancels may hold what `emit` waits for.
         if scope is not None and not goes_on:
-            scope.issue("error", CANCELED_ISSUE)
             scope.cancellation.cancel(self._cancellation.reason)
 
     def run(self, index: int) -> Result | Pending:
@@ -55,19 +56,36 @@ class StepRunner:
         self._announce(step)
         with self._cancellation.scope(shielded=True) as cancellation:
             scope = StepScope(job, step, cancellation)
-            with job.lock:
-                try:
-                    runs = holds(step.condition, job)
-                except SluiceError as error:
-                    return self._refused(index, scope, error)
-                if runs:
-                    self._running = scope
+            trace: list[str] = []
             try:
-                return self._run(index, scope) if runs else self._skip(index, scope)
+                # One look at the status: a cancellation comes before it, or finds the step running.
+                with job.lock:
+                    runs = holds(step.condition, job, trace.append)
+                    if runs:
+                        self._running = scope
+            except SluiceError as error:
+                return self._refused(index, scope, error)
+            try:
+                return self._run(index, scope) if runs else self._skip(index, scope, [SKIPPED, *trace])
             finally:
                 self._running = None
 
+    def end_at_once(self, index: int) -> None:
+        """The job was killed: this step never starts."""
+        job = self._job
+        job.emit(
+            StepFinished(
+                job=job.request.id,
+                step=job.request.steps[index].id,
+                result=Result.SKIPPED,
+                message="The job was ended before this step.",
+                progress=job.progress(index + 1),
+            )
+        )
+
     def _run(self, index: int, scope: StepScope) -> Result | Pending:
+        if _is_fork_without_secrets(scope):
+            return self._skip(index, scope, [FORK])
         try:
             plan = plan_step(scope.job, scope.step, self._host)
         except PermissionPendingError as pending:
@@ -113,6 +131,7 @@ class StepRunner:
             scope.issue("error", TIMED_OUT)
             scope.result, scope.message = Result.FAILED, TIMED_OUT
         elif cancellation.canceled:
+            scope.issue("error", CANCELED_ISSUE)
             scope.result = Result.CANCELED
         if scope.result is None:
             scope.result = Result.SUCCEEDED
@@ -127,11 +146,10 @@ class StepRunner:
         self._conclude(scope)
         return self._finish(index, scope)
 
-    def _skip(self, index: int, scope: StepScope) -> Result:
+    def _skip(self, index: int, scope: StepScope, why: list[str]) -> Result:
         self._start(scope)
-        condition = scope.step.condition.strip() or "succeeded()"
-        scope.say(f"{SKIPPED}\nEvaluating: {condition}\nResult: False")
-        scope.result, scope.message = Result.SKIPPED, SKIPPED
+        scope.say("\n".join(why))
+        scope.result, scope.message = Result.SKIPPED, why[0]
         return self._finish(index, scope, section=False)
 
     def _announce(self, step: StepRequest) -> None:
@@ -171,9 +189,20 @@ class StepRunner:
 
     def _still_holds(self, step: StepRequest) -> bool:
         try:
-            return holds(step.condition, self._job)
+            return holds(step.condition, self._job, lambda _: None)
         except SluiceError:
             return False
+
+
+def _is_fork_without_secrets(scope: StepScope) -> bool:
+    """Whether a pull request from a fork asks for a connection that it must not get."""
+    step, variables = scope.step, scope.job.variables
+    names = {asked.name.lower() for asked in step.connection_inputs}
+    return (
+        any(name.lower() in names and value.strip() for name, value in step.inputs.items())
+        and variables.flag("system.restrictSecrets")
+        and variables.flag("system.pullRequest.isFork")
+    )
 
 
 def _handle(scope: StepScope, plan: StepPlan) -> None:

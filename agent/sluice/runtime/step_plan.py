@@ -54,7 +54,8 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     cannot run: an unknown task, or a connection that is refused.
     """
     native = find_native(step.task)
-    inputs = {name: _expand(job, text) for name, text in step.inputs.items()}
+    trim = not job.variables.flag("DISABLE_INPUT_TRIMMING")
+    inputs = {name.strip(): _expand(job, text.strip() if trim else text) for name, text in step.inputs.items()}
     environment = {name.strip(): _expand(job, text.strip()) for name, text in step.env.items()}
     if native is not None:
         return StepPlan(inputs=inputs, environment=step_environment(job, environment), native=native)
@@ -64,7 +65,7 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     known = {name.lower() for name in inputs}
     for name, text in _defaults(task, step, host).items():
         if name.lower() not in known:
-            inputs[name] = _expand(job, text)
+            inputs[name] = _expand(job, text.strip())
     opened = _open(job, step, host, inputs)
     return StepPlan(inputs=inputs, environment=step_environment(job, environment), task=task, opened=opened)
 

@@ -56,16 +56,15 @@ class StepScope:
         masker = self.job.masker
         self.log.write(f"##[{kind}]{message}")
         masked = {key: masker.mask_text(value) for key, value in (data or {}).items()}
-        with self.job.lock:
-            self.job.emit(
-                IssueRaised(
-                    job=self.job.request.id,
-                    step=self.step.id,
-                    type=kind,
-                    message=masker.mask_text(message),
-                    data=masked,
-                )
+        self.job.emit(
+            IssueRaised(
+                job=self.job.request.id,
+                step=self.step.id,
+                type=kind,
+                message=masker.mask_text(message),
+                data=masked,
             )
+        )
 
     def complete(self, result: Result, message: str = "") -> None:
         """Merge a result in."""
@@ -82,32 +81,30 @@ class StepScope:
     def progress(self, percent: int, operation: str = "") -> None:
         """Tell how far the step is; it never goes down."""
         with self.job.lock:
-            self._percent = max(self._percent, min(100, percent))
-            self.job.emit(
-                StepProgressed(
-                    job=self.job.request.id,
-                    step=self.step.id,
-                    percent=self._percent,
-                    operation=self.job.masker.mask_text(operation),
-                )
+            self._percent = percent = max(self._percent, min(100, percent))
+        self.job.emit(
+            StepProgressed(
+                job=self.job.request.id,
+                step=self.step.id,
+                percent=percent,
+                operation=self.job.masker.mask_text(operation),
             )
+        )
 
     def set_output(self, name: str, value: str | Secret) -> None:
         """Set an output variable."""
+        if isinstance(value, Secret):
+            self.learn(value, name)
         with self.job.lock:
-            for known in self.outputs:
-                if known.lower() == name.lower():
-                    name = known
-            if isinstance(value, Secret):
-                self.learn(value, name)
+            name = next((known for known in self.outputs if known.lower() == name.lower()), name)
             self.outputs[name] = value
             self.job.set_output(self.step.name, name, value)
 
     def set_variable(self, variable: JobVariable) -> None:
         """Set a plain variable for the steps that follow."""
+        if isinstance(variable.value, Secret):
+            self.learn(variable.value, variable.name)
         with self.job.lock:
-            if isinstance(variable.value, Secret):
-                self.learn(variable.value, variable.name)
             self.job.variables.put(variable)
 
     def learn(self, secret: Secret, name: str) -> None:

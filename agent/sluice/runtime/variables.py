@@ -112,10 +112,10 @@ class JobVariables:
                 if isinstance(value := self._expanded[key], str)
             }
 
-    def all_texts(self) -> Mapping[str, str]:
-        """Every variable by name, secret ones in the clear: for conditions, which may read them."""
+    def everything(self) -> Mapping[str, Value]:
+        """Every variable by name, secret ones too: conditions may read them."""
         with self._lock:
-            return {variable.name: _reveal(self._expanded[key]) for key, variable in self._written.items()}
+            return {variable.name: self._expanded[key] for key, variable in self._written.items()}
 
     def environment(self) -> Mapping[str, str]:
         """The public variables in their environment spelling."""

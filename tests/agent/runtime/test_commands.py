@@ -46,10 +46,12 @@ def test_a_secret_output_is_a_secret_everywhere(jobs: Jobs) -> None:
 
 
 def test_a_secret_of_several_lines_is_refused(jobs: Jobs) -> None:
-    line = "##vso[task.setvariable variable=t;issecret=true]" + escape("one\ntwo")
+    line = "##vso[task.setvariable variable=t;issecret=true]" + escape("first-half\nsecond-half")
     ran = command(jobs, line)
     assert ran.results()["A"] == "Failed"
     assert "Secrets cannot contain multiple lines" in ran.issues("A")[1][1]
+    assert "first-half" not in repr(ran.events)
+    assert "second-half" not in repr(ran.events)
 
 
 def test_setsecret_masks_from_then_on(jobs: Jobs) -> None:

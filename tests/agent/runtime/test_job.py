@@ -67,7 +67,7 @@ def test_a_failed_step_skips_the_next_and_fails_the_job(jobs: Jobs) -> None:
     assert ran.issues() == [("error", "Bash exited with code '3'.")]
     assert "##[error]Bash exited with code '3'." in ran.log("A")
     assert ran.log("B").splitlines()[0] == "Skipping step due to condition evaluation."
-    assert "Starting" not in ran.log("B")
+    assert ran.log("B").splitlines()[1:] == ["Evaluating: succeeded()", "Result: False"]
 
 
 def test_continue_on_error_leaves_issues(jobs: Jobs) -> None:
@@ -105,6 +105,7 @@ def test_conditions_read_variables_that_steps_set(jobs: Jobs) -> None:
         jobs.script("echo D", "D", condition="eq(variables["),
     )
     assert ran.results() == {"A": "Succeeded", "B": "Succeeded", "C": "Skipped", "D": "Failed"}
+    assert "Expanded: eq('yes', 'no')" in ran.log("C")
 
 
 def test_variables_and_outputs_reach_later_steps(jobs: Jobs) -> None:
@@ -250,7 +251,8 @@ def test_killing_ends_everything_at_once(jobs: Jobs) -> None:
     )
     assert time.monotonic() - begun < 3
     assert ran.outcome == Result.CANCELED
-    assert ran.results() == {"A": "Canceled"}
+    assert ran.results() == {"A": "Canceled", "B": "Skipped"}
+    assert "never" not in ran.log()
 
 
 def test_a_canceled_job_has_only_so_much_time_left(jobs: Jobs) -> None:
@@ -554,3 +556,34 @@ def test_the_working_folder_may_lie_in_the_repository(jobs: Jobs, tmp_path: Path
     ran = jobs.run(jobs.step("Checkout@1"), work=work, workspace=work / "1")
     assert ran.outcome == Result.SUCCEEDED
     assert [path.name for path in (work / "1" / "s").iterdir()] == ["file"]
+
+
+def test_inputs_are_trimmed_unless_told_otherwise(jobs: Jobs) -> None:
+    step = jobs.script("\n  echo one  \n\n")
+    assert "Script contents:\necho one\n" in jobs.run(step).log()
+    untrimmed = jobs.run(step, variables=jobs.variables(DISABLE_INPUT_TRIMMING="true"))
+    assert "Script contents" not in untrimmed.log()
+
+
+def test_a_fork_s_pull_request_gets_no_connection(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.step("AcmeDeliver@1", inputs={"depot": "one"}, connection_inputs=(DEPLOY,)),
+        variables=jobs.variables(**{"system.restrictSecrets": "true", "System.PullRequest.IsFork": "True"}),
+    )
+    assert ran.results() == {"A": "Skipped"}
+    assert ran.log().startswith("References service endpoint. PRs from repository forks")
+    assert jobs.connections.asked == []
+
+
+def test_who_cancels_while_told_of_an_event_is_not_held_up(jobs: Jobs) -> None:
+    cancellation = Cancellation()
+
+    def watch(event: Event) -> None:
+        if isinstance(event, LogWritten) and event.text == b"ready\n":
+            other = threading.Thread(target=cancellation.cancel, daemon=True)
+            other.start()
+            other.join(5)
+            assert not other.is_alive()
+
+    ran = jobs.run(jobs.script("set -e\necho ready\nsleep 100"), cancellation=cancellation, watch=watch)
+    assert ran.outcome == Result.CANCELED
