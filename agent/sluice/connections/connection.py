@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -48,21 +47,6 @@ class ConnectionRecord:
         found: dict[Key, str] = {("parameters", key): value for key, value in self.parameters.items()}
         found.update({("data", key): value for key, value in self.data.items()})
         return found
-
-    def public(self) -> bytes:
-        """What the seal vouches for beside the secrets themselves: an edit of any of it makes them unreadable."""
-        content = {
-            "type": self.type,
-            "scheme": self.scheme,
-            "url": self.url,
-            "owner": self.owner,
-            "disabled": self.disabled,
-            "parameters": dict(self.parameters),
-            "data": dict(self.data),
-            "secrets": sorted(self.secrets),
-            "references": sorted((place, key, value) for (place, key), value in self.references.items()),
-        }
-        return json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

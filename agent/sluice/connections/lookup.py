@@ -12,6 +12,8 @@ from sluice.storage import connections as rows
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, is_guid
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 MAX_LINKS = 16
 """How many connections one may go through; more is a mistake or an attack on memory."""
 
@@ -149,8 +151,8 @@ def _texts(values: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+def _json(value: Mapping[str, object]) -> str:
+    return _CANONICAL.encode(value) if value else "{}"
 
 
 def _keys(names: Mapping[str, list[str]]) -> list[Key]:

@@ -122,8 +122,8 @@ class ConnectionStore:
                     do="choose another name, or change it with 'sluice connection update'",
                 )
             taken.add(name_key(record.name))
-            sealed = vault.seal_secrets(self.sealer, master, record, fitted.entered.secrets)
-            stored.append((lookup.to_row(record), sealed))
+            row = lookup.to_row(record)
+            stored.append((row, vault.seal_secrets(self.sealer, master, row, fitted.entered.secrets)))
             outcomes.append(Outcome(record=record, warnings=fitted.warnings))
         if stored:
             rows.insert(transaction, stored)
@@ -162,8 +162,8 @@ class ConnectionStore:
         after = _updated_record(record, update, merged, by=by, at=now)
         self._refuse_taken_name(transaction, record, after)
         secrets, trusted = self._secrets_after(transaction, record, merged)
-        sealed = vault.seal_secrets(self.sealer, self.sealer.provider.current(), after, secrets)
-        rows.replace(transaction, lookup.to_row(after), sealed)
+        row = lookup.to_row(after)
+        rows.replace(transaction, row, vault.seal_secrets(self.sealer, self.sealer.provider.current(), row, secrets))
         if not linked_later:
             self.check_links(transaction, after)
         dropped = tuple(sorted(key for _, key in merged.dropped)) if merged.moved else ()

@@ -12,21 +12,27 @@ from sluice.secret import Secret
 from sluice.storage import connections as rows
 from sluice.storage.engine import Transaction
 
-
-def identity_of(record: ConnectionRecord) -> Identity:
-    """What a connection's secrets are sealed for: id, version, and its public side."""
-    return Identity("connection", record.id, record.version, record.public())
+KIND = "connection"
+"""What the seal calls the records."""
 
 
 def seal_secrets(
-    sealer: Sealer, master: tuple[str, bytes], record: ConnectionRecord, secrets: Mapping[Key, Secret]
+    sealer: Sealer, master: tuple[str, bytes], row: rows.PublicRow, secrets: Mapping[Key, Secret]
 ) -> rows.SealedRow:
     """Seal a connection's secrets for its present version. One without secrets is sealed too: an edit shows."""
     content: dict[str, dict[str, str]] = {}
     for (place, key), secret in secrets.items():
         content.setdefault(place, {})[key] = secret.reveal()
-    sealed = sealer.seal_under(master, identity_of(record), json.dumps(content).encode("ascii"))
-    return rows.SealedRow(key_id=sealed.key_id, wrapped_key=sealed.wrapped_key, sealed=sealed.sealed)
+    public = rows.public_text(row)
+    identity = Identity(KIND, row.id, row.version, public)
+    sealed = sealer.seal_under(master, identity, json.dumps(content).encode("ascii"))
+    return rows.SealedRow(
+        key_id=sealed.key_id,
+        wrapped_key=sealed.wrapped_key,
+        sealed=sealed.sealed,
+        version=row.version,
+        public=public,
+    )
 
 
 def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRecord) -> dict[Key, Secret]:
@@ -38,13 +44,15 @@ def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRec
     row = rows.seal_of(transaction, record.id)
     if row is None:
         raise SealError(f"the secrets of the service connection '{record.name}' are missing")
-    if row.recorded_version != record.version:
+    if row.recorded_version != row.version:
         raise SealError(
             f"the secrets of the service connection '{record.name}' cannot be opened",
-            why=f"it is at version {record.version}, the audit log says {row.recorded_version or 'nothing of it'}",
+            why=f"it is at version {row.version}, the audit log says {row.recorded_version or 'nothing of it'}",
             do="the record was changed outside of Sluice: see 'sluice audit verify'",
         )
-    text = sealer.open(identity_of(record), Sealed(row.key_id, row.wrapped_key, row.sealed))
+    text = sealer.open(
+        Identity(KIND, record.id, row.version, row.public), Sealed(row.key_id, row.wrapped_key, row.sealed)
+    )
     content = json.loads(text)
     found: dict[Key, Secret] = {}
     for key, value in content.get("parameters", {}).items():

@@ -23,6 +23,9 @@ _APPEND = sqlalchemy.insert(audit)
 _AFTER = select(audit).where(audit.c.sequence > bindparam("after")).order_by(audit.c.sequence).limit(_BATCH)
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something to record. `details` fill the action's sentence and hold no secret; `at` is seconds since the epoch.
@@ -127,7 +130,7 @@ def _entry(event: Event, sequence: int) -> Entry:
         project_id=event.project_id,
         resource_id=event.resource_id,
         resource_version=event.resource_version,
-        details=json.dumps(dict(event.details), sort_keys=True, separators=(",", ":")),
+        details=_CANONICAL.encode(dict(event.details)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 GENESIS = "0" * 64
 """What the first entry has in place of the hash before it."""
@@ -45,8 +45,12 @@ class Head:
 
 def link_hash(entry: Entry, previous: str) -> str:
     """SHA-256 over the entry as canonical JSON and the hash of the entry before it."""
-    text = json.dumps(asdict(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = _CANONICAL.encode({name: getattr(entry, name) for name in _SORTED})
     return hashlib.sha256(f"{previous}\n{text}".encode("ascii")).hexdigest()
+
+
+_CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+_SORTED = tuple(sorted(Entry.__slots__))
 
 
 @dataclass(frozen=True, slots=True)

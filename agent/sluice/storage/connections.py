@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +41,16 @@ class PublicRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedRow:
-    """The sealed side; `recorded_version` is the newest one that the audit log knows of (0 for none)."""
+    """The sealed side; `recorded_version` is the newest one that the audit log knows of (0 for none).
+
+    `version` and `public` are the public side as it is stored beside it, see `public_text`.
+    """
 
     key_id: str
     wrapped_key: bytes
     sealed: bytes
+    version: int
+    public: bytes
     recorded_version: int = 0
 
 
@@ -61,9 +67,10 @@ _RECORDED = (
     .where(audit.c.resource_id == bindparam("id"))
     .scalar_subquery()
 )
-_SEAL = select(*(connections.c[name] for name in _SEALED), _RECORDED.label("recorded_version")).where(
-    connections.c.id == bindparam("id")
-)
+_VOUCHED = ("type", "scheme", "url", "owner", "disabled", "parameters", "data", "secret_names", "secret_references")
+_SEAL = select(
+    *(connections.c[name] for name in (*_SEALED, "version", *_VOUCHED)), _RECORDED.label("recorded_version")
+).where(connections.c.id == bindparam("id"))
 
 
 def by_name(transaction: Transaction, project_id: int, name: str) -> PublicRow | None:
@@ -81,7 +88,26 @@ def seal_of(transaction: Transaction, connection_id: str) -> SealedRow | None:
     row = transaction.row(_SEAL, {"id": connection_id})
     if row is None:
         return None
-    return SealedRow(key_id=row[0], wrapped_key=row[1], sealed=row[2], recorded_version=row[3] or 0)
+    key_id, wrapped_key, sealed, version, *vouched, recorded = row
+    return SealedRow(
+        key_id=key_id,
+        wrapped_key=wrapped_key,
+        sealed=sealed,
+        version=version,
+        public=_joined(vouched),
+        recorded_version=recorded or 0,
+    )
+
+
+def public_text(row: PublicRow) -> bytes:
+    """What the seal vouches for beside the secrets: an edit of any of it by hand makes them unreadable."""
+    return _joined([getattr(row, name) for name in _VOUCHED])
+
+
+def _joined(values: Sequence[object]) -> bytes:
+    # each part with its length in front, so that no two rows share a text
+    parts = [str(value).encode("utf-8", "surrogatepass") for value in values]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def listed(transaction: Transaction, project_id: int) -> tuple[PublicRow, ...]:

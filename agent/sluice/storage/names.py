@@ -28,4 +28,6 @@ def is_guid(text: str) -> bool:
 
 def hidden_characters(text: str) -> bool:
     """Whether the text holds characters that don't show (controls, zero-width, direction marks, line separators)."""
+    if text.isprintable():
+        return False
     return any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in text)
