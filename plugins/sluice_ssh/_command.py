@@ -12,7 +12,8 @@ import re
 import secrets
 import selectors
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import paramiko
@@ -22,6 +23,7 @@ from sluice_ssh._host import Host
 
 CHUNK = 65536
 OPEN_SECONDS = 30.0
+OPEN_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 GRACE_SECONDS = 5
 """How long a canceled command may take to end by itself after SIGTERM."""
 PROMPT_SECONDS = 5.0
@@ -134,9 +136,7 @@ def run_command(host: Host, text: str, *, output: Write, errors: Write, stop: St
     Raises `CanceledError` when `stop` was asked (the command's processes have ended then), and `TaskFailedError` when
     it cannot be started, the line breaks, or it waits for a password on a terminal.
     """
-    with contextlib.closing(_open_channel(host)) as channel:
-        if terminal:
-            channel.get_pty(*TERMINAL)
+    with contextlib.closing(_open_channel(host, pauses=OPEN_PAUSES)) as channel:
         command = _Command(host, channel, output=output, errors=errors, stop=stop, terminal=terminal)
         command.start(text)
         try:
@@ -170,10 +170,14 @@ class _Command:
             start = (_START_ON_TERMINAL if self._terminal else _START).format(nonce=self._nonce)
             self._unsent = f"{text}\n{self._nonce}\n".encode("utf-8", "surrogateescape")
         try:
+            if self._terminal:
+                self._channel.get_pty(*TERMINAL)
             self._channel.exec_command(start)
         except _BROKEN as error:
             raise TaskFailedError(
-                "the host refused to run a command", where=self._host.connection.name, why=str(error)
+                "the host refused to run a command",
+                where=self._host.connection.name,
+                why=str(error) or "it ended the connection",
             ) from None
         if not self._unsent and not self._terminal:
             self._channel.shutdown_write()
@@ -183,7 +187,7 @@ class _Command:
         with selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
             selector.register(self._stop, selectors.EVENT_READ)
-            while not self._finished():
+            while not self._finished() or self._stop.asked:
                 waiting = self._terminal and bool(_QUESTION.search(self._last_line))
                 ready = selector.select(PROMPT_SECONDS if waiting else None)
                 if self._stop.asked:
@@ -196,9 +200,9 @@ class _Command:
         return Ended(self._exit_code(), self._wrote_errors)
 
     def _finished(self) -> bool:
-        """Pass on what has arrived; true when nothing more will."""
+        """Pass on what has arrived; true when nothing more will. Endless output does not keep it from stopping."""
         ended = bool(self._channel.eof_received) or self._channel.closed
-        while self._channel.recv_ready() or self._channel.recv_stderr_ready():
+        while not self._stop.asked and (self._channel.recv_ready() or self._channel.recv_stderr_ready()):
             if self._channel.recv_ready():
                 self._pass_on(self._greeting.feed(self._channel.recv(CHUNK)))
                 self._send_text()
@@ -247,7 +251,7 @@ class _Command:
         self._channel.close()
 
     def _end_group(self) -> None:
-        if self._greeting.group is None:
+        if self._greeting.group is None or self._greeting.group <= 1:  # -1 would mean every process
             raise TaskFailedError("the number of the process group is not known")
         with contextlib.closing(_open_channel(self._host)) as channel:
             channel.exec_command(_END.format(group=self._greeting.group, tries=GRACE_SECONDS * 10))
@@ -262,11 +266,18 @@ class _Command:
         )
 
 
-def _open_channel(host: Host) -> paramiko.Channel:
-    try:
-        return host.transport.open_session(timeout=OPEN_SECONDS)
-    except _BROKEN as error:
-        raise TaskFailedError("the host opens no session", where=host.connection.name, why=str(error)) from None
+def _open_channel(host: Host, *, pauses: Sequence[float] = ()) -> paramiko.Channel:
+    """A new session; after a refusal it is tried again after each pause, since an ended one may still count."""
+    for pause in (*pauses, None):
+        try:
+            return host.transport.open_session(timeout=OPEN_SECONDS)
+        except _BROKEN as error:
+            if pause is None or not isinstance(error, paramiko.ChannelException):
+                raise TaskFailedError(
+                    "the host opens no session", where=host.connection.name, why=str(error) or "the line broke"
+                ) from None
+            time.sleep(pause)
+    raise AssertionError("the last round has answered or raised")
 
 
 def _send_signal(channel: paramiko.Channel, name: str) -> None:

@@ -212,6 +212,7 @@ def _dial(connection: Connection, name: str, port: int, deadline: Deadline) -> s
         raise VerificationError(
             f"{address} cannot be reached", where=connection.name, why=error.strerror or str(error)
         ) from None
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each small message waits for an acknowledgement
     line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_LINE_SECONDS * 1000)

@@ -300,6 +300,7 @@ def serve(listener: socket.socket, key: paramiko.PKey, config: HostConfig, proce
             client, _ = listener.accept()
         except OSError:
             return
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = paramiko.Transport(client)
         transport.add_server_key(key)
         transport.set_subsystem_handler("sftp", paramiko.SFTPServer, FolderFiles, config.folder)

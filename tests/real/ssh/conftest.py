@@ -112,6 +112,7 @@ def start(program: Path, folder: Path, options: Mapping[str, str]) -> Sshd:
             "KbdInteractiveAuthentication": "no",
             "PermitRootLogin": "yes",
             "MaxStartups": "100",
+            "SetEnv": f"HOME={folder}",  # where no start-up file of the person disturbs
             "Subsystem": "sftp internal-sftp",
         } | dict(options)
         config = folder / "sshd_config"

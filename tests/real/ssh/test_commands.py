@@ -18,6 +18,7 @@ from sluice.testing.task_runner import TaskOutcome, run_task
 pytestmark = pytest.mark.real
 
 CANARY = "canary-4fb1c9d2"
+NEEDS_TERMINAL = pytest.mark.skipif(os.getuid() != 0, reason="an sshd that root did not start gives no terminals")
 
 
 def ssh(sshd: Any, connection: Any = None, **options: Any) -> TaskOutcome:
@@ -132,6 +133,39 @@ def test_canceling_ends_the_remote_processes(sshd: Any, command: str) -> None:
     assert "never" not in outcome.lines
 
 
+def test_canceling_ends_endless_output(sshd: Any) -> None:
+    cancellation = Cancellation()
+    outcome = ssh(
+        sshd,
+        commands="yes",
+        cancellation=cancellation,
+        tell=lambda line: cancellation.cancel() if line == "y" else None,
+    )
+    assert outcome.result == Result.CANCELED
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="the sshd of root does not take signals for a session of root")
+def test_canceling_works_where_only_one_session_is_granted(start_sshd: Any) -> None:
+    cancellation = Cancellation()
+    pids: list[int] = []
+
+    def note(line: str) -> None:
+        if line.startswith("pid "):
+            pids.append(int(line.split()[1]))
+            cancellation.cancel()
+
+    outcome = ssh(
+        start_sshd(MaxSessions="1"),
+        commands="echo pid $$; sleep 1000",
+        cancellation=cancellation,
+        tell=note,
+    )
+    assert outcome.result == Result.CANCELED
+    while not is_gone(pids[0]):
+        os.sched_yield()
+
+
+@NEEDS_TERMINAL
 def test_canceling_ends_a_command_on_a_terminal(sshd: Any) -> None:
     cancellation = Cancellation()
     pids: list[int] = []
@@ -160,7 +194,7 @@ def test_a_script_is_removed_when_it_is_canceled(sshd: Any) -> None:
     assert not list(Path.home().glob("sluice_*"))
 
 
-@pytest.mark.parametrize("terminal", ["false", "true"])
+@pytest.mark.parametrize("terminal", ["false", pytest.param("true", marks=NEEDS_TERMINAL)])
 def test_no_secret_is_a_process_argument_on_either_side(sshd: Any, tmp_path: Path, terminal: str) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -264,3 +298,9 @@ def test_a_host_that_dies_while_a_command_runs_is_not_a_success(start_sshd: Any)
     os.kill(pids[1], signal.SIGKILL)
     assert outcome.result == Result.FAILED
     assert "the line to the host broke while a command ran" in outcome.message
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root's sshd gives terminals")
+def test_a_host_that_gives_no_terminal_is_a_clear_failure(sshd: Any) -> None:
+    outcome = ssh(sshd, commands="true", interactiveSession="true")
+    assert "the host refused to run a command" in outcome.message
