@@ -128,7 +128,7 @@ def resume(*, run_id: int, non_interactive: bool, verbose: bool, output: str) ->
 def retry(*, run_id: int, from_step: str, non_interactive: bool, verbose: bool, output: str) -> int:
     """Run the failed, canceled and skipped parts of a run again; what succeeded stays."""
     from sluice.cli.driving import Manner, drive
-    from sluice.runs.recovery import retry as make_ready
+    from sluice.runs.retrying import retry as make_ready
 
     with opened_orchestrator() as orchestrator:
         make_ready(orchestrator, run_id, from_step=from_step)

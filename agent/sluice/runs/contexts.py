@@ -18,20 +18,25 @@ OpenOutputs = Callable[[str], Mapping[str, Secret]]
 
 
 class Contexts:
-    """Makes the contexts of one run from its timeline as it is now."""
+    """Makes the contexts of one run from its timeline as it is now.
+
+    To its jobs a stage that was denied a Permit (one of `denied`) is as canceled as if the run were.
+    """
 
     def __init__(
         self,
         plan: Plan,
         *,
         started: float,
-        canceled: bool,
         counter: Callable[[str, int], int],
         open_outputs: OpenOutputs,
+        canceled: bool = False,
+        denied: frozenset[str] = frozenset(),
     ) -> None:
         self._plan = plan
         self._started = DateTime(datetime.fromtimestamp(started, UTC))
         self._canceled = canceled
+        self._denied = denied
         self._counter = counter
         self._open_outputs = open_outputs
 
@@ -53,7 +58,8 @@ class Contexts:
         dependencies = Object({other.name: self._job_value(stage, other, timeline) for other in named})
         before = _all_before(job, jobs)
         results = {name: timeline.phase(stage, jobs[name.casefold()]).result for name in before}
-        status = DependencyStatus(results=results, canceled=self._canceled)
+        canceled = timeline.is_canceled(stage, run_canceled=self._canceled)
+        status = DependencyStatus(results=results, canceled=canceled or stage.name in self._denied)
         return self._context(scope, self._across(stage, timeline, dependencies), status)
 
     def _across(self, stage: Stage, timeline: Timeline, dependencies: Object) -> dict[str, Value]:

@@ -162,7 +162,6 @@ def _name_and_variables(transaction: Transaction, new: NewRun, run_id: int, now:
     contexts = Contexts(
         new.plan,
         started=now,
-        canceled=False,
         counter=lambda prefix, seed: counters.once_a_run(transaction, new.pipeline.id, run_id, prefix, seed),
         open_outputs=lambda _: {},
     )

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sluice.authorization import texts
-from sluice.authorization.resources import Pending
 from sluice.errors import SluiceError
 from sluice.language.plan import Plan, Stage
 from sluice.runs.identifiers import DEFAULT, attempted, record_id
 from sluice.runs.outcomes import roll_up
 from sluice.runs.phases import Phases, World
-from sluice.runs.timeline import Timeline
-from sluice.runs.waits import TIMED_OUT, Waits, first_place, needs_of
+from sluice.runs.timeline import CANCELED, STARTED_AFTER, Timeline
+from sluice.runs.waits import TIMED_OUT, Asker, Waits, needs_of
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
@@ -43,14 +42,11 @@ class Advanced:
 class Situation:
     """The stored state of a run that deciding starts from.
 
-    `requests` are those of the current attempts; `wait_seconds` is how long a pause may last.
+    `requests` are those of the current attempts.
     """
 
-    run_id: int
-    project_id: int
-    pipeline_id: int
+    asker: Asker
     canceled: bool
-    wait_seconds: float
     plan: Plan
     records: Sequence[RecordRow]
     requests: Sequence[RequestRow]
@@ -68,7 +64,7 @@ class _Advance:
         self.situation = situation
         self.world = world
         self.timeline = Timeline(situation.records)
-        self.waits = Waits(situation.requests, now=world.now)
+        self.waits = Waits(situation.requests, situation.asker, now=world.now)
         self.phases = Phases(timeline=self.timeline, waits=self.waits, world=world, canceled=situation.canceled)
 
     def run(self) -> Advanced:
@@ -125,40 +121,25 @@ class _Advance:
         if assessment.refusals:
             self._end(stage, record, Result.FAILED, " ".join(refusal.text for refusal in assessment.refusals))
             return True
+        if assessment.pending and self.situation.canceled:
+            self._end(stage, record, Result.CANCELED, texts.ABORTED)
+            return True
         if assessment.pending:
-            self._ask(stage, record, assessment.pending)
+            self._wait(stage, record, len(assessment.pending))
+            self.waits.ask(assessment.pending, stage.name, record.attempt)
             return record.state != "waiting"
         self.waits.close(self.waits.of_stage(stage.name), "approved")
         self._end_checkpoint(record, Result.SUCCEEDED)
-        self.timeline.put(record, state="inProgress", operation="", started_at=self.world.now)
+        details = {**record.details, STARTED_AFTER: CANCELED} if self.situation.canceled else record.details
+        self.timeline.put(record, state="inProgress", operation="", started_at=self.world.now, details=details)
         return True
 
-    def _ask(self, stage: Stage, record: RecordRow, pending: Sequence[Pending]) -> None:
-        wanted = {one.connection.id for one in pending}
-        answered = [one for one in self.waits.of_stage(stage.name) if one.resource_id not in wanted]
-        self.waits.close(answered, "approved")
-        for one in pending:
-            self.waits.ask(self._request(stage, record, one))
+    def _wait(self, stage: Stage, record: RecordRow, count: int) -> None:
         if record.state != "waiting":
             around = self.timeline.put(_checkpoint_record(CHECKPOINT, record, record.id), started_at=self.world.now)
             self.timeline.put(_checkpoint_record(AUTHORIZATION, record, around.id), started_at=self.world.now)
         shown = stage.display_name if stage.name != DEFAULT else ""
-        self.timeline.put(record, state="waiting", operation=texts.banner(len(wanted), shown))
-
-    def _request(self, stage: Stage, record: RecordRow, pending: Pending) -> RequestRow:
-        situation = self.situation
-        return RequestRow(
-            run_id=situation.run_id,
-            project_id=situation.project_id,
-            pipeline_id=situation.pipeline_id,
-            stage=stage.name,
-            stage_attempt=record.attempt,
-            resource_id=pending.connection.id,
-            resource_name=pending.connection.name,
-            where=first_place(pending),
-            created_at=self.world.now,
-            expires_at=self.world.now + situation.wait_seconds,
-        )
+        self.timeline.put(record, state="waiting", operation=texts.banner(count, shown))
 
     def _running(self, stage: Stage, record: RecordRow) -> bool:
         moved = [self.phases.advance(stage, job) for job in stage.jobs]

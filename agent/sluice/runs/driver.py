@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import queue
 import sys
@@ -9,8 +10,10 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sluice.dispatch.port import Dispatcher, Ended
+from sluice.errors import ConflictError
 from sluice.language.plan import Plan
 from sluice.runs.decide import Advanced
 from sluice.runs.jobs import Starter
@@ -46,6 +49,15 @@ class Stop:
     level: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the run waited for when it was last looked at, until when, and whether it was canceled."""
+
+    asked: frozenset[int] = frozenset()
+    due: float = float("inf")
+    canceled: bool = False
+
+
 class Driver:
     """Drives one run. `interrupt` may be called from a signal handler.
 
@@ -70,102 +82,135 @@ class Driver:
         self._news: queue.SimpleQueue[Ended | Stop] = queue.SimpleQueue()
         self._watching = threading.Lock()
         self._interrupts = 0
-        self._asked: frozenset[int] = frozenset()
+        self._killed = False
+        self._seen = _Seen()
 
     def interrupt(self) -> None:
         """Ask to cancel the run; asked again, end what runs at once."""
         self._interrupts += 1
         self._news.put(Stop(level=self._interrupts))
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` has been called: a question to the person is over."""
+        return self._interrupts > 0
+
     def drive(self, run_id: int) -> RunRow:
         """Drive the run until it is over or only waits; answers it as it is then.
 
         Raises `ConflictError` when another process drives it.
         """
-        orchestrator = self._orchestrator
-        logs = RunLogs(orchestrator.home.logs, run_id)
-        with run_lock(orchestrator.home.root / "locks", run_id):
-            for job in recover(orchestrator, run_id):
+        with run_lock(self._locks, run_id):
+            for job in recover(self._orchestrator, run_id):
                 self._record_changed(job)
             self._observer.run_started(*self._stored(run_id))
-            starter = Starter(
-                orchestrator=orchestrator,
-                dispatcher=self._dispatcher,
-                logs=logs,
-                changed=self._record_changed,
-                logged=self._log_written,
-                ended=self._news.put,
-            )
-            changes = orchestrator.database.changes()
+            over = self._drive(run_id)
+        while not over and self._decided(run_id):
+            # whoever decided while we were leaving was told that the run goes on
             try:
-                self._loop(run_id, starter, changes)
-            finally:
-                changes.close()
+                with run_lock(self._locks, run_id):
+                    over = self._drive(run_id)
+            except ConflictError:
+                break  # another process has taken it over
         run, _, rows = self._stored(run_id)
         self._observer.run_finished(run, rows)
         return run
 
-    def _loop(self, run_id: int, starter: Starter, changes: Changes) -> None:
+    @property
+    def _locks(self) -> Path:
+        return self._orchestrator.home.root / "locks"
+
+    def _drive(self, run_id: int) -> bool:
+        """Drive the run; whether it is over, rather than only waiting."""
+        starter = Starter(
+            orchestrator=self._orchestrator,
+            dispatcher=self._dispatcher,
+            logs=RunLogs(self._orchestrator.home.logs, run_id),
+            changed=self._record_changed,
+            logged=self._log_written,
+            ended=self._news.put,
+        )
+        changes = self._orchestrator.database.changes()
+        try:
+            return self._loop(run_id, starter, changes)
+        finally:
+            changes.close()
+
+    def _loop(self, run_id: int, starter: Starter, changes: Changes) -> bool:
         while True:
             advanced = self._orchestrator.advance(run_id)
             self._tell(advanced)
-            self._act(run_id, advanced, starter)
-            active = self._dispatcher.active()
-            if not active and self._is_over(run_id):
-                return
-            if self._wait(run_id, advanced, active=bool(active)) is Waiting.LEAVE:
-                return
+            if self._act(run_id, advanced, starter):
+                continue
+            active = bool(self._dispatcher.active())
+            run, asked = self._look(run_id)
+            if run.state == "completed" and not active:
+                return True
+            self._tell_waiting(run, asked)
+            if asked and not active and not advanced.ready and self._waits(asked) is Waiting.LEAVE:
+                return False
             self._pause(run_id, changes)
 
-    def _act(self, run_id: int, advanced: Advanced, starter: Starter) -> None:
+    def _act(self, run_id: int, advanced: Advanced, starter: Starter) -> bool:
+        """Stop and start jobs; whether the run has to be advanced at once, since one of them ended by that."""
         for job_id in advanced.stop:
             self._dispatcher.cancel(job_id)
-        for job in advanced.ready[: self._dispatcher.room()]:
-            starter.start(run_id, job.id)
+        ready = [job.id for job in advanced.ready]
+        if self._killed:
+            return starter.give_up(run_id, ready)
+        return not starter.start(run_id, ready[: self._dispatcher.room()])
 
-    def _wait(self, run_id: int, advanced: Advanced, *, active: bool) -> Waiting:
-        """Tell what the run waits for; ask what to do when there is nothing else to do."""
-        with self._orchestrator.database.read() as transaction:
-            asked = requests.of_run(transaction, run_id, state="running")
-        ids = frozenset(request.id for request in asked)
-        if ids != self._asked:
-            self._asked = ids
+    def _tell_waiting(self, run: RunRow, asked: Sequence[RequestRow]) -> None:
+        before = self._seen
+        self._seen = _Seen(
+            asked=frozenset(request.id for request in asked),
+            due=min((request.expires_at for request in asked), default=float("inf")),
+            canceled=bool(run.cancel_requested_by),
+        )
+        if before.asked != self._seen.asked:
             with self._watching:
                 self._observer.waiting(asked)
-        if active or advanced.ready or not asked:
-            return Waiting.STAY
-        return self._waits(asked)
 
     def _pause(self, run_id: int, changes: Changes) -> None:
-        """Until a job ends, somebody else changes something, or a signal comes."""
+        """Until a job ends, somebody else decides something, a wait has run out of time, or a signal comes."""
         while True:
             try:
                 news = self._news.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                if changes.happened() or self._due(run_id):
+                if self._seen.due <= self._orchestrator.clock() or (changes.happened() and self._concerns(run_id)):
                     return
                 continue
-            if isinstance(news, Stop):
-                self._stop(run_id, news)
-            elif news.defect is not None:
-                self._broken(run_id, news)
+            self._take(run_id, news)
+            while not self._news.empty():
+                self._take(run_id, self._news.get())
             return
 
-    def _due(self, run_id: int) -> bool:
-        """Whether a wait has run out of time."""
-        if not self._asked:
-            return False
-        with self._orchestrator.database.read() as transaction:
-            asked = requests.of_run(transaction, run_id, state="running")
-        now = self._orchestrator.clock()
-        return any(request.expires_at <= now for request in asked)
+    def _concerns(self, run_id: int) -> bool:
+        """Whether a change in the database may let the run go on, or cancels it."""
+        run, asked = self._look(run_id)
+        return bool(asked or self._seen.asked) or bool(run.cancel_requested_by) != self._seen.canceled
 
-    def _stop(self, run_id: int, stop: Stop) -> None:
-        if stop.level == 1:
-            self._cancel(run_id)
+    def _take(self, run_id: int, news: Ended | Stop) -> None:
+        if isinstance(news, Ended):
+            self._broken(run_id, news)
+        elif news.level == 1:
+            with contextlib.suppress(ConflictError):  # it is over
+                self._cancel(run_id)
         else:
+            self._killed = True
             for job in self._dispatcher.active():
                 self._dispatcher.kill(job, "The run was ended by a second interrupt.")
+
+    def _decided(self, run_id: int) -> bool:
+        """Whether something that the run waited for has been decided since."""
+        _, asked = self._look(run_id)
+        return not self._seen.asked <= {request.id for request in asked}
+
+    def _look(self, run_id: int) -> tuple[RunRow, list[RequestRow]]:
+        with self._orchestrator.database.read() as transaction:
+            run = runs.get(transaction, run_id)
+            assert run is not None  # noqa: S101  # runs are never removed
+            return run, requests.of_run(transaction, run_id, state="running")
 
     def _broken(self, run_id: int, ended: Ended) -> None:
         """A defect of ours ended a job: the job fails with it, and the traceback is shown."""
@@ -179,9 +224,12 @@ class Driver:
             if job is None or job.completed:
                 return
             message = f"{BROKEN}: {type(defect).__name__}"
-            failed = records.ended(job, str(Result.FAILED), now, message)
-            records.save(transaction, run_id, [failed])
-        self._record_changed(failed)
+            steps = [one for one in records.of_run(transaction, run_id, kinds=("Task",)) if one.parent_id == job.id]
+            left = [records.ended(one, _left_as(one), now) for one in steps if not one.completed]
+            left.append(records.ended(job, str(Result.FAILED), now, message))
+            records.save(transaction, run_id, left)
+        for record in left:
+            self._record_changed(record)
 
     def _tell(self, advanced: Advanced) -> None:
         for record in (*advanced.timeline.added(), *advanced.timeline.changed()):
@@ -195,12 +243,11 @@ class Driver:
         with self._watching:
             self._observer.log_written(step, text)
 
-    def _is_over(self, run_id: int) -> bool:
-        with self._orchestrator.database.read() as transaction:
-            run = runs.get(transaction, run_id)
-        return run is None or run.state == "completed"
-
     def _stored(self, run_id: int) -> tuple[RunRow, Plan, list[RecordRow]]:
         with self._orchestrator.database.read() as transaction:
             loaded = self._orchestrator.load(transaction, run_id)
         return loaded.run, loaded.plan, list(loaded.situation.records)
+
+
+def _left_as(step: RecordRow) -> str:
+    return str(Result.FAILED if step.state == "inProgress" else Result.SKIPPED)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sluice.errors import Location, PipelineError, Problem
 from sluice.language.expressions import Object, Value, as_number, evaluate_condition, to_text
+from sluice.language.jobs import is_leg_name
 from sluice.language.plan import Deployment, Job, Stage, Step, Strategy, Text
 from sluice.runs.contexts import Contexts
 from sluice.runs.identifiers import DEFAULT
@@ -64,8 +65,7 @@ class Evaluation:
             return [_instance(job, DEFAULT, job.display_name, {})], 0
         scope = self.job_scope(stage, job, timeline)
         legs = self._legs(stage, job, job.strategy, timeline, scope)
-        if len(legs) > MAX_INSTANCES:
-            raise _problem(f"job '{job.name}' has {len(legs)} instances; {MAX_INSTANCES} are allowed", job.where)
+        _limit(job, len(legs))
         total = len(legs)
         instances = [
             _instance(
@@ -103,11 +103,13 @@ class Evaluation:
     ) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
         if strategy.parallel is not None:
             count = self._count(stage, job, strategy.parallel, timeline, scope)
+            _limit(job, count)
             return [(f"job{number}", {}, {}) for number in range(1, count + 1)]
         matrix = strategy.matrix
         if isinstance(matrix, Text):
             legs = self._runtime_matrix(stage, job, matrix, timeline, scope)
         else:
+            _check_names(matrix or {}, job.where)
             legs = {name: {key: text.value for key, text in leg.items()} for name, leg in (matrix or {}).items()}
         # at least one instance is always made (documented)
         return [(name, leg, {}) for name, leg in legs.items()] or [(DEFAULT, {}, {})]
@@ -124,6 +126,7 @@ class Evaluation:
             value = _parse_matrix(value, matrix.where)
         if not isinstance(value, Mapping):
             return {}
+        _check_names(value, matrix.where)
         return {name: _leg(name, leg, matrix.where) for name, leg in value.items()}
 
     def _max_parallel(self, stage: Stage, job: Job, strategy: Strategy, timeline: Timeline, scope: Scope) -> int:
@@ -145,6 +148,22 @@ class Evaluation:
         else:
             value = expand(text.value, expanded(scope))
         return str(value)
+
+
+def _limit(job: Job, count: int) -> None:
+    if count > MAX_INSTANCES:
+        raise _problem(f"job '{job.name}' has {count} instances; {MAX_INSTANCES} are allowed", job.where)
+
+
+def _check_names(legs: Iterable[str], where: Location) -> None:
+    """Legs become parts of identifiers, which ignore case and have their own use for periods."""
+    seen: dict[str, str] = {}
+    for name in legs:
+        if not name or not is_leg_name(name):
+            raise _problem(f"'{name}' is no name for a leg of a matrix", where)
+        other = seen.setdefault(name.replace(".", "_").casefold(), name)
+        if other != name:
+            raise _problem(f"the legs '{other}' and '{name}' of the matrix are too alike", where)
 
 
 def _parse_matrix(text: str, where: Location) -> Value:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sluice.errors import PipelineError, Problem
+from sluice.language.expressions import Value
 from sluice.language.plan import Job, Stage, Step, Text
 from sluice.language.tasks import TaskCatalogue, TaskDefinition
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.predefined import JobFacts, job_variables
 from sluice.runs.timeline import Timeline
+from sluice.runs.variables import expand, expanded, scope_of
 from sluice.runtime.request import ConnectionInput, JobProgress, JobRequest, JobVariable, StepRequest
 from sluice.storage.records import RecordRow
 
@@ -68,23 +70,24 @@ def build_request(
     own = job_variables(_facts(position))
     for name, value in own.items():
         scope[name.casefold()] = JobVariable(name=name, value=value, readonly=True)
+    values = expanded(scope)
     written = {step.name: step for step in position.plan_steps}
     return JobRequest(
         run_id=position.run_id,
         id=record.id,
         identifier=record.identifier,
-        display_name=record.name,
+        display_name=_shown(record.name, values),
         work=place.work,
         workspace=place.workspace,
         repository=place.repository,
         attempt=record.attempt,
         variables=tuple(scope.values()),
-        steps=tuple(_step(row, written[row.ref_name], catalogue) for row in position.steps),
+        steps=tuple(_step(row, written[row.ref_name], catalogue, values) for row in position.steps),
         timeout_seconds=60 * evaluation.minutes(stage, job, job.timeout_minutes, timeline, JOB_MINUTES),
         cancel_timeout_seconds=60
         * evaluation.minutes(stage, job, job.cancel_timeout_minutes, timeline, CANCEL_MINUTES),
         workspace_clean=job.workspace_clean,
-        progress=progress,
+        progress=_attempted(progress, own) if progress else None,
     )
 
 
@@ -109,13 +112,26 @@ def _facts(position: Position) -> JobFacts:
     )
 
 
-def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue) -> StepRequest:
+def _attempted(progress: JobProgress, own: Mapping[str, str]) -> JobProgress:
+    """Progress that an earlier attempt may have made, with what this attempt is called."""
+    variables = scope_of(progress.variables)
+    variables |= {name.casefold(): JobVariable(name=name, value=value, readonly=True) for name, value in own.items()}
+    return replace(progress, variables=tuple(variables.values()))
+
+
+def _shown(name: str, values: Mapping[str, Value]) -> str:
+    """A display name with its macros replaced, unless that would show a secret."""
+    text = expand(name, values)
+    return text if isinstance(text, str) else name
+
+
+def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue, values: Mapping[str, Value]) -> StepRequest:
     definition = catalogue.find(step.task.value)
     target = step.target
     return StepRequest(
         id=record.id,
         name=step.name,
-        display_name=step.display_name,
+        display_name=_shown(step.display_name, values),
         task=definition.reference if definition else step.task.value,
         inputs=_inputs(step, definition),
         connection_inputs=_connection_inputs(step, definition),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.connections.sealing import Sealed
@@ -35,31 +35,59 @@ class Starter:
     logged: Logged
     ended: Callable[[Ended], None]
 
-    def start(self, run_id: int, job_id: str) -> None:
-        """Start a job that is ready; one that was claimed meanwhile, or cannot be made ready, is left or failed."""
+    def start(self, run_id: int, job_ids: Sequence[str]) -> bool:
+        """Start jobs that are ready; False when one of them could not be made ready, and so has failed."""
+        if not job_ids:
+            return True
+        claimed: list[tuple[Position, JobRequest]] = []
         with self.orchestrator.database.write() as transaction:
             loaded = self.orchestrator.load(transaction, run_id)
             timeline = Timeline(loaded.situation.records)
-            record = timeline.by_id(job_id)
-            if record is None or record.state != "pending":
-                return
-            position = locate(loaded, timeline, record)
-            try:
-                request = self._request(transaction, loaded, timeline, position)
-            except SluiceError as error:
-                self._fail(transaction, run_id, timeline, record, str(error))
-                return
-            claimed = replace(
-                record,
-                state="inProgress",
-                worker=self.dispatcher.place,
-                started_at=record.started_at or self.orchestrator.clock(),
-            )
-            records.save(transaction, run_id, [claimed])
-        self.changed(claimed)
-        self._dispatch(loaded, position, claimed, request)
+            pending = [record for record in map(timeline.by_id, job_ids) if record and record.state == "pending"]
+            for record in pending:
+                try:
+                    request = self._request(transaction, loaded, timeline, locate(loaded, timeline, record))
+                except SluiceError as error:
+                    self._end(timeline, record, Result.FAILED, str(error))
+                else:
+                    self._claim(timeline, record, request)
+                    claimed.append((locate(loaded, timeline, record), request))
+            changed = timeline.changed()
+            records.save(transaction, run_id, changed)
+        for record in changed:
+            self.changed(record)
+        for position, request in claimed:
+            self._dispatch(loaded, position, request)
+        return len(claimed) == len(pending)
 
-    def _dispatch(self, loaded: Loaded, position: Position, job: RecordRow, request: JobRequest) -> None:
+    def give_up(self, run_id: int, job_ids: Sequence[str]) -> bool:
+        """End jobs that are ready as canceled, without running anything; whether there were any."""
+        if not job_ids:
+            return False
+        with self.orchestrator.database.write() as transaction:
+            timeline = Timeline(records.of_run(transaction, run_id))
+            for record in map(timeline.by_id, job_ids):
+                if record and record.state == "pending":
+                    self._end(timeline, record, Result.CANCELED)
+            changed = timeline.changed()
+            records.save(transaction, run_id, changed)
+        for record in changed:
+            self.changed(record)
+        return bool(changed)
+
+    def _claim(self, timeline: Timeline, record: RecordRow, request: JobRequest) -> None:
+        for step, asked in zip(timeline.steps(record), request.steps, strict=True):
+            timeline.put(step, name=asked.display_name)
+        timeline.put(
+            record,
+            name=request.display_name,
+            state="inProgress",
+            worker=self.dispatcher.place,
+            started_at=record.started_at or self.orchestrator.clock(),
+        )
+
+    def _dispatch(self, loaded: Loaded, position: Position, request: JobRequest) -> None:
+        job = position.record
         run = loaded.run
         access = RunAccess(
             store=self.orchestrator.store,
@@ -80,7 +108,6 @@ class Starter:
             logs=self.logs,
             pending=access.pending,
             progress=request.progress,
-            wait_seconds=loaded.situation.wait_seconds,
             clock=self.orchestrator.clock,
             changed=self.changed,
             logged=self.logged,
@@ -103,17 +130,17 @@ class Starter:
             progress=newest_progress(self.orchestrator, transaction, loaded.run.id, position.record.id),
         )
 
-    def _fail(self, transaction: Transaction, run_id: int, timeline: Timeline, record: RecordRow, message: str) -> None:
+    def _end(self, timeline: Timeline, record: RecordRow, result: Result, message: str = "") -> None:
         now = self.orchestrator.clock()
         for step in timeline.steps(record):
-            timeline.complete(step, Result.SKIPPED, now)
-        job = timeline.complete(record, Result.FAILED, now, message)
-        records.save(transaction, run_id, timeline.changed())
-        self.changed(job)
+            if not step.completed:
+                timeline.complete(step, Result.SKIPPED, now)
+        timeline.complete(record, result, now, message)
 
 
-def locate(loaded: Loaded, timeline: Timeline, record: RecordRow) -> Position:
-    """Where a job instance stands in its plan."""
+def locate(loaded: Loaded, timeline: Timeline, instance: RecordRow) -> Position:
+    """Where a job instance stands in its plan, as the timeline has it now."""
+    record = timeline.by_id(instance.id) or instance
     phase_name = parent(record.identifier)
     stage, job = _find_job(loaded, phase_name)
     return Position(

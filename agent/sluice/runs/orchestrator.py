@@ -25,6 +25,7 @@ from sluice.runs.phases import Instance
 from sluice.runs.progress import decode_secrets
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import scope_of
+from sluice.runs.waits import Asker
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
 from sluice.storage import actions, audit, counters, records, requests, runs, usage
@@ -92,11 +93,13 @@ class Orchestrator:
         attempts = {row.identifier: row.attempt for row in rows if row.type == "Stage"}
         asked = requests.of_run(transaction, run_id)
         situation = Situation(
-            run_id=run.id,
-            project_id=run.project_id,
-            pipeline_id=run.pipeline_id,
+            asker=Asker(
+                run_id=run.id,
+                project_id=run.project_id,
+                pipeline_id=run.pipeline_id,
+                wait_seconds=self._wait_seconds,
+            ),
             canceled=bool(run.cancel_requested_by),
-            wait_seconds=self._wait_seconds,
             plan=self._plan(transaction, run_id),
             records=rows,
             requests=[one for one in asked if one.stage_attempt == attempts.get(one.stage)],
@@ -105,6 +108,7 @@ class Orchestrator:
             situation.plan,
             started=run.created_at,
             canceled=situation.canceled,
+            denied=frozenset(one.stage for one in situation.requests if one.state == "rejected"),
             counter=lambda prefix, seed: counters.once_a_run(transaction, run.pipeline_id, run_id, prefix, seed),
             open_outputs=lambda job_id: self._open_outputs(transaction, run_id, job_id),
         )

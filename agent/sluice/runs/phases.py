@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sluice.authorization import texts
 from sluice.authorization.resources import Assessment, Need
 from sluice.errors import SluiceError
 from sluice.language.plan import Job, Stage
 from sluice.runs.identifiers import attempted, join, record_id
 from sluice.runs.outcomes import forgiven, roll_up
-from sluice.runs.timeline import Timeline
-from sluice.runs.waits import DENIED, Waits, needs_of
+from sluice.runs.timeline import CANCELED, DENIED, STARTED_AFTER, Timeline
+from sluice.runs.waits import REFUSED, Waits, needs_of
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 
@@ -105,16 +106,19 @@ class Phases:
 
     def to_stop(self, stage: Stage, job: Job) -> list[str]:
         """Ids of instances that run although the run is canceled, or the stage was denied something."""
-        if not self.canceled and not self.waits.denied(stage.name):
+        phase = self.timeline.phase(stage, job)
+        if not self._stopped(stage, phase):
             return []
-        instances = self.timeline.jobs(self.timeline.phase(stage, job))
+        instances = self.timeline.jobs(phase)
         return [instance.id for instance in instances if instance.state == "inProgress"]
 
     def _start(self, stage: Stage, job: Job, record: RecordRow, instances: Iterable[Instance], at_once: int) -> None:
-        details = {**record.details, "maxParallel": at_once}
+        details = {"maxParallel": at_once, STARTED_AFTER: self._stop(stage)}
         phase = self.timeline.put(record, state="inProgress", started_at=self.world.now, details=details)
         for position, instance in enumerate(instances, start=1):
-            identifier = join(stage.name, job.name, instance.name)
+            identifier = join(stage.name, job.name, instance.name.replace(".", "_"))
+            if self.timeline.find("Job", identifier):
+                continue  # of an earlier attempt: it succeeded, or it runs again
             new = RecordRow(
                 id=record_id(attempted(identifier, phase.attempt)),
                 type="Job",
@@ -131,7 +135,8 @@ class Phases:
                 self.timeline.put(_step_record(new, index, name, display_name))
 
     def _running(self, stage: Stage, job: Job, record: RecordRow) -> bool:
-        moved = [self._instance(stage, instance) for instance in self.timeline.jobs(record)]
+        stopped = self._stopped(stage, record)
+        moved = [self._instance(stage, instance, stopped=stopped) for instance in self.timeline.jobs(record)]
         changed = any(moved)
         if job.deployment is not None:
             changed |= self._skip_hook(self.timeline.jobs(record))
@@ -148,17 +153,28 @@ class Phases:
         self.timeline.complete(record, result, self.world.now)
         return True
 
-    def _instance(self, stage: Stage, job: RecordRow) -> bool:
+    def _stop(self, stage: Stage) -> str:
+        """What stops the jobs of a stage: the run is canceled, a Permit is denied, or nothing ('')."""
+        if self.timeline.is_canceled(stage, run_canceled=self.canceled):
+            return CANCELED
+        return DENIED if self.waits.denied(stage.name) else ""
+
+    def _stopped(self, stage: Stage, phase: RecordRow) -> bool:
+        """Whether a started job is to stop. One whose condition held in spite of what stops the stage runs on."""
+        stop = self._stop(stage)
+        return stop not in {"", phase.details.get(STARTED_AFTER, "")}
+
+    def _instance(self, stage: Stage, job: RecordRow, *, stopped: bool) -> bool:
         """A job that waits for a Permit goes on, or is canceled; one that has not started is canceled with the run."""
-        denied = self.waits.denied(stage.name)
-        if job.state == "pending" and (self.canceled or denied) and not job.details.get("canceled"):
-            if "suspendedAt" in job.details:
+        if job.state == "pending" and stopped and not job.details.get("canceled"):
+            if job.started_at is not None:
                 self.timeline.put(job, details={**job.details, "canceled": True})
             else:
-                self._end(job, Result.CANCELED, DENIED if denied else "")
+                self._end(job, Result.CANCELED, "" if self.canceled else REFUSED)
             return True
-        if job.state != "waiting":
-            return False
+        return job.state == "waiting" and self._waiting(stage, job)
+
+    def _waiting(self, stage: Stage, job: RecordRow) -> bool:
         requests = self.waits.of_job(job.id)
         if refusal := self.waits.refusal(stage.name, requests, canceled=self.canceled):
             self.waits.close(requests, refusal[2])
@@ -166,8 +182,13 @@ class Phases:
             details = {**job.details, "canceled": True}
             self.timeline.put(job, state="pending", operation="", message=refusal[1], details=details)
             return True
-        if requests and self.world.assess(needs_of(job)).pending:
+        assessment = self.world.assess(needs_of(job))
+        if assessment.pending and not assessment.refusals:
+            attempt = self.timeline.stage(stage).attempt
+            self.waits.ask(assessment.pending, stage.name, attempt, job.id, str(job.details.get("suspendedAt", "")))
+            self.timeline.put(job, operation=texts.banner(len(assessment.pending)))
             return False
+        # permitted, or never to be: then the step fails and says why
         self.waits.close(requests, "approved")
         self.timeline.put(job, state="pending", operation="")
         return True

@@ -26,11 +26,12 @@ from sluice.runtime.events import (
 )
 from sluice.runtime.request import JobProgress, Result
 from sluice.secret import Secret
-from sluice.storage import records, requests, runs, usage
+from sluice.storage import records, runs, usage
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.records import MAX_ISSUES, RecordRow
-from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow, SealedRow
+
+_SKIPPED = {"state": "completed", "result": str(Result.SKIPPED), "percent": 100, "operation": ""}
 
 Changed = Callable[[RecordRow], None]
 Logged = Callable[[RecordRow, bytes], None]
@@ -50,7 +51,6 @@ class JobRecorder:
         logs: RunLogs,
         pending: Mapping[str, Need],
         progress: JobProgress | None,
-        wait_seconds: float,
         clock: Callable[[], float],
         changed: Changed,
         logged: Logged,
@@ -62,7 +62,6 @@ class JobRecorder:
         self._sealer = sealer
         self._logs = logs
         self._pending = pending
-        self._wait_seconds = wait_seconds
         self._clock = clock
         self._changed = changed
         self._logged = logged
@@ -131,47 +130,21 @@ class JobRecorder:
                 usage.step_finished(transaction, self._run.id, step.id, step.result, at=now)
 
     def _suspended(self, event: JobSuspended) -> None:
+        """The job waits; the next decision asks for what its step needs."""
         need = self._pending[event.step]
-        now = self._clock()
         details = {**self._job.details, "suspendedAt": event.step, "needs": [asdict(need)]}
         job = replace(self._job, state="waiting", operation=banner(1), details=details)
-        step = replace(self._records[event.step], state="pending", started_at=None)
         with self._database.write() as transaction:
             self._save_progress(transaction, event.progress)
-            requests.add(transaction, [self._request(transaction, need, event.step, now)])
-            records.save(transaction, self._run.id, [job, step])
+            records.save(transaction, self._run.id, [job])
         self._job = job
         self._changed(job)
 
-    def _request(self, transaction: Transaction, need: Need, step: str, now: float) -> RequestRow:
-        from sluice.connections import lookup
-
-        connection = lookup.get(transaction, self._run.project_id, need.name)
-        stage = records.of_stage(transaction, self._run.id, self._job)
-        return RequestRow(
-            run_id=self._run.id,
-            project_id=self._run.project_id,
-            pipeline_id=self._run.pipeline_id,
-            stage=stage.identifier,
-            stage_attempt=stage.attempt,
-            job_id=self._job.id,
-            step_id=step,
-            resource_id=connection.id,
-            resource_name=connection.name,
-            where=need.where,
-            created_at=now,
-            expires_at=now + self._wait_seconds,
-        )
-
     def _finished(self, event: JobFinished) -> None:
-        job = replace(
-            self._job,
-            state="completed",
-            result=str(event.result),
-            message=event.message,
-            finished_at=self._clock(),
-            operation="",
-        )
+        now = self._clock()
+        job = records.ended(self._job, str(event.result), now, event.message)
+        left = [step for step in self._records.values() if not step.completed]
+        left = [self._put(step.id, **_SKIPPED, finished_at=now) for step in left]
         outputs = self._progress.outputs if self._progress else {}
         secrets = {name: value for name, value in outputs.items() if isinstance(value, Secret)}
         if secrets:
@@ -181,7 +154,7 @@ class JobRecorder:
                 self._seal(transaction, runs.OUTPUTS, encode_secrets(secrets))
             if event.result in {Result.SUCCEEDED, Result.SUCCEEDED_WITH_ISSUES}:
                 runs.drop_progress(transaction, self._run.id, job.id)
-            records.save(transaction, self._run.id, [job])
+            records.save(transaction, self._run.id, [*left, job])
         self._job = job
         self._changed(job)
 

@@ -11,6 +11,12 @@ from sluice.runs.identifiers import DEFAULT, join
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow, ended
 
+STARTED_AFTER = "startedAfter"
+"""What a stage or a job started in spite of, because its condition held: the cancellation of the run, or a denial."""
+
+CANCELED = "canceled"
+DENIED = "denied"
+
 
 class Timeline:
     """A working copy. `put` records what an element is now; `added` and `changed` tell what has to be stored."""
@@ -25,6 +31,10 @@ class Timeline:
     def stage(self, stage: Stage) -> RecordRow:
         """A stage's record."""
         return self._now["Stage", stage.name]
+
+    def is_canceled(self, stage: Stage, *, run_canceled: bool) -> bool:
+        """Whether a cancellation of the run is one of this stage: not if it started afterwards."""
+        return run_canceled and not self.stage(stage).details.get(STARTED_AFTER)
 
     def phase(self, stage: Stage, job: Job) -> RecordRow:
         """The record of a job as written."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sluice.authorization import texts
 from sluice.authorization.resources import Need, Pending
@@ -10,15 +11,26 @@ from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
 
-DENIED = "Permission was denied."
+REFUSED = "Permission was denied."
 TIMED_OUT = "Nobody permitted it in time."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks: a run of a pipeline, and how long it waits for an answer."""
+
+    run_id: int
+    project_id: int
+    pipeline_id: int
+    wait_seconds: float
 
 
 class Waits:
     """A working copy. `asked` and `closed` tell what has to be stored."""
 
-    def __init__(self, requests: Iterable[RequestRow], *, now: float) -> None:
+    def __init__(self, requests: Iterable[RequestRow], asker: Asker, *, now: float) -> None:
         self._requests = list(requests)
+        self._asker = asker
         self._now = now
         self.asked: list[RequestRow] = []
         self.closed: list[tuple[int, str]] = []
@@ -31,11 +43,36 @@ class Waits:
         """The open requests of a job that stopped at a step."""
         return [request for request in self._open() if request.job_id == job_id]
 
-    def ask(self, request: RequestRow) -> None:
-        """Ask for a resource, unless the stage asks for it already."""
-        asks = {one.resource_id for one in self.asked if one.stage == request.stage}
-        if request.resource_id not in asks | {one.resource_id for one in self.of_stage(request.stage)}:
-            self.asked.append(request)
+    def ask(self, pending: Sequence[Pending], stage: str, attempt: int, job_id: str = "", step_id: str = "") -> None:
+        """Ask for what is pending, once each; what was asked for and is permitted meanwhile is closed.
+
+        With `job_id` a job asks for one of its steps, else the checkpoint of the stage asks.
+        """
+        wanted = {one.connection.id for one in pending}
+        asks = self.of_job(job_id) if job_id else self.of_stage(stage)
+        self.close([one for one in asks if one.resource_id not in wanted], "approved")
+        known = {one.resource_id for one in asks}
+        known |= {one.resource_id for one in self.asked if (one.stage, one.job_id) == (stage, job_id)}
+        for one in pending:
+            if one.connection.id not in known:
+                self.asked.append(self._request(one, stage, attempt, job_id, step_id))
+
+    def _request(self, pending: Pending, stage: str, attempt: int, job_id: str, step_id: str) -> RequestRow:
+        asker = self._asker
+        return RequestRow(
+            run_id=asker.run_id,
+            project_id=asker.project_id,
+            pipeline_id=asker.pipeline_id,
+            stage=stage,
+            stage_attempt=attempt,
+            job_id=job_id,
+            step_id=step_id,
+            resource_id=pending.connection.id,
+            resource_name=pending.connection.name,
+            where=first_place(pending),
+            created_at=self._now,
+            expires_at=self._now + asker.wait_seconds,
+        )
 
     def close(self, requests: Iterable[RequestRow], state: str) -> None:
         """Record what became of requests."""
@@ -52,7 +89,7 @@ class Waits:
         if canceled:
             return Result.CANCELED, texts.ABORTED, "canceled"
         if self.denied(stage):
-            return Result.CANCELED, DENIED, "canceled"
+            return Result.CANCELED, REFUSED, "canceled"
         if any(request.expires_at <= self._now for request in requests):
             return Result.SKIPPED, TIMED_OUT, "timedOut"
         return None
