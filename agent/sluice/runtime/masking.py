@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -44,8 +44,11 @@ _URL_REACH = MAX_USER + MAX_PASSWORD + 3
 _DFA_LIMIT = 20_000
 """Bytes of patterns up to which the quicker, larger automaton is built."""
 
-_LONG = 1024
-"""Bytes from which a pattern's overlaps are not worked out beforehand."""
+MAX_PATTERN = 4096
+"""Bytes of a pattern; a longer spelling is looked for in pieces, which bounds what a stream holds back."""
+
+_MANY = 10_000
+"""Patterns from which the helping automaton costs more to build than it saves."""
 
 _HEAD = 4
 """Bytes of a pattern by which its possible beginnings are found quickly."""
@@ -60,9 +63,8 @@ class _Automaton:
         self._patterns = sorted(patterns)
         self._longest = max(map(len, self._patterns), default=0)
         self._quick: BytesAhoCorasick | None = None
-        self._overlapping: BytesAhoCorasick | None = None
         self._heads: BytesAhoCorasick | None = None
-        self._may_overlap: dict[int, bool] = {}
+        self._overlaps: dict[int, tuple[int, ...]] = {}
         if self._patterns:
             self._quick = _build(self._patterns, leftmost=True)
 
@@ -84,50 +86,62 @@ class _Automaton:
         return _merge(found), settled
 
     def _occurrences(self, text: bytes) -> list[Range]:
+        """Every occurrence, but for those within another one."""
         found: list[Range] = []
         if self._quick is not None:
             for pattern, start, end in self._quick.find_matches_as_indexes(text):
-                if self._reaches_on(pattern):
-                    found.extend(self._all_in(text, start, end))
-                else:
-                    found.append((start, end))
+                found.append((start, end))
+                # The quick search goes on behind this one: what begins within it and ends after it is looked for here.
+                for offset in self._openings(pattern):
+                    first = start + offset
+                    if length := self._longest_at(text[first : first + self._longest]):
+                        found.append((first, first + length))
         return found
 
-    def _reaches_on(self, pattern: int) -> bool:
-        """Whether another occurrence may begin within one of this pattern and end after it."""
-        known = self._may_overlap.get(pattern)
+    def _openings(self, pattern: int) -> tuple[int, ...]:
+        """Where within this pattern another one may begin that ends after it."""
+        known = self._overlaps.get(pattern)
         if known is None:
             text = self._patterns[pattern]
-            known = len(text) > _LONG or any(self._begins_pattern(text[index:]) for index in range(1, len(text)))
-            self._may_overlap[pattern] = known
+            known = tuple(index for index in range(1, len(text)) if self._begins_pattern(text[index:]))
+            self._overlaps[pattern] = known
         return known
 
     def _begins_pattern(self, text: bytes) -> bool:
         index = bisect_left(self._patterns, text)
         return index < len(self._patterns) and self._patterns[index].startswith(text)
 
-    def _all_in(self, text: bytes, start: int, end: int) -> Iterable[Range]:
-        """Every occurrence that begins in `[start, end)`; the quick search saw only the leftmost and longest."""
-        if self._overlapping is None:
-            self._overlapping = _build(self._patterns, leftmost=False)
-        window = text[start : end - 1 + self._longest]
-        for _, first, last in self._overlapping.find_matches_as_indexes(window, overlapping=True):
-            if start + first < end:
-                yield start + first, start + last
+    def _longest_at(self, text: bytes) -> int:
+        """Length of the longest pattern that `text` begins with, 0 for none."""
+        while text:
+            index = bisect_right(self._patterns, text) - 1
+            if index < 0:
+                return 0
+            pattern = self._patterns[index]
+            if text.startswith(pattern):
+                return len(pattern)
+            # Only what this pattern and the text have in common can be a pattern that they both begin with.
+            text = text[: _common(pattern, text)]
+        return 0
 
     def _pattern_begun(self, text: bytes) -> int:
         if self._longest < 2:
             return len(text)
         base = max(0, len(text) - self._longest + 1)
         tail = text[base:]
+        for start in self._possible_beginnings(tail):
+            if self._begins_longer(tail[start:]):
+                return base + start
+        return len(text)
+
+    def _possible_beginnings(self, tail: bytes) -> Iterable[int]:
+        if len(self._patterns) > _MANY:
+            return range(len(tail))
         if self._heads is None:
             self._heads = _build(sorted({pattern[:_HEAD] for pattern in self._patterns}), leftmost=False)
         starts = {start for _, start, _ in self._heads.find_matches_as_indexes(tail, overlapping=True)}
         starts.update(range(max(0, len(tail) - _HEAD + 1), len(tail)))
-        for start in sorted(starts):
-            if self._begins_longer(tail[start:]):
-                return base + start
-        return len(text)
+        return sorted(starts)
 
     def _begins_longer(self, text: bytes) -> bool:
         """Whether `text` is the beginning of a pattern, and not all of it."""
@@ -215,7 +229,7 @@ class Masker:
         if self._fit(value):
             for text in spell(value, self._forms):
                 if text.strip() and self._fit(text):
-                    yield encode(text)
+                    yield from _pieces(encode(text))
 
 
 class MaskStream:
@@ -283,6 +297,20 @@ def _build(patterns: Sequence[bytes], *, leftmost: bool) -> BytesAhoCorasick:
         matchkind=MatchKind.LeftmostLongest if leftmost else MatchKind.Standard,
         implementation=Implementation.DFA if sum(map(len, patterns)) <= _DFA_LIMIT else None,
     )
+
+
+def _common(first: bytes, second: bytes) -> int:
+    """How many bytes both begin with."""
+    length = min(len(first), len(second))
+    return next((index for index in range(length) if first[index] != second[index]), length)
+
+
+def _pieces(text: bytes) -> Iterable[bytes]:
+    """Pieces that cover the text; where all of it stands their ranges touch and become one."""
+    if len(text) <= MAX_PATTERN:
+        return (text,)
+    starts = (*range(0, len(text) - MAX_PATTERN, MAX_PATTERN), len(text) - MAX_PATTERN)
+    return (text[start : start + MAX_PATTERN] for start in starts)
 
 
 def _urls(text: bytes) -> Iterable[re.Match[bytes]]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sluice.runtime.mask_forms import FORMS, backslash_unescaped, json_escaped, spell, uri_escaped
@@ -104,9 +104,15 @@ def streamed(stream: MaskStream, text: bytes, cuts: Iterable[int]) -> bytes:
 small = st.text(alphabet="ab", min_size=1, max_size=5)
 
 
+@pytest.mark.parametrize("many", [10_000, 0])
 @given(st.lists(small, min_size=1, max_size=5), st.binary(max_size=0) | st.from_regex(rb"[abc]{0,40}", fullmatch=True))
 @example(["ab", "bab"], b"abab")
-def test_ranges_equal_a_naive_search(secrets: list[str], text: bytes) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_ranges_equal_a_naive_search(
+    monkeypatch: pytest.MonkeyPatch, many: int, secrets: list[str], text: bytes
+) -> None:
+    """With few patterns and with many, which are searched in another way."""
+    monkeypatch.setattr("sluice.runtime.masking._MANY", many)
     masker = Masker(minimum=0, forms=())
     for secret in secrets:
         masker.add(secret)
@@ -116,13 +122,17 @@ def test_ranges_equal_a_naive_search(secrets: list[str], text: bytes) -> None:
 fragments = st.sampled_from([b"a", b"b", b"c", b"\n", b"//", b"/", b":", b"@", b"\xff", b"%41", b"pw", b"//u:pw@h"])
 
 
+@pytest.mark.parametrize("many", [10_000, 0])
 @given(
     st.lists(st.text(alphabet="abpw@/:\n", min_size=1, max_size=6), max_size=4),
     st.lists(fragments, max_size=30).map(b"".join),
     st.data(),
 )
-@settings(max_examples=400)
-def test_a_stream_equals_the_whole_at_any_cuts(secrets: list[str], text: bytes, data: st.DataObject) -> None:
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_stream_equals_the_whole_at_any_cuts(
+    monkeypatch: pytest.MonkeyPatch, many: int, secrets: list[str], text: bytes, data: st.DataObject
+) -> None:
+    monkeypatch.setattr("sluice.runtime.masking._MANY", many)
     masker = a_masker(secrets)
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=len(text)))
     assert streamed(masker.stream(), text, cuts) == masker.mask(text)
@@ -295,3 +305,22 @@ def test_hostile_text_takes_bounded_time() -> None:
 def test_text_that_is_no_utf_8_is_masked_too(value: str) -> None:
     masker = a_masker([value], 3)
     assert masker.mask_text(f"a {value} b") == "a *** b"
+
+
+def test_a_huge_secret_is_one_mask_and_bounds_what_is_held_back() -> None:
+    secret = "".join(random.Random(3).choices("abcdefghij", k=50_001))
+    masker = a_masker([secret], 3)
+    assert masker.mask_text(f"x {secret} y") == "x *** y"
+    text = f"x {secret} y".encode()
+    assert streamed(masker.stream(), text, range(0, len(text), 777)) == b"x *** y"
+    stream = masker.stream()
+    stream.feed(secret[:20_000].encode())
+    assert stream.feed(b"!").endswith(b"!")
+
+
+def test_a_repetitive_secret_takes_bounded_time() -> None:
+    masker = a_masker(["a" * 1_000_000 + "b"], 3)
+    stream = masker.stream()
+    for _ in range(20):
+        stream.feed((b"a" * 4000 + b"c") * 5)
+    assert masker.mask_text("a" * 4000) == "a" * 4000
