@@ -20,6 +20,9 @@ from sluice.storage.schema import check_revision
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another process that writes."""
 
+WRITER_LOCK = 0x51_1C_E1
+"""The number of the lock that writers take in PostgreSQL; ours alone by convention."""
+
 _WRITE_OPTION = "sluice_write"
 
 Row = sqlalchemy.Row[*tuple[Any, ...]]
@@ -205,6 +208,8 @@ def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif url.get_backend_name() == "postgresql":
+        event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -217,6 +222,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
     writes = connection.get_execution_options().get(_WRITE_OPTION)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: sqlalchemy.Connection) -> None:
+    if connection.get_execution_options().get(_WRITE_OPTION):
+        # one writer at a time, as with SQLite: the audit log is a chain, and decisions read what they rely on
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 def _private_file(path: Path) -> None:
