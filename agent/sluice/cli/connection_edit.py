@@ -40,7 +40,19 @@ def _entry_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command("create")
+class _Discreet(click.Command):
+    """Does not repeat stray arguments: with a blank too much, one of them is a secret."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if type(error) is not click.UsageError:
+                raise
+            raise click.UsageError("there is an argument too many: only NAME stands without an option", ctx) from None
+
+
+@click.command("create", cls=_Discreet)
 @click.argument("name")
 @click.option("--type", "type_name", required=True, help="The connection type, such as ssh.")
 @_entry_options
@@ -95,7 +107,7 @@ def create(
             _verify(store, outcome, project)
 
 
-@click.command("update")
+@click.command("update", cls=_Discreet)
 @click.argument("name")
 @_entry_options
 @click.option("--name", "new_name", default=None, help="Another name; its id and permits stay.")

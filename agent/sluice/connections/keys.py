@@ -125,6 +125,8 @@ class FileKeys:
 
     def rotate(self) -> tuple[str, bytes]:
         _, keys = self._load() or self._create()
+        for left_over in self._path.parent.glob(f".{self._path.name}.*"):
+            left_over.unlink(missing_ok=True)  # of a process that was killed while it wrote
         key_id, key = _new_key()
         self._replace(key_id, {**keys, key_id: key})
         return key_id, key

@@ -26,8 +26,9 @@ def rotate(database: Database, sealer: Sealer, *, by: str, clock: Callable[[], f
     records change in one transaction, and an old key is forgotten only while no writer can be about to use it.
     """
     provider = sealer.provider
-    master = provider.rotate()
     with database.write() as transaction:
+        # within the transaction: of two rotations at once, neither may overwrite the key that the other makes
+        master = provider.rotate()
         old = seals.key_ids(transaction) - {master[0]}
         count = _rewrap(transaction, sealer, master)
         event = audit.Event(
@@ -35,7 +36,7 @@ def rotate(database: Database, sealer: Sealer, *, by: str, clock: Callable[[], f
         )
         audit.append(transaction, event)
     with database.write() as transaction:
-        # a writer that began before the new key was there may have stored something under the old one meanwhile
+        # only once the first transaction is stored; and should anything be sealed anew under an old key, it comes along
         count += _rewrap(transaction, sealer, master)
         known: frozenset[str] = getattr(provider, "ids", frozenset)()
         forgotten = tuple(sorted((old | known) - {master[0]}))

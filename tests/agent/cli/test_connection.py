@@ -52,6 +52,10 @@ def test_a_secret_from_a_file_or_the_environment(sluice: Sluice) -> None:
         ("--secret-ref", f"password={SECRET}"),
         ("--secret-ref", SECRET),
         ("--set", SECRET),
+        ("--secret", "password=", SECRET),
+        ("--secret", "password=-", SECRET),
+        (f"--sceret=password={SECRET}",),
+        (f"--secert={SECRET}",),
     ],
 )
 def test_a_secret_on_the_command_line_is_refused_and_not_repeated(sluice: Sluice, arguments: Sequence[str]) -> None:

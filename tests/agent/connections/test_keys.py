@@ -120,6 +120,13 @@ def test_rotation_keeps_the_old_key_until_it_is_forgotten(path: Path) -> None:
         keys.key(old_id)
 
 
+def test_a_rotation_clears_what_a_killed_process_has_left(path: Path) -> None:
+    FileKeys(path).current()
+    path.with_name(".master.json.0123").write_text("keys")
+    FileKeys(path).rotate()
+    assert [file.name for file in path.parent.iterdir()] == ["master.json"]
+
+
 def test_the_current_key_is_never_forgotten(path: Path) -> None:
     keys = FileKeys(path)
     key_id, _ = keys.current()

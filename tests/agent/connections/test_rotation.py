@@ -154,6 +154,34 @@ def test_a_rotation_that_is_killed_at_any_moment_loses_nothing(
     assert tokens(store, ids, use) == ["token-0", "token-1", "token-2"]
 
 
+_ROTATE_OFTEN = """
+import sys
+from pathlib import Path
+from sluice.connections.catalogue import Catalogue
+from sluice.connections.keys import FileKeys
+from sluice.connections.sealing import Sealer
+from sluice.connections.store import ConnectionStore
+from sluice.storage.engine import Database
+from sluice.storage.home import Home
+
+home = Home(Path(sys.argv[1]))
+sealer = Sealer(lambda: FileKeys(home.keys / "master.json"))
+store = ConnectionStore(Database.open(home), sealer, catalogue=lambda: Catalogue({}))
+for _ in range(20):
+    store.rotate_key(by="ann")
+"""
+
+
+def test_rotations_at_the_same_time_do_not_overwrite_each_others_keys(
+    store: ConnectionStore, home: Home, use: usage.Use
+) -> None:
+    ids = fill(store, 3)
+    children = [subprocess.Popen([sys.executable, "-c", _ROTATE_OFTEN, str(home.root)]) for _ in range(3)]
+    assert [child.wait(60) for child in children] == [0, 0, 0]
+    assert tokens(store, ids, use) == ["token-0", "token-1", "token-2"]
+    assert len(key_ids(home)) == 1
+
+
 _CREATE = """
 import sys
 from pathlib import Path
