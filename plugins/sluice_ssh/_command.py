@@ -26,6 +26,8 @@ OPEN_SECONDS = 30.0
 OPEN_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 GRACE_SECONDS = 5
 """How long a canceled command may take to end by itself after SIGTERM."""
+MARGIN_SECONDS = 2
+"""How much longer to wait for the word that it has ended; a handler that takes over 10 seconds is given up."""
 PROMPT_SECONDS = 5.0
 """How long a question for a password may stay unanswered on a terminal before the command is given up."""
 TERMINAL = ("dumb", 240, 50)
@@ -255,7 +257,7 @@ class _Command:
             raise TaskFailedError("the number of the process group is not known")
         with contextlib.closing(_open_channel(self._host)) as channel:
             channel.exec_command(_END.format(group=self._greeting.group, tries=GRACE_SECONDS * 10))
-            channel.status_event.wait(GRACE_SECONDS + OPEN_SECONDS)
+            channel.status_event.wait(GRACE_SECONDS + MARGIN_SECONDS)
 
     def _asks_for_password(self) -> TaskFailedError:
         return TaskFailedError(

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import paramiko
 
-from sluice.plugin import Connection, SluiceError, TrustNeededError, VerificationError
+from sluice.plugin import CanceledError, Connection, SluiceError, TrustNeededError, VerificationError
 from sluice_ssh._authentication import authenticate
 from sluice_ssh._hostkey import HostKey, check_host_key, pinned_keys, preferred_algorithms
+from sluice_ssh._line import Deadline, dial, too_late
 
 DEFAULT_PORT = 22
 VERIFY_SECONDS = 20.0
 KEEP_ALIVE_SECONDS = 30
-DEAD_LINE_SECONDS = 90
-"""How long sent data may stay unacknowledged before the line counts as broken."""
 MAX_HOPS = 8
+
+OnCancel = Callable[[Callable[[], None]], None]
+"""Takes what to call when the work is canceled."""
 
 KEY_EXCHANGES = frozenset(
     {
@@ -81,41 +81,33 @@ class Host:
         return self.connection.text("RemoteShell").casefold() == "plain" or "windows" in self.server.casefold()
 
 
-class Deadline:
-    """A point in time that a number of waits share."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Seconds left, never less than a millisecond, since 0 means no limit to some callers."""
-        return max(self._end - time.monotonic(), 0.001)
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() >= self._end
-
-
 @contextlib.contextmanager
-def open_host(connection: Connection, *, seconds: float, keyboard: bool = False) -> Iterator[Host]:
+def open_host(
+    connection: Connection, *, seconds: float, keyboard: bool = False, on_cancel: OnCancel | None = None
+) -> Iterator[Host]:
     """Log in, going through the jump hosts that the connection names, and leave at the end.
 
-    Raises `TrustNeededError` when the host is not pinned, and `VerificationError` that tells all other reasons apart.
+    Raises `TrustNeededError` when the host is not pinned, `CanceledError` when canceled before it is logged in, and
+    `VerificationError` that tells all other reasons apart.
     """
     chain = _chain(connection)
     deadline = Deadline(seconds)
+    if on_cancel is not None:
+        on_cancel(deadline.cancel)
     with contextlib.ExitStack() as lines:
         host: Host | None = None
         for position, hop in enumerate(chain):
             try:
                 host = _log_in(hop, host, deadline, lines, keyboard=keyboard)
+            except CanceledError:
+                raise
             except SluiceError as error:
                 if hop is connection:
                     raise
                 raise _at_hop(hop, position, len(chain) - 1, error) from error
         if host is None:
             raise VerificationError("there is no host to connect to", where=connection.name)
+        deadline.met()
         yield host
 
 
@@ -164,12 +156,13 @@ def _log_in(
     address = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     pins = pinned_keys(connection)
     line: Any = (
-        _dial(connection, name, port, deadline) if via is None else _tunnel(connection, via, name, port, deadline)
+        dial(connection, name, port, deadline) if via is None else _tunnel(connection, via, name, port, deadline)
     )
     lines.callback(line.close)
     with _line_errors(connection, address, deadline):
         transport = _transport(line, pins, deadline)
         lines.callback(transport.close)
+        deadline.watch(transport)
         transport.start_client(timeout=deadline.left())
         if not transport.initial_kex_done:
             raise TimeoutError
@@ -192,33 +185,6 @@ def _port(connection: Connection) -> int:
     return int(text)
 
 
-def _dial(connection: Connection, name: str, port: int, deadline: Deadline) -> socket.socket:
-    address = f"{name}:{port}"
-    try:
-        line = socket.create_connection((name, port), timeout=deadline.left())
-    except (socket.gaierror, UnicodeError) as error:
-        raise VerificationError(
-            f"the host name '{name}' was not resolved", where=connection.name, why=str(error)
-        ) from None
-    except ConnectionRefusedError:
-        raise VerificationError(
-            f"{address} refused the connection",
-            where=connection.name,
-            why="no SSH server listens there, or a firewall refuses",
-        ) from None
-    except TimeoutError:
-        raise _too_late(connection, address, deadline) from None
-    except OSError as error:
-        raise VerificationError(
-            f"{address} cannot be reached", where=connection.name, why=error.strerror or str(error)
-        ) from None
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each small message waits for an acknowledgement
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_LINE_SECONDS * 1000)
-    return line
-
-
 def _tunnel(connection: Connection, via: Host, name: str, port: int, deadline: Deadline) -> paramiko.Channel:
     jump = via.connection.name
     try:
@@ -234,7 +200,7 @@ def _tunnel(connection: Connection, via: Host, name: str, port: int, deadline: D
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         if deadline.passed:
-            raise _too_late(connection, f"{name}:{port}", deadline) from None
+            raise too_late(connection, f"{name}:{port}", deadline) from None
         raise VerificationError(
             f"the line to the jump host '{jump}' broke", where=connection.name, why=str(error)
         ) from None
@@ -262,7 +228,7 @@ def _line_errors(connection: Connection, address: str, deadline: Deadline) -> It
         raise
     except (paramiko.SSHException, EOFError, OSError) as error:
         if deadline.passed or isinstance(error, TimeoutError):
-            raise _too_late(connection, address, deadline) from None
+            raise too_late(connection, address, deadline) from None
         if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
             raise VerificationError(
                 f"{address} and Sluice have no safe algorithm in common",
@@ -275,11 +241,3 @@ def _line_errors(connection: Connection, address: str, deadline: Deadline) -> It
         raise VerificationError(
             f"{address} ended the connection", where=connection.name, why=str(error) or type(error).__name__
         ) from None
-
-
-def _too_late(connection: Connection, address: str, deadline: Deadline) -> VerificationError:
-    return VerificationError(
-        f"{address} did not answer in time",
-        where=connection.name,
-        why=f"connecting and authenticating took longer than {deadline.seconds:g} seconds",
-    )

@@ -69,7 +69,9 @@ def connected(run: TaskRun, *, keyboard: bool = False) -> Iterator[Host]:
     )
     with contextlib.ExitStack() as stack:
         try:
-            host = stack.enter_context(open_host(connection, seconds=seconds, keyboard=keyboard))
+            host = stack.enter_context(
+                open_host(connection, seconds=seconds, keyboard=keyboard, on_cancel=run.on_cancel)
+            )
         except VerificationError as error:
             raise TaskFailedError(
                 f"Failed to connect to remote machine: {error.what}", where=error.where, why=error.why, do=error.do

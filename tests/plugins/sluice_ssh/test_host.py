@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sluice.plugin import Connection, Secret, TrustNeededError, VerificationError
+from sluice.plugin import CanceledError, Connection, Secret, TrustNeededError, VerificationError
 from sluice.testing.ssh_host import SshHost
 from sluice_ssh import verify
 from sluice_ssh._host import open_host
@@ -99,6 +99,28 @@ def test_a_connection_without_credentials_is_told(host: SshHost) -> None:
 def test_a_host_that_says_nothing_is_given_up_in_time(host: SshHost, silent_port: int) -> None:
     connection = host.connection(Port=str(silent_port))
     with pytest.raises(VerificationError, match="did not answer in time"), open_host(connection, seconds=0.3):
+        pass
+
+
+def test_connecting_ends_at_once_when_it_is_canceled(host: SshHost, silent_port: int) -> None:
+    asked: list[Callable[[], None]] = []
+    connection = host.connection(Port=str(silent_port))
+    with socket.create_connection(("127.0.0.1", silent_port)):
+        timer = threading.Timer(0.1, lambda: [cancel() for cancel in asked])
+        timer.start()
+        with (
+            pytest.raises(CanceledError, match="canceled while connecting"),
+            open_host(connection, seconds=60, on_cancel=asked.append),
+        ):
+            pass
+        timer.join()
+
+
+def test_a_connection_that_was_canceled_before_is_not_made(host: SshHost) -> None:
+    with (
+        pytest.raises(CanceledError),
+        open_host(host.connection(), seconds=60, on_cancel=lambda cancel: cancel()),
+    ):
         pass
 
 
