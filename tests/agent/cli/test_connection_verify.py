@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.agent.cli.conftest import Sluice
+
+    from sluice.testing.ssh_host import SshHost
 
 PLUGIN = """
 from sluice.plugin import ConnectionType, Family, Field, Scheme, TrustNeededError, Url, VerificationError, hookimpl
@@ -113,3 +116,20 @@ def test_on_a_terminal_a_person_is_asked(sluice: Sluice, depots: None) -> None:
     assert status == 0, shown
     assert pin_of(sluice, "near") == "key-near"
     assert "token-1234" not in sluice.printed
+
+
+def test_an_ssh_host_behind_a_jump_host_is_verified_step_by_step(
+    sluice: Sluice, sluice_ssh_hosts: Callable[..., SshHost]
+) -> None:
+    secret = "hunter2-very-secret-0815"
+    jump, web = sluice_ssh_hosts(password=secret, forwarding=True), sluice_ssh_hosts(password=secret)
+    for name, host, more in (("jump", jump, ()), ("web", web, ("--set", "JumpHost=jump"))):
+        fields = ("--set", "Host=127.0.0.1", "--set", f"Port={host.port}", "--set", f"username={host.user}", *more)
+        sluice("connection", "create", name, "--type", "ssh", *fields, "--secret", "password=-", given=secret)
+    assert jump.fingerprint in sluice("connection", "verify", "web", status=1)
+    assert web.fingerprint in sluice("connection", "verify", "web", "--trust", jump.fingerprint, status=1)
+    verified = sluice("connection", "verify", "web", "--trust", web.fingerprint)
+    assert [line.partition(":")[0] for line in verified.splitlines()] == ["jump", "web"]
+    assert sluice.json("connection", "show", "web")["data"]["HostKey"] == web.host_key
+    assert sluice.json("connection", "show", "jump")["data"]["HostKey"] == jump.host_key
+    assert secret not in sluice.printed
