@@ -110,6 +110,8 @@ class StepRunner:
             scope.issue("warning", f"The retry count {wanted} is too high. Maximum value is set: {MAX_RETRIES}")
         retries = min(wanted, MAX_RETRIES)
         for attempt in range(retries + 1):
+            if scope.cancellation.canceled:  # while connections were opened, say
+                return
             _handle(scope, plan)
             if scope.result != Result.FAILED or scope.cancellation.canceled or attempt == retries:
                 return

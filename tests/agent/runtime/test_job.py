@@ -587,3 +587,21 @@ def test_who_cancels_while_told_of_an_event_is_not_held_up(jobs: Jobs) -> None:
 
     ran = jobs.run(jobs.script("set -e\necho ready\nsleep 100"), cancellation=cancellation, watch=watch)
     assert ran.outcome == Result.CANCELED
+
+
+def test_a_step_canceled_while_its_connections_open_does_not_start(jobs: Jobs) -> None:
+    cancellation = Cancellation()
+    handled: list[TaskRun] = []
+
+    class Canceling(type(jobs.connections)):  # type: ignore[misc]  # the fixture's class
+        def open(self, *asked: object) -> Connection:
+            cancellation.cancel()
+            return depot("one", 1)
+
+    jobs.connections = Canceling({})
+    jobs.tasks["AcmeDeliver@1"] = Task("AcmeDeliver@1", handled.append, inputs=())
+    ran = jobs.run(
+        jobs.step("AcmeDeliver@1", inputs={"depot": "one"}, connection_inputs=(DEPLOY,)), cancellation=cancellation
+    )
+    assert ran.results() == {"A": "Canceled"}
+    assert handled == []
