@@ -113,7 +113,8 @@ def banner(plan: StepPlan, step: StepRequest) -> str:
         author = "Sluice"
     elif plan.task is not None:
         label, description = plan.task.label or name, plan.task.summary
-        author = plan.task.run.__module__.partition(".")[0]
+        # A bound built-in method or a partial has no module.
+        author = (getattr(plan.task.run, "__module__", "") or "").partition(".")[0]
     line = "=" * 78
     return "\n".join(
         (
