@@ -81,7 +81,13 @@ def _syntax_error(source: Source, text: str, error: yaml.MarkedYAMLError) -> Pip
     mark = error.problem_mark or error.context_mark
     what = f"not valid YAML: {error.problem or error.context}"
     if error.context and error.problem:
-        what += f" ({error.context})"
+        start = error.context_mark
+        begun = (
+            f", from line {start.line + 1}"
+            if start is not None and mark is not None and start.line != mark.line
+            else ""
+        )
+        what += f" ({error.context}{begun})"
     if mark is None:
         return PipelineError([Problem(what, Location(source.name))])
     where = Location(source.name, mark.line + 1, mark.column + 1)
@@ -119,6 +125,7 @@ class _Loader:
         current: Mapping | Sequence = document
         around: list[Mapping | Sequence] = []
         key: Scalar | None = None
+        text = ""
         count = 0
         node: Node
         while True:
@@ -132,40 +139,6 @@ class _Loader:
                 node = Scalar(text, mark.line + 1, mark.column + 1, source, "${{" in text)
                 if event.anchor is not None or event.tag is not None:
                     self._check_properties(event, node)
-                if type(current) is Sequence:
-                    current.items.append(node)
-                elif key is None:
-                    key = node
-                    # `template:` makes an item an inclusion, so expansion has to see it
-                    if text == "template":
-                        current.dynamic = True
-                else:
-                    current.pairs.append((key, node))
-                    key = None
-                if node.dynamic:
-                    current.dynamic = True
-                count += 1
-                if count > MAX_NODES:
-                    self._check_limits(node, 0, count)
-            elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                mark = event.start_mark
-                if kind is MappingStartEvent:
-                    node = Mapping([], mark.line + 1, mark.column + 1, source)
-                else:
-                    node = Sequence([], mark.line + 1, mark.column + 1, source)
-                if event.anchor is not None or event.tag is not None:
-                    self._check_properties(event, node)
-                if type(current) is Sequence:
-                    current.items.append(node)
-                elif key is None:
-                    raise PipelineError([Problem("a key has to be a text", node.where)])
-                else:
-                    current.pairs.append((key, node))
-                    key = None
-                around.append(current)
-                current = node
-                count += 1
-                self._check_limits(node, len(around), count)
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 if type(current) is Mapping:
                     self._check_keys(current)
@@ -173,24 +146,51 @@ class _Loader:
                 if current.dynamic:
                     outer.dynamic = True
                 current = outer
-            elif kind is AliasEvent:
+                continue
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 mark = event.start_mark
-                node = Scalar("", mark.line + 1, mark.column + 1, source)
-                self._problems.add(f"YAML aliases (*{event.anchor}) are not supported", node, do="write the value out")
-                self._problems.broken(node)
-                if type(current) is Sequence:
-                    current.items.append(node)
-                elif key is None:
-                    key = node
-                else:
-                    current.pairs.append((key, node))
-                    key = None
-            elif kind is DocumentStartEvent and document.items:
-                where = Location(source.name, event.start_mark.line + 1, event.start_mark.column + 1)
-                self._problems.add_at("a file holds one YAML document, here starts another", where)
-                return document.items[0]
-            elif kind is StreamEndEvent:
+                container = Mapping if kind is MappingStartEvent else Sequence
+                node = container([], mark.line + 1, mark.column + 1, source)
+                if event.anchor is not None or event.tag is not None:
+                    self._check_properties(event, node)
+            elif kind is AliasEvent:
+                node = self._alias(event)
+            elif kind is StreamEndEvent or (kind is DocumentStartEvent and document.items):
+                if kind is DocumentStartEvent:
+                    self._problems.add("a file holds one YAML document, here starts another", self._empty(event))
                 return document.items[0] if document.items else None
+            else:
+                continue
+            if type(current) is Sequence:
+                current.items.append(node)
+            elif key is not None:
+                current.pairs.append((key, node))
+                key = None
+            elif type(node) is Scalar:
+                key = node
+                if text == "template":  # makes an item an inclusion, so expansion has to see it
+                    current.dynamic = True
+            else:
+                raise PipelineError([Problem("a key has to be a text", node.where)])
+            count += 1
+            if type(node) is not Scalar:
+                around.append(current)
+                current = node
+                self._check_limits(node, len(around), count)
+            elif node.dynamic:
+                current.dynamic = True
+            elif count > MAX_NODES:
+                self._check_limits(node, 0, count)
+
+    def _empty(self, event: Any) -> Scalar:
+        return Scalar("", event.start_mark.line + 1, event.start_mark.column + 1, self._source)
+
+    def _alias(self, event: AliasEvent) -> Scalar:
+        """What stands for an alias, which is a problem."""
+        node = self._empty(event)
+        self._problems.add(f"YAML aliases (*{event.anchor}) are not supported", node, do="write the value out")
+        self._problems.broken(node)
+        return node
 
     def _check_limits(self, node: Node, depth: int, count: int) -> None:
         if depth > MAX_DEPTH:
