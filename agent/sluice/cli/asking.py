@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ class Asking:
     orchestrator: Orchestrator
     run_id: int
     view: View
+    interrupted: Callable[[], bool]
     left: frozenset[int] = field(default=frozenset())
 
     def __call__(self, requests: Sequence[RequestRow]) -> Waiting:
@@ -38,15 +39,18 @@ class Asking:
         with self.orchestrator.database.read() as transaction:
             loaded = self.orchestrator.load(transaction, self.run_id)
         screen = Screen(stdin=sys.stdin, stdout=sys.stdout, colour=lively(sys.stdout, os.environ))
-        with self.view.suspended():
-            decision = ask(
-                requests,
-                run=loaded.run,
-                plan=loaded.plan,
-                screen=screen,
-                poll=lambda: self._settled(ids),
-                folder=Path(loaded.run.options.get("repository") or "."),
-            )
+        try:
+            with self.view.suspended():
+                decision = ask(
+                    requests,
+                    run=loaded.run,
+                    plan=loaded.plan,
+                    screen=screen,
+                    poll=lambda: self._settled(ids),
+                    folder=Path(loaded.run.options.get("repository") or "."),
+                )
+        except KeyboardInterrupt:
+            return Waiting.STAY  # the driver knows, and cancels the run
         if decision.choice is Choice.WAIT:
             self.left = ids
         elif decision.choice is not Choice.SETTLED:
@@ -54,6 +58,8 @@ class Asking:
         return Waiting.STAY
 
     def _settled(self, ids: frozenset[int]) -> bool:
+        if self.interrupted():
+            raise KeyboardInterrupt
         return frozenset(one.id for one in waiting_for(self.orchestrator.database, self.run_id)) != ids
 
     def _record(self, choice: Choice, names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from sluice.errors import ExitCode
 
 if TYPE_CHECKING:
     from sluice.runs.orchestrator import Orchestrator
+    from sluice.storage.runs import RunRow
 
 
 def go_on_in_background(orchestrator: Orchestrator, run_id: int, output: str) -> ExitCode:
@@ -20,21 +21,63 @@ def go_on_in_background(orchestrator: Orchestrator, run_id: int, output: str) ->
     from sluice.cli.driving import print_waiting
     from sluice.cli.output import print_json
     from sluice.runs.decisions import waiting_for
+    from sluice.runs.outcomes import exit_code
 
     advanced = orchestrator.advance(run_id)
     requests = waiting_for(orchestrator.database, run_id)
     waits = bool(requests) and not advanced.ready
-    if not waits:
+    if not waits and advanced.result is None:
         start_driver(run_id)
-    with orchestrator.database.read() as transaction:
-        run = orchestrator.load(transaction, run_id).run
+    run = _stored(orchestrator, run_id)
     if output == "json":
-        print_json({"run": run_id, "state": "waiting" if waits else "inProgress"})
+        print_json({"run": run_id, "state": "waiting" if waits else run.state, "result": run.result})
+    elif run.state == "completed":
+        click.echo(f"Run {run_id} is over: {run.result}.")
     elif waits:
         print_waiting(run, requests)
     else:
         click.echo(f"Run {run_id} goes on in the background. Follow it: sluice runs logs {run_id} --follow")
-    return ExitCode.WAITING if waits else ExitCode.SUCCEEDED
+    return ExitCode.WAITING if waits else exit_code(run.result)
+
+
+def go_on(orchestrator: Orchestrator, run_id: int) -> str:
+    """Let a run go on after a decision, and say how it does.
+
+    What nobody drives is advanced here; only jobs that are to run need a process, which a detached or a canceled run
+    is given.
+    """
+    from sluice.cli.output import plain
+    from sluice.runs.decisions import waiting_for
+    from sluice.runs.lock import is_driven
+
+    if is_driven(orchestrator.home.root / "locks", run_id):
+        return f"Run {run_id} goes on."
+    advanced = orchestrator.advance(run_id)
+    run = _stored(orchestrator, run_id)
+    if run.state == "completed":
+        return f"Run {run_id} is over: {run.result}."
+    if run.cancel_requested_by or (run.options.get("detached") and advanced.ready):
+        start_driver(run_id)
+        return f"Run {run_id} goes on in the background. Follow it: sluice runs logs {run_id} --follow"
+    if not advanced.ready and (asked := waiting_for(orchestrator.database, run_id)):
+        return f"Run {run_id} still waits for {', '.join(plain(request.resource_name) for request in asked)}."
+    return f"Go on with the run: sluice resume {run_id}"
+
+
+def wake_others(orchestrator: Orchestrator, run: RunRow) -> None:
+    """A Permit is the pipeline's: its other runs that wait look again."""
+    from sluice.storage import runs
+
+    with orchestrator.database.read() as transaction:
+        others = runs.unfinished_of_pipeline(transaction, run.pipeline_id)
+    for other in others:
+        if other != run.id:
+            go_on(orchestrator, other)
+
+
+def _stored(orchestrator: Orchestrator, run_id: int) -> RunRow:
+    with orchestrator.database.read() as transaction:
+        return orchestrator.load(transaction, run_id).run
 
 
 def start_driver(run_id: int) -> None:

@@ -13,11 +13,10 @@ from sluice.cli.session import decisions_of, opened_orchestrator
 @click.option("--connection", "names", multiple=True, metavar="NAME", help="Only this one (several: repeat).")
 def command(*, run_id: int, names: tuple[str, ...]) -> None:
     """Refuse what a run waits for: the stage that asks is canceled. Later runs may ask again."""
-    from sluice.runs.lock import is_driven
+    from sluice.cli.background import go_on
 
     with opened_orchestrator() as orchestrator:
         denied = decisions_of(orchestrator).deny(run_id, names)
-        if not is_driven(orchestrator.home.root / "locks", run_id):
-            orchestrator.advance(run_id)
-    for request in denied:
-        click.echo(f"Denied '{plain(request.resource_name)}' to stage {plain(request.stage)} of run {run_id}.")
+        for request in denied:
+            click.echo(f"Denied '{plain(request.resource_name)}' to stage {plain(request.stage)} of run {run_id}.")
+        click.echo(go_on(orchestrator, run_id))

@@ -53,7 +53,7 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
         orchestrator,
         LocalDispatcher(find_task),
         Announcer(view, installed().observe, orchestrator.clock),
-        _asker(orchestrator, run_id, manner, view),
+        _asker(orchestrator, run_id, manner, view, interrupted=lambda: driver.interrupted),
         cancel=decisions.cancel,
     )
     try:
@@ -72,7 +72,7 @@ def find_task(reference: str) -> Task | None:
 
 
 def _asker(
-    orchestrator: Orchestrator, run_id: int, manner: Manner, view: View
+    orchestrator: Orchestrator, run_id: int, manner: Manner, view: View, *, interrupted: Callable[[], bool]
 ) -> Callable[[Sequence[RequestRow]], Waiting]:
     from sluice.runs.driver import Waiting
 
@@ -82,12 +82,12 @@ def _asker(
         return lambda _: Waiting.STAY
     from sluice.cli.asking import Asking
 
-    return Asking(orchestrator=orchestrator, run_id=run_id, view=view)
+    return Asking(orchestrator=orchestrator, run_id=run_id, view=view, interrupted=interrupted)
 
 
 @contextlib.contextmanager
 def _signals(driver: Driver) -> Iterator[None]:
-    """Ctrl-C cancels the run, and once more ends it at once; a termination signal cancels it."""
+    """Ctrl-C cancels the run, and once more ends it at once; so do termination, and a terminal that goes away."""
     said = False
 
     def interrupt(number: int, _: object) -> None:
@@ -97,7 +97,10 @@ def _signals(driver: Driver) -> Iterator[None]:
             said = True
             sys.stderr.write("\nCanceling: steps with always() still run. Press Ctrl-C again to end them at once.\n")
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

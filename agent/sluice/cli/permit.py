@@ -13,20 +13,13 @@ from sluice.cli.session import decisions_of, opened_orchestrator
 @click.option("--connection", "names", multiple=True, metavar="NAME", help="Only this one (several: repeat).")
 def command(*, run_id: int, names: tuple[str, ...]) -> None:
     """Permit the pipeline of a waiting run to use what it waits for, in this and all future runs."""
-    from sluice.cli.background import start_driver
-    from sluice.runs.lock import is_driven
+    from sluice.cli.background import go_on, wake_others
 
     with opened_orchestrator() as orchestrator:
         granted = decisions_of(orchestrator).permit(run_id, names)
         with orchestrator.database.read() as transaction:
             run = orchestrator.load(transaction, run_id).run
-        driven = is_driven(orchestrator.home.root / "locks", run_id)
-    for request in granted:
-        click.echo(f"Permitted: pipeline '{plain(run.pipeline)}' may use '{plain(request.resource_name)}'.")
-    if driven:
-        click.echo(f"Run {run_id} goes on.")
-    elif run.options.get("detached"):
-        start_driver(run_id)
-        click.echo(f"Run {run_id} goes on in the background.")
-    else:
-        click.echo(f"Go on with the run: sluice resume {run_id}")
+        for request in granted:
+            click.echo(f"Permitted: pipeline '{plain(run.pipeline)}' may use '{plain(request.resource_name)}'.")
+        click.echo(go_on(orchestrator, run_id))
+        wake_others(orchestrator, run)

@@ -91,13 +91,12 @@ def logs(*, run_id: int, step: str | None, follow: bool, times: bool) -> None:
 @run_argument
 def cancel(*, run_id: int) -> None:
     """Cancel a run; what runs is asked to stop, steps with always() still run."""
-    from sluice.runs.lock import is_driven
+    from sluice.cli.background import go_on
 
     with opened_orchestrator() as orchestrator:
         decisions_of(orchestrator).cancel(run_id)
-        if not is_driven(orchestrator.home.root / "locks", run_id):
-            orchestrator.advance(run_id)
-    click.echo(f"Run {run_id} is canceled.")
+        click.echo(f"Run {run_id} is canceled.")
+        click.echo(go_on(orchestrator, run_id))
 
 
 @command.command(epilog="Example: sluice resume 7")

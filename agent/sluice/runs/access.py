@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from sluice.connections import lookup
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord
 from sluice.connections.store import ConnectionStore
-from sluice.errors import NotPermittedError, PermissionPendingError
+from sluice.errors import ConflictError, NotPermittedError, PermissionPendingError
 from sluice.hooks.connection import Connection
 from sluice.runs.identifiers import shown
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
@@ -18,6 +19,9 @@ from sluice.storage import actions, audit, permissions
 from sluice.storage import connections as connection_rows
 from sluice.storage.engine import Transaction
 from sluice.storage.usage import Use
+
+TRIES = 3
+"""How often a connection is looked up that somebody edits at the same moment."""
 
 
 def assess_needs(
@@ -84,6 +88,12 @@ class RunAccess:
 
     def open(self, job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str) -> Connection:
         """The connection called `name`, for this step; see `sluice.runtime.request.ConnectionSource`."""
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(ConflictError):  # edited between looking and opening: look again
+                return self._open(job, step, asked, name)
+        return self._open(job, step, asked, name)
+
+    def _open(self, job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str) -> Connection:
         need = need_of(job, step, asked, name)
         with self.store.database.read() as transaction:
             record = lookup.find(transaction, self.project_id, name)
@@ -143,7 +153,7 @@ def need_of(job: JobRequest, step: StepRequest, asked: ConnectionInput, name: st
         name=name,
         job=shown(job.identifier),
         step=step.name,
-        input=asked.written,
+        input=asked.name,
         type=asked.type,
         schemes=asked.schemes,
         where=asked.where,

@@ -202,9 +202,10 @@ class Driver:
                 self._dispatcher.kill(job, "The run was ended by a second interrupt.")
 
     def _decided(self, run_id: int) -> bool:
-        """Whether something that the run waited for has been decided since."""
-        _, asked = self._look(run_id)
-        return not self._seen.asked <= {request.id for request in asked}
+        """Whether something that the run waited for has been decided since, or the run was canceled."""
+        run, asked = self._look(run_id)
+        canceled = bool(run.cancel_requested_by) != self._seen.canceled
+        return canceled or not self._seen.asked <= {request.id for request in asked}
 
     def _look(self, run_id: int) -> tuple[RunRow, list[RequestRow]]:
         with self._orchestrator.database.read() as transaction:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sluice.errors import ConflictError
+
+PATIENCE_SECONDS = 0.3
+"""How long a lock is tried for: whoever only looks whether a run is driven holds it for a moment."""
 
 
 @contextlib.contextmanager
@@ -16,7 +20,7 @@ def run_lock(folder: Path, run_id: int) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / f"{run_id}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _try_lock(descriptor):
+        if not _patiently(descriptor):
             holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
             raise ConflictError(
                 f"run {run_id} is being run by process {holder}",
@@ -39,6 +43,15 @@ def is_driven(folder: Path, run_id: int) -> bool:
         return not _try_lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _patiently(descriptor: int) -> bool:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not _try_lock(descriptor):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def _try_lock(descriptor: int) -> bool:

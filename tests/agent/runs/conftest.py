@@ -68,6 +68,10 @@ DELIVER = Task(
 )
 
 
+def find_task(reference: str) -> Task | None:
+    return {DELIVER.reference: DELIVER}.get(reference)
+
+
 class Recorder:
     """An observer that keeps what it is told, and does something when a step starts."""
 
@@ -105,7 +109,7 @@ class WatchedDispatcher:
     """This machine, with its requests and events kept."""
 
     def __init__(self, jobs: int) -> None:
-        self._local = LocalDispatcher({"deliver@1": DELIVER}.get, jobs=jobs)
+        self._local = LocalDispatcher(find_task, jobs=jobs)
         self.requests: list[JobRequest] = []
         self.events: dict[str, list[Event]] = {}
         self.most = 0
@@ -158,11 +162,13 @@ class Outcome:
     def results(self) -> dict[str, str]:
         """Result (or, while there is none, state) by stage, stage.job, stage.job.step."""
         found: dict[str, str] = {}
-        for kind in ("Job", "Phase", "Task", "Stage"):
+        for kind in ("Phase", "Job", "Task", "Stage"):
             for record in self.records:
-                if record.type == kind and record.identifier != "__default":
-                    found[shown(record.identifier)] = record.result or record.state
-        return found
+                path = shown(record.identifier)
+                # what counts for others is the job's result; while it runs, the only instance tells more
+                if record.type == kind and found.get(path, "inProgress") == "inProgress":
+                    found[path] = record.result or record.state
+        return {path: result for path, result in found.items() if path != "__default"}
 
     def jobs(self, name: str) -> list[RecordRow]:
         """The instances of a job, by its name or path."""
@@ -291,11 +297,12 @@ class Bench:
         waits: Callable[[Sequence[RequestRow]], Waiting] = lambda _: Waiting.LEAVE,
         cancel_at: str = "",
         jobs: int = 4,
-        observer: Recorder | None = None,
+        on_start: Mapping[str, Callable[[], object]] | None = None,
         started: Callable[[Driver], object] | None = None,
     ) -> Outcome:
         """Drive a run; it is canceled when the step (or the job) at `cancel_at` starts."""
-        observer = observer or Recorder()
+        observer = Recorder()
+        observer.on_start.update(on_start or {})
         dispatcher = WatchedDispatcher(jobs)
         if cancel_at:
             observer.on_start[cancel_at] = lambda: self.decisions.cancel(run_id)
