@@ -70,8 +70,8 @@ def list_command(*, limit: int, connection: str, project: str, output: str) -> N
 def verify(*, head: str, output: str) -> None:
     """Check the whole log: no entry edited, removed or moved, no connection changed behind its back.
 
-    It answers the end of the log. Keep that elsewhere and give it with --head later: then even a log whose end was
-    cut off, or that was written anew as a whole, is found out.
+    The end of the log is noted beside the keys as well, so that a log whose end was cut off, or that was written anew
+    as a whole, is found out. It is printed too: keep it elsewhere and give it with --head to trust no file here.
 
     \b
     Example: sluice audit verify
@@ -80,8 +80,9 @@ def verify(*, head: str, output: str) -> None:
 
     kept = _parse_head(head) if head else None
     with opened_database() as database, database.read() as transaction:
-        verdict = audit.verify(transaction, kept)
-    end = f"{verdict.head.sequence}:{verdict.head.hash}"
+        noted = audit.noted_head(database.home) if database.home else None
+        verdict = audit.verify(transaction, *(one for one in (kept, noted) if one))
+    end = str(verdict.head)
     if output == "json":
         breaches = [{"sequence": one.sequence, "what": one.what} for one in verdict.breaches]
         print_json({"whole": not breaches, "head": end, "breaches": breaches})
@@ -91,17 +92,21 @@ def verify(*, head: str, output: str) -> None:
         for breach in verdict.breaches:
             place = f"entry {breach.sequence}: " if breach.sequence else ""
             click.echo(f"sluice: audit: {place}{breach.what}", err=True)
-        click.echo("sluice: the audit log was tampered with: compare it with a backup", err=True)
+        click.echo(
+            "sluice: the database was changed outside of Sluice: compare it with a backup (when you have put an older "
+            "one back yourself, remove the file 'audit-head' beside the keys)",
+            err=True,
+        )
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
 def _parse_head(text: str) -> Head:
     from sluice.storage.chain import Head
 
-    sequence, _, digest = text.strip().partition(":")
-    if not sequence.isdecimal() or len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-        raise UsageError("--head takes what 'sluice audit verify' answered: SEQUENCE:HASH")
-    return Head(int(sequence), digest)
+    try:
+        return Head.parse(text)
+    except ValueError:
+        raise UsageError("--head takes what 'sluice audit verify' answered: SEQUENCE:HASH") from None
 
 
 def _details(text: str) -> object:

@@ -36,13 +36,15 @@ def rotate(database: Database, sealer: Sealer, *, by: str, clock: Callable[[], f
         )
         audit.append(transaction, event)
     with database.write() as transaction:
-        # only once the first transaction is stored; and should anything be sealed anew under an old key, it comes along
-        count += _rewrap(transaction, sealer, master)
+        # only once the first transaction is stored, and with the key that is the current one by now: another rotation
+        # may have made a newer one meanwhile and be about to forget ours
+        newest = provider.current()
+        _rewrap(transaction, sealer, newest)
         known: frozenset[str] = getattr(provider, "ids", frozenset)()
-        forgotten = tuple(sorted((old | known) - {master[0]}))
+        forgotten = tuple(sorted((old | known) - {newest[0]}))
         for key_id in forgotten:
             provider.forget(key_id)
-    return Rotation(master[0], count, forgotten)
+    return Rotation(newest[0], count, forgotten)
 
 
 def _rewrap(transaction: Transaction, sealer: Sealer, master: tuple[str, bytes]) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +16,7 @@ from sqlalchemy import bindparam, select
 from sluice.storage.actions import ACTIONS, Action
 from sluice.storage.chain import Breach, Entry, Head, Link, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
+from sluice.storage.home import Home
 from sluice.storage.replay import Replay
 from sluice.storage.tables import audit, connections, permissions
 
@@ -67,7 +71,25 @@ def append_all(transaction: Transaction, events: list[Event]) -> int:
         head = Head(entry.sequence, digest)
     if rows:
         transaction.execute(_APPEND, rows)
+        if home := transaction.home:
+            transaction.after_commit("audit head", lambda: _note_head(home, head))
     return head.sequence
+
+
+def noted_head(home: Home) -> Head | None:
+    """The end of the log as it was noted beside the keys; None when it was not, or cannot be read."""
+    try:
+        return Head.parse(home.audit_head.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _note_head(home: Home, head: Head) -> None:
+    # An older note in place of a newer one does no harm: each is true. Nor does none: the log itself is stored.
+    temporary = home.audit_head.with_name(f".audit-head.{os.getpid()}.{threading.get_ident()}")
+    with contextlib.suppress(OSError):
+        temporary.write_text(f"{head}\n", encoding="ascii")
+        temporary.replace(home.audit_head)
 
 
 def entries(transaction: Transaction, *, after: int = 0, limit: int | None = None) -> Iterator[Link]:
@@ -90,13 +112,13 @@ def newest(transaction: Transaction, limit: int, *, resource_id: str = "") -> tu
     return tuple(_link(row) for row in reversed(transaction.rows(query)))
 
 
-def verify(transaction: Transaction, kept: Head | None = None) -> Verdict:
+def verify(transaction: Transaction, *kept: Head) -> Verdict:
     """Check every entry, its order, and that none is missing; then that permits and connections are those recorded.
 
-    `kept` is an end of the log that was noted elsewhere earlier.
+    `kept` are ends of the log that were noted elsewhere earlier.
     """
     replay = Replay()
-    breach, head = find_breach(replay.watch(entries(transaction)), kept)
+    breach, head = find_breach(replay.watch(entries(transaction)), *kept)
     if breach:
         return Verdict((breach,), head)
     columns = (

@@ -42,6 +42,18 @@ class Head:
     sequence: int = 0
     hash: str = GENESIS
 
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """The head that was printed as `sequence:hash`; raises ValueError."""
+        sequence, _, digest = text.strip().partition(":")
+        if not (sequence.isascii() and sequence.isdecimal() and len(digest) == len(GENESIS)):
+            raise ValueError("not the end of an audit log")
+        int(digest, 16)
+        return cls(int(sequence), digest)
+
 
 def link_hash(entry: Entry, previous: str) -> str:
     """SHA-256 over the entry as canonical JSON and the hash of the entry before it."""
@@ -61,10 +73,10 @@ class Breach:
     what: str
 
 
-def find_breach(links: Iterable[Link], kept: Head | None = None) -> tuple[Breach | None, Head]:
+def find_breach(links: Iterable[Link], *kept: Head) -> tuple[Breach | None, Head]:
     """The first breach of a chain read in order, if any, and how far the chain is whole.
 
-    `kept` is a head that was noted outside the database: the chain has to reach it and agree with it.
+    `kept` are heads that were noted outside the database: the chain has to reach and agree with each.
     """
     head = Head()
     for link in links:
@@ -76,8 +88,8 @@ def find_breach(links: Iterable[Link], kept: Head | None = None) -> tuple[Breach
         if link.hash != link_hash(entry, link.previous):
             return Breach(entry.sequence, "it was changed"), head
         head = Head(entry.sequence, link.hash)
-        if kept and kept.sequence == head.sequence and kept.hash != head.hash:
+        if any(one.sequence == head.sequence and one.hash != head.hash for one in kept):
             return Breach(entry.sequence, "it is not the entry that was there before"), head
-    if kept and kept.sequence > head.sequence:
+    if any(one.sequence > head.sequence for one in kept):
         return Breach(head.sequence + 1, "entries were cut off the end"), head
     return None, head

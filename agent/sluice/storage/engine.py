@@ -34,9 +34,10 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 class Transaction:
     """One transaction: every read sees the same state, and all writes happen or none."""
 
-    __slots__ = ("_after", "_connection")
+    __slots__ = ("_after", "_connection", "home")
 
-    def __init__(self, connection: sqlalchemy.Connection) -> None:
+    def __init__(self, connection: sqlalchemy.Connection, home: Home | None = None) -> None:
+        self.home = home
         self._connection = connection
         self._after: dict[str, Callable[[], None]] = {}
 
@@ -149,7 +150,7 @@ class Database:
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads. It never waits for a writer, and no writer waits for it."""
         with explained(self.place), self._engine.connect() as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, self.home)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -160,7 +161,7 @@ class Database:
             self._writing = True
             try:
                 with explained(self.place), self._writing_engine.begin() as connection:
-                    transaction = Transaction(connection)
+                    transaction = Transaction(connection, self.home)
                     yield transaction
             finally:
                 self._writing = False

@@ -47,6 +47,11 @@ class Home:
         return self.root / "keys"
 
     @property
+    def audit_head(self) -> Path:
+        """Where the end of the audit log is noted: with the keys, out of reach of whoever only has the data."""
+        return self.keys / "audit-head"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -53,8 +53,19 @@ def test_an_edited_log_fails_and_names_the_entry(sluice: Sluice) -> None:
     edit(sluice, "DELETE FROM audit WHERE sequence = 1")
     assert "entries are missing" in sluice("audit", "verify", status=1)
     edit(sluice, "DELETE FROM audit")
+    assert "cut off" in sluice("audit", "verify", status=1)
+    (sluice.home / "keys" / "audit-head").unlink()
     assert "nobody created it" in sluice("audit", "verify", status=1)
     edit(sluice, "DELETE FROM connections")
     sluice("audit", "verify")
     assert "cut off" in sluice("audit", "verify", "--head", head, status=1)
     assert "SEQUENCE:HASH" in sluice("audit", "verify", "--head", "x", status=2)
+
+
+def test_the_newest_entry_cannot_be_removed_unnoticed(sluice: Sluice) -> None:
+    sluice.create()
+    sluice("connection", "verify", "web", status=1)
+    edit(sluice, "DELETE FROM audit WHERE sequence = (SELECT max(sequence) FROM audit)")
+    error = sluice("audit", "verify", status=1)
+    assert "cut off" in error
+    assert "audit-head" in error

@@ -11,6 +11,7 @@ from sluice.errors import StorageError
 from sluice.storage import actions, audit, permissions
 from sluice.storage.chain import Head
 from sluice.storage.engine import Database
+from sluice.storage.home import Home
 
 _RESOURCE = permissions.Resource(1, "0d1f0a3e-0000-0000-0000-000000000001")
 
@@ -21,9 +22,9 @@ def _fill(database: Database, count: int = 5) -> None:
             permissions.grant(transaction, _RESOURCE, number, by="me", at=float(number))
 
 
-def _verdict(database: Database, kept: Head | None = None) -> audit.Verdict:
+def _verdict(database: Database, *kept: Head) -> audit.Verdict:
     with database.read() as transaction:
-        return audit.verify(transaction, kept)
+        return audit.verify(transaction, *kept)
 
 
 def _attack(database: Database, statement: str) -> None:
@@ -68,6 +69,24 @@ def test_a_log_whose_end_was_cut_off_together_with_what_it_told_is_found_by_a_ke
     _attack(database, "DELETE FROM permissions WHERE pipeline_id = 5")
     assert not _verdict(database).breaches
     assert _verdict(database, kept).breaches
+
+
+def test_the_end_of_the_log_is_noted_beside_the_keys_once_it_is_stored(database: Database, home: Home) -> None:
+    assert audit.noted_head(home) is None
+    _fill(database)
+    assert audit.noted_head(home) == _verdict(database).head
+    with database.write() as transaction:
+        permissions.revoke(transaction, _RESOURCE, 1, by="me", at=1.0)
+        transaction.abandon()
+    assert audit.noted_head(home) == _verdict(database).head
+    home.audit_head.write_text("nonsense")
+    assert audit.noted_head(home) is None
+
+
+def test_a_note_that_cannot_be_written_stops_nothing(database: Database, home: Home) -> None:
+    home.audit_head.mkdir()
+    _fill(database)
+    assert _verdict(database).head.sequence == 5
 
 
 def test_what_is_taken_back_leaves_no_entry(database: Database) -> None:
