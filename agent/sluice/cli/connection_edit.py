@@ -174,6 +174,8 @@ def delete(name: str, *, yes: bool, project: str, output: str) -> None:
         record = store.get(project, name)
         pipelines = permitted_pipelines(store, record)
         whose = f"permitted for: {', '.join(pipelines)}" if pipelines else "no pipeline is permitted to use it"
+        if dependants := store.dependants(record):
+            whose += f"; {', '.join(dependants)} go through it and will not work without it"
         question = f"Delete the service connection '{record.name}' ({record.type}; {whose})?"
         if not yes and not confirm(question, otherwise=f"add --yes; {whose}"):
             raise click.Abort

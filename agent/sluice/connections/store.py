@@ -188,6 +188,15 @@ class ConnectionStore:
             audit.append(transaction, journal.changed(actions.CONNECTION_DELETED, record, home, by=by, at=now))
             return record
 
+    def dependants(self, record: ConnectionRecord) -> tuple[str, ...]:
+        """The names of the connections that go through this one."""
+        with self.database.read() as transaction:
+            return tuple(
+                other.name
+                for other in lookup.listed(transaction, record.project_id)
+                if any(name_key(name) == name_key(record.name) for name in lookup.links(other, self.catalogue).values())
+            )
+
     def permissions(self, record: ConnectionRecord) -> tuple[permissions.Permission, ...]:
         """The permits of a connection in its project, open access first."""
         with self.database.read() as transaction:

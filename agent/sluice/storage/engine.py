@@ -130,8 +130,9 @@ class Database:
         """
         home = place if isinstance(place, Home) else None
         url = home.url if home else str(place)
-        if home and not url:
+        if home:
             home.create()
+        if home and not url:
             _private_file(home.database)
             target = sqlalchemy.URL.create("sqlite", database=str(home.database))
         else:

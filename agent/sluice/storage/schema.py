@@ -72,8 +72,10 @@ def _upgrade_locked(connection: sqlalchemy.Connection, place: str) -> None:
         raise StorageError(f"the database '{place}' cannot be used", why="it holds tables, but none of Sluice's")
     else:
         revision = connection.execute(_REVISION).scalar()
+        if revision is None:
+            raise StorageError(f"the database '{place}' cannot be used", why="it does not say which schema it has")
         if revision not in REVISIONS:
-            raise _newer(str(revision), place)
+            raise _newer(revision, place)
         if revision != NEWEST:
             migrate(connection)
     _ensure_default_project(connection)

@@ -137,6 +137,12 @@ def test_disabling_renaming_and_deleting(sluice: Sluice) -> None:
     assert sluice.json("connection", "list") == []
 
 
+def test_deleting_tells_which_connections_go_through_it(sluice: Sluice) -> None:
+    sluice.create("jump")
+    sluice.create("web", "--set", "JumpHost=JUMP")
+    assert "web go through it" in sluice("connection", "delete", "jump", status=2)
+
+
 def test_open_access_is_granted_and_ended(sluice: Sluice) -> None:
     sluice.create()
     assert sluice.json("connection", "permit", "web", "--all-pipelines")["changed"] is True

@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from sluice.errors import NewerDatabaseError
+from sluice.errors import NewerDatabaseError, StorageError
 from sluice.storage import schema
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
@@ -74,6 +74,16 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(home: Home) -> 
     assert "0042" in str(caught.value)
     assert schema.NEWEST in str(caught.value)
     assert home.database.read_bytes() == before
+
+
+def test_a_database_that_does_not_say_its_revision_is_refused(home: Home) -> None:
+    Database.open(home).close()
+    connection = sqlite3.connect(home.database)
+    connection.execute("DELETE FROM alembic_version")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StorageError, match="which schema"):
+        Database.open(home)
 
 
 def test_every_database_has_the_default_project(database: Database) -> None:
