@@ -119,8 +119,10 @@ class LiveView:
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
         """The region goes and log lines are held back while a question has the screen."""
-        with self._lock:
+        with self._turn():
             was_open = self._live is not None
+            if was_open:
+                self._flush()
             self._shut()
         try:
             yield

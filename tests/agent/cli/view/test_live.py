@@ -242,6 +242,15 @@ def test_a_question_has_the_screen_for_itself(story: Any, make: Make) -> None:
     assert "meanwhile\n" in out.getvalue()[len(before) :]
 
 
+def test_what_came_before_a_question_is_shown_before_it(story: Any, make: Make) -> None:
+    view, out = make()
+    step = small_run(story, view)
+    view.log_written(step, b"built\n")
+    with view.suspended():
+        assert "built\n" in out.getvalue()
+    view.close()
+
+
 def test_the_cursor_comes_back_whatever_ends_the_run(story: Any, make: Make) -> None:
     view, out = make()
     small_run(story, view)
