@@ -12,8 +12,9 @@ from sluice.errors import Location, PipelineError, Problem
 from sluice.language.build import Build
 from sluice.language.expressions import Object
 from sluice.language.loader import load
-from sluice.language.parameters import bind, given_nodes, read_declared
+from sluice.language.parameters import bind, given_nodes, read_declared, webhooks
 from sluice.language.pipeline import build_plan
+from sluice.language.preview import format_tree
 from sluice.language.problems import Problems
 from sluice.language.reader import Reader
 from sluice.language.scope import Budget, Scope, Variables
@@ -43,6 +44,33 @@ def compile_pipeline(
     `parameters` are those given when the run is queued, `predefined` the variables that template expressions may read.
     Raises `PipelineError` with everything that is wrong.
     """
+    return _compile(file, text, files, parameters, predefined, catalogue)[0]
+
+
+def preview_pipeline(
+    file: str,
+    text: str | bytes,
+    *,
+    files: Files | None = None,
+    parameters: Mapping[str, object] | None = None,
+    predefined: Mapping[str, str] | None = None,
+    catalogue: TaskCatalogue | None = None,
+) -> str:
+    """The pipeline as one YAML file with nothing left to expand; it compiles to the same stages, jobs and steps.
+
+    Raises `PipelineError` as `compile_pipeline` does.
+    """
+    return format_tree(_compile(file, text, files, parameters, predefined, catalogue)[1])
+
+
+def _compile(
+    file: str,
+    text: str | bytes,
+    files: Files | None,
+    parameters: Mapping[str, object] | None,
+    predefined: Mapping[str, str] | None,
+    catalogue: TaskCatalogue | None,
+) -> tuple[Plan, MappingNode]:
     with _no_garbage_collection():
         compilation = _Compilation(file, files or NoFiles(), catalogue or TaskCatalogue())
         try:
@@ -66,7 +94,10 @@ class _Compilation:
         self._templates = Templates(files, self.problems, Budget())
         self._catalogue = catalogue
 
-    def plan(self, text: str | bytes, given: Mapping[str, object], predefined: Mapping[str, str]) -> Plan:
+    def plan(
+        self, text: str | bytes, given: Mapping[str, object], predefined: Mapping[str, str]
+    ) -> tuple[Plan, MappingNode]:
+        """The plan, and the expanded tree that it is made of."""
         root = self.root(text)
         declared = read_declared(self._reader, root.get("parameters"))
         parameters = self._parameters(declared, given, root)
@@ -82,7 +113,7 @@ class _Compilation:
             extends=tuple(self._templates.extends),
         )
         self.problems.raise_if_any()
-        return replace(plan, notes=self.problems.notes)
+        return replace(plan, notes=self.problems.notes), expanded
 
     def root(self, text: str | bytes) -> MappingNode:
         """The tree of the entry file."""
@@ -95,8 +126,9 @@ class _Compilation:
 
     def _parameters(self, declared: Declared, given: Mapping[str, object], root: MappingNode) -> Object:
         """The parameters of the entry file: given when the run is queued, else defaults, else the first value."""
+        declared = declared.of_entry(webhooks(root))
         nodes = given_nodes(declared, given, root, self.problems)
-        return bind(self._reader, declared.of_entry(), nodes, root, entry=True)
+        return bind(self._reader, declared, nodes, root, entry=True)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def build_deployment(build: Build, fields: Fields, name: str, node: Mapping) -> 
     """The deployment of a job, None when its strategy cannot be read."""
     strategy = fields.get("strategy")
     environment = build_environment(build, fields.get("environment"))
-    if environment is None and "environment" not in fields:
+    if environment is None and type(fields.get("environment")) is not Mapping:
         build.problems.add(f"the deployment job '{name}' needs 'environment'", node)
     if type(strategy) is not Mapping:
         build.problems.add(f"the deployment job '{name}' needs 'strategy'", node)

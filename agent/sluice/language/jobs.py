@@ -144,6 +144,8 @@ def _strategy(build: Build, node: Node | None) -> Strategy | None:
 def _matrix(build: Build, node: Node | None) -> dict[str, dict[str, Text]] | Text | None:
     if type(node) is Scalar:
         text = node.value.strip()
+        if not text:
+            return None
         if not text.startswith("$["):
             build.problems.add("'matrix' has to be a mapping or a '$[ ]' expression", node)
         else:

@@ -46,9 +46,10 @@ class Declared:
     anything: bool = False
     legacy_form: bool = False
 
-    def of_entry(self) -> Declared:
+    def of_entry(self, webhooks: tuple[Parameter, ...]) -> Declared:
         """As an entry file has them: nothing else may be given, and the first of `values` is the default."""
-        return Declared(tuple(_with_first_value(each) for each in self.parameters), legacy_form=self.legacy_form)
+        parameters = tuple(_with_first_value(each) for each in self.parameters)
+        return Declared((*parameters, *webhooks), legacy_form=self.legacy_form)
 
 
 def _with_first_value(parameter: Parameter) -> Parameter:
@@ -97,6 +98,18 @@ def _has_expression(node: Node) -> bool:
     if not node.dynamic:
         return False
     return type(node) is Scalar or any(_has_expression(each) for each in children(node))
+
+
+def webhooks(root: Mapping) -> tuple[Parameter, ...]:
+    """The webhooks of an entry file: template expressions read what they bring as parameters."""
+    resources = root.get("resources")
+    listed = resources.get("webhooks") if type(resources) is Mapping else None
+    found = []
+    for item in listed.items if type(listed) is Sequence else []:
+        alias = item.get("webhook") if type(item) is Mapping else None
+        if type(alias) is Scalar:
+            found.append(Parameter(alias.value, "object", mapping_of([], alias), (), alias))
+    return tuple(found)
 
 
 def bind(reader: Reader, declared: Declared, given: Dict[str, Node], at: Node, *, entry: bool = False) -> Object:

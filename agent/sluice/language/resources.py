@@ -172,10 +172,12 @@ class _Collector:
 
     def _checked_out(self, text: Text, job: Job, step: Step | None = None) -> Iterator[ResourceUse]:
         alias = text.value.casefold()
+        if alias in {"self", "none"}:
+            return
         repository = self._repositories.get(alias)
         if repository is not None:
             yield from self._of_repository(repository, text.where, job, step)
-        elif alias not in {"self", "none"}:
+        else:
             yield self._use("repository", text, job=job.name, step=step)
 
     def _of_repository(
