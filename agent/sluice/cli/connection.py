@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 import click
 
 from sluice.cli.installation import opened_database, opened_store
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
+
+if TYPE_CHECKING:
+    from sluice.connections.connection import ConnectionRecord
+    from sluice.storage.glance import Listed
 
 _ELSEWHERE = {
     "create": ("connection_edit:create", "Store a new service connection."),
@@ -58,31 +63,38 @@ def list_command(*, project: str, output: str) -> None:
     \b
     Example: sluice connection list --output json
     """  # noqa: D301  # as above
-    from sluice.connections import lookup
-    from sluice.storage import projects
+    rows = _glanced(project) if output == "text" else None
+    if rows is None:
+        from sluice.connections import lookup
+        from sluice.storage import projects
 
-    with opened_database() as database, database.read() as transaction:
-        records = lookup.listed(transaction, projects.find(transaction, project).id)
-    if output == "json":
-        from sluice.cli.connection_view import as_json
+        with opened_database() as database, database.read() as transaction:
+            records = lookup.listed(transaction, projects.find(transaction, project).id)
+        if output == "json":
+            from sluice.cli.connection_view import as_json
 
-        print_json([as_json(record) for record in records])
-        return
-    rows = [
-        {
-            "name": record.name,
-            "type": record.type,
-            "scheme": record.scheme,
-            "url": record.url,
-            "state": "disabled" if record.disabled else "",
-        }
-        for record in records
-    ]
+            print_json([as_json(record) for record in records])
+            return
+        rows = [_list_row(record) for record in records]
     print_table(
         rows,
         ["name", "type", "scheme", "url", "state"],
         empty="no service connections yet: make one with 'sluice connection create'",
     )
+
+
+def _glanced(project: str) -> list[dict[str, object]] | None:
+    """The rows without the database library, None where that cannot be."""
+    from sluice.storage import glance
+    from sluice.storage.home import Home
+
+    listed = glance.connections(Home.find(), project)
+    return None if listed is None else [_list_row(one) for one in listed]
+
+
+def _list_row(one: ConnectionRecord | Listed) -> dict[str, object]:
+    state = "disabled" if one.disabled else ""
+    return {"name": one.name, "type": one.type, "scheme": one.scheme, "url": one.url, "state": state}
 
 
 @command.command("show")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from sluice.cli.output import plain
 from sluice.errors import ExitCode, SluiceError
 
 
@@ -52,4 +53,5 @@ def _report(error: SluiceError, *, debug: bool) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"sluice: {text}\n")
+    # a pipeline's or a far side's text may be in it: it must not steer the terminal
+    sys.stderr.write(f"sluice: {plain(text)}\n")

@@ -11,11 +11,7 @@ import sqlalchemy
 from sqlalchemy import exc
 
 from sluice.errors import NewerDatabaseError, StorageError
-
-REVISIONS = ("0001",)
-"""Every schema revision this version knows, oldest first (a test compares them with the migrations)."""
-
-NEWEST = REVISIONS[-1]
+from sluice.storage.revisions import NEWEST, REVISIONS
 
 _REVISION = sqlalchemy.text("SELECT version_num FROM alembic_version")
 _LOCK_NUMBER = 0x51_1C_E0

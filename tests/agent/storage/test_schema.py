@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from sluice.errors import NewerDatabaseError, StorageError
-from sluice.storage import schema
+from sluice.storage import revisions, schema
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
 from sluice.storage.tables import metadata
@@ -49,7 +49,7 @@ def test_the_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
-        assert connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar() == schema.NEWEST
+        assert connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar() == revisions.NEWEST
     engine.dispose()
 
 
@@ -58,8 +58,8 @@ def test_the_known_revisions_are_those_of_the_migrations_in_order() -> None:
     config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
-    assert script.get_heads() == [schema.NEWEST]
-    assert tuple(one.revision for one in reversed(list(script.walk_revisions()))) == schema.REVISIONS
+    assert script.get_heads() == [revisions.NEWEST]
+    assert tuple(one.revision for one in reversed(list(script.walk_revisions()))) == revisions.REVISIONS
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(home: Home) -> None:
@@ -72,7 +72,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(home: Home) -> 
     with pytest.raises(NewerDatabaseError) as caught:
         Database.open(home)
     assert "0042" in str(caught.value)
-    assert schema.NEWEST in str(caught.value)
+    assert revisions.NEWEST in str(caught.value)
     assert home.database.read_bytes() == before
 
 

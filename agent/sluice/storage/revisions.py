@@ -1,0 +1,8 @@
+"""Schema revisions. Imports nothing, so that a glance at a database can compare them cheaply."""
+
+from __future__ import annotations
+
+REVISIONS = ("0001",)
+"""Every schema revision this version knows, oldest first (a test compares them with the migrations)."""
+
+NEWEST = REVISIONS[-1]
