@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -336,3 +337,20 @@ def test_after_a_lost_key_every_secret_can_be_entered_again_and_permits_end(
     outcome = store.update("default", "depot", change, by="b")
     assert len(outcome.revoked) == 1
     assert secrets_of(store, outcome.record.id, use) == {"apitoken": "token-new-1", "Certificate": "cert-new-1"}
+
+
+def test_a_lost_key_file_is_told_before_a_new_key_takes_its_place(
+    database: Database, make_store: Callable[[Database], ConnectionStore], home: Home
+) -> None:
+    draft = Draft(
+        name="first",
+        type="Depot",
+        scheme="Token",
+        url="https://a.example",
+        secrets={"apitoken": Secret("s3cr3t-token")},
+    )
+    make_store(database).create("default", draft, by="ann")
+    (home.keys / "master.json").unlink()
+    with pytest.raises(SealError, match="master key"):
+        make_store(database).create("default", replace(draft, name="second"), by="ann")
+    assert not (home.keys / "master.json").exists()
