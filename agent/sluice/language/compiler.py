@@ -14,7 +14,6 @@ from sluice.language.expressions import Object
 from sluice.language.loader import load
 from sluice.language.parameters import bind, given_nodes, read_declared, webhooks
 from sluice.language.pipeline import build_plan
-from sluice.language.preview import format_tree
 from sluice.language.problems import Problems
 from sluice.language.reader import Reader
 from sluice.language.scope import Budget, Scope, Variables
@@ -60,6 +59,8 @@ def preview_pipeline(
 
     Raises `PipelineError` as `compile_pipeline` does.
     """
+    from sluice.language.preview import format_tree
+
     return format_tree(_compile(file, text, files, parameters, predefined, catalogue)[1])
 
 

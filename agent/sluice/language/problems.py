@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -82,6 +81,8 @@ class Problems:
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
     """The names that a person may have meant, best first; case does not count."""
+    import difflib  # only what is wrong needs it
+
     by_folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold()[:100], by_folded, n=count, cutoff=0.6)
     return [by_folded[name] for name in close]

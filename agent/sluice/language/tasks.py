@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from typing import TYPE_CHECKING, TypedDict
 
-from sluice.hooks.declaration import Input
 from sluice.language.problems import nearest
 
 if TYPE_CHECKING:
     from typing import NotRequired
 
-    from sluice.hooks.declaration import Task
+    from sluice.hooks.declaration import Input, Task
 
 CHECKOUT = "Checkout@1"
 _CONNECTION = "connectedservice:"
@@ -135,6 +132,10 @@ class TaskCatalogue:
 
     @cached_property
     def _built_in(self) -> Mapping[str, _RawTask]:
+        # a pipeline of nothing but scripts never comes here, so it does not pay for the imports either
+        import json
+        from importlib.resources import files
+
         tasks: Mapping[str, _RawTask] = json.loads(files("sluice.language").joinpath("tasks.json").read_bytes())
         return tasks
 
@@ -169,6 +170,8 @@ def _of_plugin(task: Task) -> TaskDefinition:
 
 
 def _of_manifest(reference: str, raw: _RawTask) -> TaskDefinition:
+    from sluice.hooks.declaration import Input
+
     return TaskDefinition(
         reference=reference,
         id=raw["id"],
