@@ -24,10 +24,10 @@ from sluice_ssh._host import Host
 CHUNK = 65536
 OPEN_SECONDS = 30.0
 OPEN_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
-GRACE_SECONDS = 5
+GRACE_SECONDS = 4
 """How long a canceled command may take to end by itself after SIGTERM."""
-MARGIN_SECONDS = 2
-"""How much longer to wait for the word that it has ended; a handler that takes over 10 seconds is given up."""
+MARGIN_SECONDS = 5
+"""How much longer to wait for word that it has ended; a job gives a canceled handler up after 10 seconds in all."""
 PROMPT_SECONDS = 5.0
 """How long a question for a password may stay unanswered on a terminal before the command is given up."""
 TERMINAL = ("dumb", 240, 50)
@@ -58,10 +58,13 @@ _START_ON_TERMINAL = (
     + _RUN
     + "'"
 )
+_WAIT = "i=0; while kill -s 0 -- -{group} && [ $i -lt {tries} ]; do sleep 0.2 || sleep 1; i=$((i+1)); done; "
 _END = (
-    "exec /bin/sh -c 'kill -s TERM -- -{group} || kill -s TERM {group}; i=0; "
-    "while kill -s 0 -- -{group} && [ $i -lt {tries} ]; do sleep 0.1 || sleep 1; i=$((i+1)); done; "
-    "kill -s KILL -- -{group}' 2>/dev/null >/dev/null"
+    "exec /bin/sh -c 'kill -s TERM -- -{group} || kill -s TERM {group}; "
+    + _WAIT
+    + "kill -s KILL -- -{group} && {{ "
+    + _WAIT.replace("{tries}", "5")
+    + "}}' 2>/dev/null >/dev/null"
 )
 
 
@@ -256,7 +259,7 @@ class _Command:
         if self._greeting.group is None or self._greeting.group <= 1:  # -1 would mean every process
             raise TaskFailedError("the number of the process group is not known")
         with contextlib.closing(_open_channel(self._host)) as channel:
-            channel.exec_command(_END.format(group=self._greeting.group, tries=GRACE_SECONDS * 10))
+            channel.exec_command(_END.format(group=self._greeting.group, tries=GRACE_SECONDS * 5))
             channel.status_event.wait(GRACE_SECONDS + MARGIN_SECONDS)
 
     def _asks_for_password(self) -> TaskFailedError:
