@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sluice.language.expressions import ExpressionError, Phase, parse
+from sluice.language.offsets import place_of
 from sluice.language.reader import Reader, text_of
 from sluice.language.tree import Scalar
 
 if TYPE_CHECKING:
-    from sluice.errors import Location
     from sluice.language.plan import Text
     from sluice.language.problems import Problems
     from sluice.language.reader import Fields
@@ -43,24 +43,34 @@ class Build:
             return None
         if "$(" in node.value:
             self.problems.note("a macro is not expanded in a condition", node)
-        self._check(node.value, phase, node.where)
+        self._check(node.value, phase, node)
         return text_of(node)
 
     def check_runtime(self, node: Scalar) -> None:
         """Check a `$[ ]` expression that is the whole text of a node."""
-        self._check(node.value.strip()[2:-1], Phase.RUNTIME, node.where)
+        self._check(node.value.strip()[2:-1], Phase.RUNTIME, node, 2)
 
     def check_later(self, *texts: Text | None) -> None:
         """Check those of the values that are `$[ ]` expressions."""
         for text in texts:
             if text is not None and text.value.startswith("$["):
-                self._check(text.value.strip()[2:-1], Phase.RUNTIME, text.where)
+                error = _error_in(text.value.strip()[2:-1], Phase.RUNTIME)
+                if error is not None:
+                    self.problems.add_at(error.what, text.where, do=error.do)
 
-    def _check(self, text: str, phase: Phase, where: Location) -> None:
-        try:
-            parse(text, phase=phase)
-        except ExpressionError as error:
+    def _check(self, text: str, phase: Phase, node: Scalar, start: int = 0) -> None:
+        error = _error_in(text, phase)
+        if error is not None:
+            where = place_of(node, start + max(error.position - 1, 0))
             self.problems.add_at(error.what, where, do=error.do)
+
+
+def _error_in(text: str, phase: Phase) -> ExpressionError | None:
+    try:
+        parse(text, phase=phase)
+    except ExpressionError as error:
+        return error
+    return None
 
 
 class Names:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from sluice.language.expressions import ExpressionError, Phase, check_syntax, evaluate, parse, to_boolean
 from sluice.language.expressions import to_string as cast_to_string
 from sluice.language.expressions.values import Object
+from sluice.language.offsets import place_of
 from sluice.language.positions import ANYWHERE, Position
 from sluice.language.template_text import Directive, Embedded, TemplateTextError, directive, split
 from sluice.language.tree import Mapping, Scalar, Sequence, children, is_empty, kind_of
@@ -92,7 +93,7 @@ class Expander:
         try:
             result = node_of(self._evaluate(part.expression, scope), node)
         except ExpressionError as error:
-            self._problems.add(error.what, node, do=error.do)
+            self._fail(error, node, part.start)
             return self._nothing(node)
         if type(result) is Scalar:
             self._budget.spend_text(len(result.value), node)
@@ -104,8 +105,13 @@ class Expander:
         try:
             return cast_to_string(self._evaluate(part.expression, scope))
         except ExpressionError as error:
-            self._problems.add(error.what, node, do=error.do)
+            self._fail(error, node, part.start)
             return None
+
+    def _fail(self, error: ExpressionError, node: Scalar, start: int) -> None:
+        """Tell what is wrong with the expression that starts at an offset of a text."""
+        where = place_of(node, start + max(error.position - 1, 0))
+        self._problems.add_at(error.what, where, do=error.do)
 
     def _evaluate(self, text: str, scope: Scope) -> Value:
         return evaluate(parse(text, phase=Phase.TEMPLATE, names=scope.names), scope.context)
@@ -335,7 +341,7 @@ class Expander:
         try:
             return to_boolean(self._evaluate(found.expression, scope))
         except ExpressionError as error:
-            self._problems.add(error.what, key, do=error.do)
+            self._fail(error, key, found.start)
             return None
 
     def _loop(self, key: Scalar, found: Directive, scope: Scope) -> Iterator[Scope]:
@@ -343,7 +349,7 @@ class Expander:
         try:
             value = self._evaluate(found.expression, scope)
         except ExpressionError as error:
-            self._problems.add(error.what, key, do=error.do)
+            self._fail(error, key, found.start)
             return
         if value is None or value == "":
             return
@@ -363,7 +369,7 @@ class Expander:
         try:
             check_syntax(found.expression, phase=Phase.TEMPLATE)
         except ExpressionError as error:
-            self._problems.add(error.what, key, do=error.do)
+            self._fail(error, key, found.start)
 
     def _check_dropped(self, node: Node) -> None:
         """What is dropped has to be written correctly all the same."""
@@ -384,7 +390,7 @@ class Expander:
         else:
             for part in self._split(node) or ():
                 if isinstance(part, Embedded):
-                    self._check(node, Directive("", part.expression))
+                    self._check(node, Directive("", part.expression, start=part.start))
 
 
 def _first_dynamic(node: Node) -> Node:

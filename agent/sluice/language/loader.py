@@ -39,7 +39,7 @@ def load(source: Source, content: str | bytes, problems: Problems) -> Node | Non
 
     Text that is no YAML at all raises `PipelineError`; what can be told beside other mistakes goes to `problems`.
     """
-    text = _decode(source, content)
+    text = source.text = _decode(source, content)
     try:
         return _Loader(source, text, problems).load()
     except yaml.MarkedYAMLError as error:

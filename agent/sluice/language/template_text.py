@@ -17,18 +17,20 @@ class TemplateTextError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An expression in a text."""
+    """An expression in a text; `start` is the offset of its first character there."""
 
     expression: str
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """A key such as `${{ if E }}`: its word, its expression, and the loop variable of `each`."""
+    """A key such as `${{ if E }}`: its word, its expression and where that starts, and the loop variable of `each`."""
 
     word: str
     expression: str = ""
     variable: str = ""
+    start: int = 0
 
 
 Part: TypeAlias = str | Embedded
@@ -42,7 +44,9 @@ def split(text: str) -> list[Part]:
         if start > position:
             parts.append(text[position:start])
         end = _end(text, start + len(_START))
-        parts.append(Embedded(text[start + len(_START) : end].strip()))
+        inside = text[start + len(_START) : end]
+        blanks = len(inside) - len(inside.lstrip())
+        parts.append(Embedded(inside.strip(), start + len(_START) + blanks))
         position = end + 2
     if position < len(text):
         parts.append(text[position:])
@@ -68,12 +72,13 @@ def directive(text: str) -> Directive | None:
     parts = split(text)
     if len(parts) != 1 or not isinstance(parts[0], Embedded):
         return None
-    body = parts[0].expression
+    body, start = parts[0].expression, parts[0].start
     found = _DIRECTIVE.match(body)
     if found is None:
         return None
     word = found.group(1)
-    rest = body[found.end() :].strip()
+    rest = body[found.end() :]
+    start += found.end()
     if word in {"else", "insert"}:
         if rest:
             raise TemplateTextError(f"'{word}' takes no expression")
@@ -81,8 +86,8 @@ def directive(text: str) -> Directive | None:
     if word != "each":
         if not rest:
             raise TemplateTextError(f"'{word}' needs an expression")
-        return Directive(word, rest)
+        return Directive(word, rest, start=start)
     each = _EACH.match(rest)
     if each is None:
         raise TemplateTextError("'each' is written '${{ each NAME in EXPRESSION }}'")
-    return Directive(word, rest[each.end() :].strip(), each.group(1))
+    return Directive(word, rest[each.end() :], each.group(1), start + each.end())

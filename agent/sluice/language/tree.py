@@ -14,15 +14,16 @@ class Source:
     """A file that a pipeline was read from.
 
     `repository` is the alias of the repository resource, `self` for that of the entry file; `path` is relative to its
-    root. `name` is what places call the file.
+    root. `name` is what places call the file, `text` what was read.
     """
 
-    __slots__ = ("name", "path", "repository")
+    __slots__ = ("name", "path", "repository", "text")
 
     def __init__(self, path: str, repository: str = SELF) -> None:
         self.path = path
         self.repository = repository
         self.name = path if repository == SELF else f"{path}@{repository}"
+        self.text = ""
 
 
 @final
