@@ -50,9 +50,10 @@ SSH = ConnectionType(
             "HostKey",
             "Host key",
             kind="multiline",
+            generated=True,
             help="An addition of Sluice: the public key that the host must show, such as 'ssh-ed25519 AAAA...'; several "
             "are allowed, one a line. Without it nothing connects: 'sluice connection verify NAME' shows the key that "
-            "the host offers and pins it once you have compared its fingerprint.",
+            "the host offers and pins it once you have compared its fingerprint. It goes when the host changes.",
         ),
         Field(
             "JumpHost",

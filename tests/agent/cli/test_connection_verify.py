@@ -133,3 +133,12 @@ def test_an_ssh_host_behind_a_jump_host_is_verified_step_by_step(
     assert sluice.json("connection", "show", "web")["data"]["HostKey"] == web.host_key
     assert sluice.json("connection", "show", "jump")["data"]["HostKey"] == jump.host_key
     assert secret not in sluice.printed
+
+
+def test_the_pinned_key_goes_when_the_host_changes_and_stays_otherwise(sluice: Sluice) -> None:
+    sluice("connection", "create", "box", "--type", "ssh", "--set", "Host=a.example", "--set", "username=u")
+    sluice("connection", "update", "box", "--set", "HostKey=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==")
+    sluice("connection", "update", "box", "--set", "username=v")
+    assert "HostKey" in sluice.json("connection", "show", "box")["data"]
+    sluice("connection", "update", "box", "--set", "Host=b.example")
+    assert "HostKey" not in sluice.json("connection", "show", "box")["data"]
