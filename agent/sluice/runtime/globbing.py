@@ -55,6 +55,8 @@ def expand_braces(pattern: str) -> list[str]:
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """A regular expression for a pattern without braces; names that start with a dot are matched like others."""
     segments = [segment for segment in pattern.split("/") if segment not in {"", "."}]
+    # `**/**` is `**`: each further one would only be another way to match the same.
+    segments = [one for index, one in enumerate(segments) if one != "**" or segments[index - 1 : index] != ["**"]]
     expression = ""
     for index, segment in enumerate(segments):
         last = index == len(segments) - 1
@@ -118,26 +120,44 @@ def _first_group(text: str) -> tuple[int, int, list[str]] | None:
 
 def _segment(segment: str) -> str:
     """One part between slashes; several stars in a row are one."""
-    expression, index = "", 0
+    chunks = [""]  # between stars
+    index = 0
     while index < len(segment):
         character = segment[index]
         if character == "*":
-            while index + 1 < len(segment) and segment[index + 1] == "*":
-                index += 1
-            expression += "[^/]*"
+            if index == 0 or segment[index - 1] != "*":
+                chunks.append("")
         elif character == "?":
-            expression += "[^/]"
+            chunks[-1] += "[^/]"
         elif character == "[" and (end := segment.find("]", index + 2)) > 0:
-            body = segment[index + 1 : end]
-            negated = body[0] in "!^"
-            escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[1:] if negated else body)
-            expression += f"[{'^/' if negated else ''}{escaped}]"
+            chunks[-1] += _character_class(segment[index + 1 : end])
             index = end
         elif character == "\\" and index + 1 < len(segment):
             index += 1
-            expression += re.escape(segment[index])
+            chunks[-1] += re.escape(segment[index])
         else:
-            expression += re.escape(character)
+            chunks[-1] += re.escape(character)
         index += 1
-    # A lone star or question mark never matches an empty segment.
-    return f"(?=[^/]){expression}" if segment.startswith("*") else expression
+    first, *rest = chunks
+    if not rest:
+        return first
+    # The first place where a chunk fits is as good as any later one, but for the last chunk: no way back is needed.
+    middle = "".join(f"(?>[^/]*?{chunk})" for chunk in rest[:-1])
+    # A lone star never matches an empty segment.
+    return f"{'' if first else '(?=[^/])'}{first}{middle}[^/]*{rest[-1]}"
+
+
+def _character_class(body: str) -> str:
+    """What stands between brackets; a range that runs backwards makes all of it literal."""
+    negated = body[0] in "!^" and len(body) > 1
+    members, index = "", 1 if negated else 0
+    while index < len(body):
+        if body[index + 1 : index + 2] == "-" and index + 2 < len(body):
+            if body[index] > body[index + 2]:
+                return re.escape(f"[{body}]")
+            members += f"{re.escape(body[index])}-{re.escape(body[index + 2])}"
+            index += 3
+        else:
+            members += re.escape(body[index])
+            index += 1
+    return f"[^/{members}]" if negated else f"(?!/)[{members}]"

@@ -212,7 +212,7 @@ def when_printed(word: bytes, action: Callable[[], object]) -> Callable[[Event],
 def test_canceling_ends_the_step_and_lets_always_steps_run(jobs: Jobs) -> None:
     cancellation = Cancellation()
     ran = jobs.run(
-        jobs.script("set -e\necho ready\nsleep 100"),
+        jobs.script("set -e\nsleep 100 &\necho ready\nwait"),
         jobs.script("echo never", "B"),
         jobs.script("echo cleanup $AGENT_JOBSTATUS", "C", condition="always()"),
         jobs.script("echo canceled", "D", condition="canceled()"),
@@ -259,7 +259,7 @@ def test_a_canceled_job_has_only_so_much_time_left(jobs: Jobs) -> None:
     cancellation = Cancellation()
     begun = time.monotonic()
     ran = jobs.run(
-        jobs.script("set -e\necho ready\nsleep 100", condition="always()"),
+        jobs.script("set -e\nsleep 100 &\necho ready\nwait", condition="always()"),
         cancel_timeout_seconds=0.3,
         cancellation=cancellation,
         watch=when_printed(b"ready", cancellation.cancel),
@@ -513,7 +513,7 @@ def test_one_job_is_not_run_by_two_at_a_time(jobs: Jobs) -> None:
 
 
 def test_what_emit_raises_ends_the_job_and_its_processes(jobs: Jobs) -> None:
-    request: JobRequest = jobs.request(jobs.script("set -e\necho ready\nsleep 100"))
+    request: JobRequest = jobs.request(jobs.script("set -e\nsleep 100 &\necho ready\nwait"))
 
     def watch(event: Event) -> None:
         if isinstance(event, LogWritten) and b"ready\n" in event.text and b"contents" not in event.text:
@@ -585,7 +585,7 @@ def test_who_cancels_while_told_of_an_event_is_not_held_up(jobs: Jobs) -> None:
             other.join(5)
             assert not other.is_alive()
 
-    ran = jobs.run(jobs.script("set -e\necho ready\nsleep 100"), cancellation=cancellation, watch=watch)
+    ran = jobs.run(jobs.script("set -e\nsleep 100 &\necho ready\nwait"), cancellation=cancellation, watch=watch)
     assert ran.outcome == Result.CANCELED
 
 

@@ -114,7 +114,7 @@ def test_a_canceled_script_and_all_of_its_group_are_dead_within_a_second() -> No
     cancellation = Cancellation()
     taken = Taken(b"ready", cancellation.cancel)
     begun = time.monotonic()
-    end = bash("sleep 100 & echo child $! ready; sleep 100", taken, cancellation)
+    end = bash("sleep 100 & echo child $! ready; wait", taken, cancellation)
     assert time.monotonic() - begun < 1
     assert end.code in {-signal.SIGINT, 128 + signal.SIGINT}
     assert until_dead(int(taken.text.split()[1]), 1)
@@ -123,7 +123,7 @@ def test_a_canceled_script_and_all_of_its_group_are_dead_within_a_second() -> No
 def test_a_script_may_clean_up_when_it_is_interrupted() -> None:
     cancellation = Cancellation()
     taken = Taken(b"ready", cancellation.cancel)
-    end = bash("trap 'echo cleaned; exit 5' INT; echo ready; sleep 100", taken, cancellation)
+    end = bash("trap 'echo cleaned; exit 5' INT; sleep 100 & echo ready; wait", taken, cancellation)
     assert taken.text == b"ready\ncleaned\n"
     assert end.code == 5
 
@@ -132,10 +132,10 @@ def test_a_process_that_ignores_signals_is_killed_after_both_graces() -> None:
     cancellation = Cancellation()
     taken = Taken(b"ready", cancellation.cancel)
     script = """
-import signal, sys, time
-signal.signal(signal.SIGINT, lambda *_: print("int", flush=True))
-signal.signal(signal.SIGTERM, lambda *_: print("term", flush=True))
-print("ready", flush=True)
+import os, signal, time
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"int\\n"))
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"term\\n"))
+os.write(1, b"ready\\n")
 while True: time.sleep(10)
 """
     end = run_process(
