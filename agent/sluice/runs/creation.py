@@ -81,7 +81,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
             "variables": [_stored(variable) for variable in scope.values()],
         }
         runs.set_plan(transaction, run_id, name=name, plan=encode(new.plan), options=options)
-        records.add(transaction, run_id, _first_records(new.plan, needs))
+        records.add(transaction, run_id, first_records(new.plan, needs))
         run = runs.get(transaction, run_id)
     assert run is not None  # noqa: S101  # it was stored in this transaction
     return run
@@ -189,7 +189,8 @@ def _stored(variable: JobVariable) -> tuple[str, str, bool]:
     return variable.name, variable.value, variable.readonly
 
 
-def _first_records(plan: Plan, needs: Mapping[str, Sequence[Need]]) -> list[RecordRow]:
+def first_records(plan: Plan, needs: Mapping[str, Sequence[Need]]) -> list[RecordRow]:
+    """The timeline of a run that has just been created: its stages with what they need, and their jobs."""
     rows: list[RecordRow] = []
     for index, stage in enumerate(plan.stages, start=1):
         details: dict[str, Any] = {"needs": [asdict(need) for need in needs[stage.name]]} if needs[stage.name] else {}
