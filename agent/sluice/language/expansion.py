@@ -12,7 +12,7 @@ from sluice.language.expressions.values import Object
 from sluice.language.offsets import place_of
 from sluice.language.positions import ANYWHERE, Position
 from sluice.language.template_text import Directive, Embedded, TemplateTextError, directive, split
-from sluice.language.tree import Mapping, Scalar, Sequence, children, is_empty, kind_of
+from sluice.language.tree import Mapping, Scalar, Sequence, first_dynamic, is_empty, kind_of
 from sluice.language.values import mapping_of, node_of, sequence_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sluice.language.scope import Budget, Scope
     from sluice.language.template_text import Part
     from sluice.language.tree import Node
+
+
+_FAILURE_WORK = 20
 
 
 class Include(Protocol):
@@ -60,7 +63,7 @@ class Expander:
                 scope.variables.define_all(node)
             return node
         if position.refusing:
-            self._problems.add(position.refusing, _first_dynamic(node))
+            self._problems.add(position.refusing, first_dynamic(node))
             return self._nothing(node)
         if type(node) is Scalar:
             result = self.scalar(node, scope)
@@ -69,7 +72,7 @@ class Expander:
             items: list[Node] = []
             self._items(node.items, scope, position, items, None)
             return sequence_of(items, node)
-        return self._mapping(node, scope.inner() if position.scoped else scope, position)
+        return self._mapping(node, self._inside(node, scope, position), position)
 
     def scalar(self, node: Scalar, scope: Scope) -> Node:
         """The text with its expressions replaced; an expression alone may give a structure."""
@@ -110,6 +113,7 @@ class Expander:
 
     def _fail(self, error: ExpressionError, node: Scalar, start: int) -> None:
         """Tell what is wrong with the expression that starts at an offset of a text."""
+        self._budget.spend(_FAILURE_WORK, node)
         where = place_of(node, start + max(error.position - 1, 0))
         self._problems.add_at(error.what, where, do=error.do)
 
@@ -129,6 +133,13 @@ class Expander:
         """Stands for what could not be expanded; nothing more is said about its place."""
         self._problems.broken(node)
         return Scalar("", node.line, node.column, node.source)
+
+    def _inside(self, node: Mapping, scope: Scope, position: Position) -> Scope:
+        """The scope of a mapping: a stage or job has variables of its own, as long as it may define some."""
+        if not position.scoped or not any(key.dynamic or key.value == "variables" for key, _ in node.pairs):
+            return scope
+        self._budget.spend(1 + len(scope.variables) // 64, node)
+        return scope.inner()
 
     # Sequences
 
@@ -190,7 +201,7 @@ class Expander:
             return taken
         inside = position.item or ANYWHERE
         collected = _Collected()
-        taken = self._pairs(item.pairs, scope.inner() if inside.scoped else scope, inside, collected, taken)
+        taken = self._pairs(item.pairs, self._inside(item, scope, inside), inside, collected, taken)
         if collected.pairs or collected.instead is not None:
             self._add(self._finish(collected, item), scope, position, out)
         return taken
@@ -240,14 +251,11 @@ class Expander:
             return collected.instead
         if collected.instead is not None:
             self._problems.add(f"{kind_of(collected.instead)} stands among the keys of a mapping", collected.instead)
-        seen: dict[str, Scalar] = {}
-        kept = []
-        for key, value in collected.pairs:
-            if seen.setdefault(key.value, key) is key:
-                kept.append((key, value))
-            else:
-                self._problems.add(f"'{key.value}' is already defined", key)
-        return mapping_of(kept, node)
+        by_name: dict[str, tuple[Scalar, Node]] = {}
+        for pair in collected.pairs:
+            if by_name.setdefault(pair[0].value, pair) is not pair:
+                self._problems.add(f"'{pair[0].value}' is already defined", pair[0])
+        return mapping_of(list(by_name.values()), node)
 
     def _pairs(
         self,
@@ -391,13 +399,3 @@ class Expander:
             for part in self._split(node) or ():
                 if isinstance(part, Embedded):
                     self._check(node, Directive("", part.expression, start=part.start))
-
-
-def _first_dynamic(node: Node) -> Node:
-    """The first text with an expression in it."""
-    while type(node) is not Scalar:
-        found = next((each for each in children(node) if each.dynamic), None)
-        if found is None:
-            break
-        node = found
-    return node

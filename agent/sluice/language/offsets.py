@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from sluice.errors import Location
@@ -10,15 +9,13 @@ from sluice.errors import Location
 if TYPE_CHECKING:
     from sluice.language.tree import Scalar
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-
 
 def place_of(node: Scalar, offset: int) -> Location:
     """Where a character of a text stands; the start of the text where the file writes it in another way.
 
     Texts in one line and literal blocks (`|`) are followed; folded and escaped ones are not.
     """
-    lines = _BREAK.split(node.source.text)
+    lines = node.source.lines
     if node.line > len(lines):
         return node.where
     written = lines[node.line - 1][node.column - 1 :]

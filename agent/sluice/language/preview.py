@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Texts that mean the same without quotes whichever YAML reader reads them
 _PLAIN = re.compile(r"[A-Za-z_./$(][A-Za-z0-9_./$()@=+,;~^ \\-]*\Z")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n", ""})
-_BLOCK = re.compile(r"[^\n\s][^\r\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*\n?\Z")
+_BLOCK = re.compile(r"(?!\s)[^\r\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*\n?\Z")
 
 
 def format_tree(node: Node) -> str:

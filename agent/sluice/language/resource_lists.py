@@ -62,17 +62,16 @@ def build_resources(build: Build, node: Node | None) -> Resources:
     if type(node) is not Mapping:
         return Resources()
     fields = build.reader.fields(node, RESOURCES)
-    names = Names("the resource", build.problems)
     repositories = tuple(
-        _repository(build, each, item) for each, item in _items(build, fields, "repositories", REPOSITORY, names)
+        _repository(build, each, item) for each, item in _items(build, fields, "repositories", REPOSITORY)
     )
     containers = tuple(
-        _container(build, each, item) for each, item in _items(build, fields, "containers", CONTAINER_RESOURCE, names)
+        _container(build, each, item) for each, item in _items(build, fields, "containers", CONTAINER_RESOURCE)
     )
     others = tuple(
         _other(build, kind, shape, each, item)
         for name, kind, shape in _OTHERS
-        for each, item in _items(build, fields, name, shape, names)
+        for each, item in _items(build, fields, name, shape)
     )
     build.repositories.update(each.alias.casefold() for each in repositories)
     build.containers.update(each.alias.casefold() for each in containers)
@@ -80,9 +79,10 @@ def build_resources(build: Build, node: Node | None) -> Resources:
     return Resources(repositories, containers, others)
 
 
-def _items(build: Build, fields: Fields, name: str, shape: Shape, names: Names) -> list[tuple[Fields, Mapping]]:
+def _items(build: Build, fields: Fields, name: str, shape: Shape) -> list[tuple[Fields, Mapping]]:
     node = fields.get(name)
     alias_key = shape.required[0]
+    names = Names(shape.what, build.problems)
     found = []
     for item in node.items if type(node) is Sequence else []:
         mapping = build.reader.mapping(item, f"an item of '{name}'")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias, final
 
 from sluice.errors import Location
 
 SELF = "self"
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @final
@@ -17,13 +19,21 @@ class Source:
     root. `name` is what places call the file, `text` what was read.
     """
 
-    __slots__ = ("name", "path", "repository", "text")
+    __slots__ = ("_lines", "name", "path", "repository", "text")
 
     def __init__(self, path: str, repository: str = SELF) -> None:
         self.path = path
         self.repository = repository
         self.name = path if repository == SELF else f"{path}@{repository}"
         self.text = ""
+        self._lines: list[str] | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the text, as YAML counts them."""
+        if self._lines is None:
+            self._lines = _BREAK.split(self.text)
+        return self._lines
 
 
 @final
@@ -110,3 +120,13 @@ def children(node: Node) -> list[Node]:
     if type(node) is Mapping:
         return [each for pair in node.pairs for each in pair]
     return node.items if type(node) is Sequence else []
+
+
+def first_dynamic(node: Node) -> Node:
+    """The first text in the node that expansion has to look at."""
+    while type(node) is not Scalar:
+        found = next((each for each in children(node) if each.dynamic), None)
+        if found is None:
+            break
+        node = found
+    return node

@@ -83,7 +83,7 @@ def test_triggers_are_kept_and_noted(compiled: Compiled) -> None:
         ("resources: {repositories: [{repository: a b}]}", "'a b' is no alias"),
         ("resources: {repositories: [{repository: a, type: svn}]}", "'type' cannot be 'svn'"),
         ("resources: {repositories: [{repository: a, ref: $(x)}]}", "'ref' of a repository is read when"),
-        ("resources: {repositories: [{repository: a}, {repository: A}]}", "the resource 'A' exists already"),
+        ("resources: {repositories: [{repository: a}, {repository: A}]}", "a repository 'A' exists already"),
         ("resources: {pipelines: [{pipeline: self}]}", "the alias 'self' is reserved"),
         ("resources: {pipelines: [{pipeline: a, trigger: {branch: x}}]}", "unknown key 'branch' of a pipeline trigger"),
         ("resources: {containers: [{container: a}]}", "a container needs 'image'"),
