@@ -22,6 +22,7 @@ from sluice.runs.logs import RunLogs
 from sluice.runs.observer import Observer
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.recovery import recover
+from sluice.runs.workspaces import tidy
 from sluice.runtime.request import Result
 from sluice.storage import records, requests, runs
 from sluice.storage.engine import Changes
@@ -113,6 +114,8 @@ class Driver:
             except ConflictError:
                 break  # another process has taken it over
         run, _, rows = self._stored(run_id)
+        orchestrator = self._orchestrator
+        tidy(orchestrator.database, orchestrator.home.work, run, now=orchestrator.clock())
         self._observer.run_finished(run, rows)
         return run
 

@@ -28,11 +28,15 @@ _BOOLEANS = {"true": True, "y": True, "yes": True, "on": True, "false": False, "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the job runs on its host: the work folder, the job's workspace in it, and the repository's files."""
+    """Where the job runs on its host: the work folder, the job's workspace in it, and the repository's files.
+
+    `private` folders are never copied with the repository.
+    """
 
     work: Path
     workspace: Path
     repository: Path | None
+    private: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,7 @@ def build_request(
         work=place.work,
         workspace=place.workspace,
         repository=place.repository,
+        private=place.private,
         attempt=record.attempt,
         variables=tuple(scope.values()),
         steps=tuple(_step(row, written[row.ref_name], catalogue, values) for row in position.steps),

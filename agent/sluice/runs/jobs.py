@@ -18,6 +18,7 @@ from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
 from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
 from sluice.runs.timeline import Timeline, parent
+from sluice.runs.workspaces import workspace_of
 from sluice.runtime.request import JobProgress, JobRequest, Result
 from sluice.storage import records, runs
 from sluice.storage.engine import Transaction
@@ -163,11 +164,12 @@ def _find_job(loaded: Loaded, identifier: str) -> tuple[Stage, Job]:
 def place_of(orchestrator: Orchestrator, loaded: Loaded, record: RecordRow) -> Place:
     """Where a job of a run works on this machine: a folder of its own, the same when it goes on."""
     repository = loaded.run.options.get("repository")
-    work = orchestrator.home.work / str(loaded.run.id)
+    home = orchestrator.home
     return Place(
-        work=work,
-        workspace=work / record.id.partition("-")[0],
+        work=home.work,
+        workspace=workspace_of(home.work, loaded.run.id, record.id),
         repository=Path(repository) if repository else None,
+        private=(home.root,),
     )
 
 
