@@ -1,0 +1,28 @@
+"""The tree says what the packaging says: one entry point for each bundled family, and import rules for all of them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+FAMILIES = {folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "__init__.py").exists()}
+
+
+def test_every_bundled_family_has_its_entry_point() -> None:
+    assert set(PROJECT["project"]["entry-points"]["sluice"].values()) == FAMILIES
+
+
+def test_the_import_rules_know_every_bundled_family() -> None:
+    rules = PROJECT["tool"]["importlinter"]
+    assert set(rules["root_packages"]) == FAMILIES | {"sluice"}
+    contracts = {contract["name"]: contract for contract in rules["contracts"]}
+    assert set(contracts["no family imports another"]["modules"]) == FAMILIES
+    plugins_only = contracts["a plugin imports sluice.plugin and nothing else of ours"]
+    assert set(plugins_only["source_modules"]) == FAMILIES
+
+
+def test_what_is_typed_says_so() -> None:
+    roots = [ROOT / "agent" / "sluice", *(ROOT / "plugins" / family for family in FAMILIES)]
+    assert all((root / "py.typed").exists() for root in roots)
