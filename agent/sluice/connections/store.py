@@ -16,7 +16,7 @@ from sluice.connections.sealing import Sealer
 from sluice.connections.validation import Fitted, check_description, check_name
 from sluice.errors import ConflictError, ConnectionInvalidError, SealError
 from sluice.secret import Secret
-from sluice.storage import actions, audit, permissions, projects, usage
+from sluice.storage import actions, audit, permissions, projects, seals, usage
 from sluice.storage import connections as rows
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.names import name_key
@@ -248,7 +248,7 @@ class ConnectionStore:
     def _master(self, transaction: Transaction) -> tuple[str, bytes]:
         """The key to seal with. A key file that went missing is told here, before a new one takes its place."""
         provider = self.sealer.provider
-        if (key_id := rows.a_key_id(transaction)) is not None:
+        if (key_id := seals.a_key_id(transaction)) is not None:
             provider.key(key_id)
         return provider.current()
 

@@ -59,6 +59,30 @@ CONNECTION_EXECUTED = Action(
     "Execute",
     'Service Connection "{ConnectionName}" of type {ConnectionType} executed in project {ProjectName}.',
 )
+VARIABLE_GROUP_CREATED = Action(
+    "Library.VariableGroupCreated",
+    "Library",
+    "Create",
+    'Created Variable Group "{VariableGroupName}" in project {ProjectName}.',
+)
+VARIABLE_GROUP_MODIFIED = Action(
+    "Library.VariableGroupModified",
+    "Library",
+    "Modify",
+    'Modified Variable Group "{VariableGroupName}" in project {ProjectName}.',
+)
+VARIABLE_GROUP_DELETED = Action(
+    "Library.VariableGroupDeleted",
+    "Library",
+    "Remove",
+    'Deleted Variable Group "{VariableGroupName}" in project {ProjectName}.',
+)
+VARIABLE_GROUP_OPENED = Action(
+    "Sluice.VariableGroupOpened",
+    "Library",
+    "Execute",
+    'Variable Group "{VariableGroupName}" opened for job {JobName} of run {RunId} in project {ProjectName}.',
+)
 AUTHORIZED_FOR_PIPELINE = Action(
     "Pipelines.ResourceAuthorizedForPipeline",
     "Pipelines",

@@ -17,8 +17,8 @@ from sluice.storage.actions import ACTIONS, Action
 from sluice.storage.chain import Breach, Entry, Head, Link, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.home import Home
-from sluice.storage.replay import Replay
-from sluice.storage.tables import audit, connections, permissions
+from sluice.storage.replay import CONNECTION, VARIABLE_GROUP, Replay, Version
+from sluice.storage.tables import audit, connections, permissions, variable_groups
 
 _BATCH = 1000
 
@@ -34,7 +34,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 class Event:
     """Something to record. `details` fill the action's sentence and hold no secret; `at` is seconds since the epoch.
 
-    `resource_id` and `resource_version` name the connection concerned, as it is after the event.
+    `resource_id` and `resource_version` name the connection or variable group concerned, as it is after the event.
     """
 
     action: Action
@@ -105,7 +105,7 @@ def entries(transaction: Transaction, *, after: int = 0, limit: int | None = Non
 
 
 def newest(transaction: Transaction, limit: int, *, resource_id: str = "") -> tuple[Link, ...]:
-    """The newest entries, oldest first; of one connection when `resource_id` is given."""
+    """The newest entries, oldest first; of one resource when `resource_id` is given."""
     query = select(audit).order_by(audit.c.sequence.desc()).limit(limit)
     if resource_id:
         query = query.where(audit.c.resource_id == resource_id)
@@ -113,7 +113,7 @@ def newest(transaction: Transaction, limit: int, *, resource_id: str = "") -> tu
 
 
 def verify(transaction: Transaction, *kept: Head) -> Verdict:
-    """Check every entry, its order, and that none is missing; then that permits and connections are those recorded.
+    """Check every entry, its order, and that none is missing; then that what is stored is what was recorded.
 
     `kept` are ends of the log that were noted elsewhere earlier.
     """
@@ -128,8 +128,13 @@ def verify(transaction: Transaction, *kept: Head) -> Verdict:
         permissions.c.pipeline_id,
     )
     permits = ((row[0], row[1], row[2], row[3]) for row in transaction.rows(select(*columns)))
-    versions = transaction.rows(select(connections.c.id, connections.c.version))
-    return Verdict(tuple(replay.compare(permits, ((row[0], row[1]) for row in versions))), head)
+    return Verdict(tuple(replay.compare(permits, _versions(transaction))), head)
+
+
+def _versions(transaction: Transaction) -> Iterator[Version]:
+    for table, kind in ((connections, CONNECTION), (variable_groups, VARIABLE_GROUP)):
+        for row in transaction.rows(select(table.c.id, table.c.version)):
+            yield kind, row[0], row[1]
 
 
 def describe(entry: Entry) -> str:

@@ -122,12 +122,6 @@ def names(transaction: Transaction, project_id: int) -> list[str]:
     return [row[0] for row in transaction.rows(query, {"project": project_id})]
 
 
-def a_key_id(transaction: Transaction) -> str | None:
-    """The id of a master key that some connection is sealed with; None when there is no connection."""
-    found = transaction.value(select(connections.c.key_id).limit(1))
-    return None if found is None else str(found)
-
-
 def insert(transaction: Transaction, entries: list[tuple[PublicRow, SealedRow]]) -> None:
     """Store new connections."""
     transaction.execute(_insert_connection(), [_own_columns(row, sealed) for row, sealed in entries])

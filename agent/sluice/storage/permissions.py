@@ -14,6 +14,9 @@ from sluice.storage.tables import permissions
 ENDPOINT = "endpoint"
 """The resource type of service connections."""
 
+VARIABLE_GROUP = "variablegroup"
+"""The resource type of variable groups."""
+
 ALL_PIPELINES = 0
 """The pipeline id that stands for every pipeline of the project (open access)."""
 

@@ -1,4 +1,4 @@
-"""What the audit log says should be stored: permits and versions of connections, replayed from its entries."""
+"""What the audit log says should be stored: permits and versions, replayed from its entries."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ from collections.abc import Iterable, Iterator
 from sluice.storage import actions
 from sluice.storage.chain import Breach, Entry, Link
 
+Version = tuple[str, str, int]
+"""What a record is (`CONNECTION` or `VARIABLE_GROUP`), its id, its version."""
+
+CONNECTION = "connection"
+VARIABLE_GROUP = "variable group"
+
 Permit = tuple[int, str, str, int]
 """Project, resource type, resource id, pipeline (0 for all)."""
 
 _GRANTS = {actions.AUTHORIZED_FOR_PIPELINE.id, actions.AUTHORIZED_FOR_PROJECT.id}
+_DELETIONS = {actions.CONNECTION_DELETED.id, actions.VARIABLE_GROUP_DELETED.id}
+_OF_GROUPS = {
+    actions.VARIABLE_GROUP_CREATED.id,
+    actions.VARIABLE_GROUP_MODIFIED.id,
+    actions.VARIABLE_GROUP_DELETED.id,
+    actions.VARIABLE_GROUP_OPENED.id,
+}
 _REVOCATIONS = {actions.UNAUTHORIZED_FOR_PIPELINE.id, actions.UNAUTHORIZED_FOR_PROJECT.id}
 
 
@@ -20,7 +33,7 @@ class Replay:
 
     def __init__(self) -> None:
         self._permits: set[Permit] = set()
-        self._versions: dict[str, int] = {}
+        self._versions: dict[tuple[str, str], int] = {}
 
     def watch(self, links: Iterable[Link]) -> Iterator[Link]:
         """The entries, unchanged, noting what each of them does."""
@@ -28,9 +41,9 @@ class Replay:
             self._note(link.entry)
             yield link
 
-    def compare(self, permits: Iterable[Permit], versions: Iterable[tuple[str, int]]) -> list[Breach]:
+    def compare(self, permits: Iterable[Permit], versions: Iterable[Version]) -> list[Breach]:
         """What is stored and was never recorded, and what was recorded and is not stored."""
-        stored, found = set(permits), dict(versions)
+        stored, found = set(permits), {(kind, record_id): version for kind, record_id, version in versions}
         breaches = [
             Breach(0, f"nobody granted the permit of {_named(permit)}") for permit in sorted(stored - self._permits)
         ]
@@ -38,10 +51,10 @@ class Replay:
             Breach(0, f"the permit of {_named(permit)} is gone, and nobody revoked it")
             for permit in sorted(self._permits - stored)
         )
-        for connection_id in sorted({*found, *self._versions}):
-            stored_version, recorded = found.get(connection_id, 0), self._versions.get(connection_id, 0)
+        for record in sorted({*found, *self._versions}):
+            stored_version, recorded = found.get(record, 0), self._versions.get(record, 0)
             if stored_version != recorded:
-                breaches.append(Breach(0, _contradiction(connection_id, stored_version, recorded)))
+                breaches.append(Breach(0, _contradiction(" ".join(record), stored_version, recorded)))
         return breaches
 
     def _note(self, entry: Entry) -> None:
@@ -52,10 +65,12 @@ class Replay:
             except (ValueError, KeyError, TypeError, AttributeError):
                 return  # an entry that was changed; the chain says so
             (self._permits.add if entry.action in _GRANTS else self._permits.discard)(permit)
-        elif entry.action == actions.CONNECTION_DELETED.id:
-            self._versions.pop(entry.resource_id, None)
+            return
+        record = (VARIABLE_GROUP if entry.action in _OF_GROUPS else CONNECTION, entry.resource_id)
+        if entry.action in _DELETIONS:
+            self._versions.pop(record, None)
         elif entry.resource_id and entry.resource_version:
-            self._versions[entry.resource_id] = max(entry.resource_version, self._versions.get(entry.resource_id, 0))
+            self._versions[record] = max(entry.resource_version, self._versions.get(record, 0))
 
 
 def _named(permit: Permit) -> str:
@@ -64,9 +79,9 @@ def _named(permit: Permit) -> str:
     return f"{who} of project {project_id} to use {resource_type} {resource_id}"
 
 
-def _contradiction(connection_id: str, stored: int, recorded: int) -> str:
+def _contradiction(record: str, stored: int, recorded: int) -> str:
     if not stored:
-        return f"connection {connection_id} is gone, and nobody deleted it"
+        return f"{record} is gone, and nobody deleted it"
     if not recorded:
-        return f"connection {connection_id} is there, and nobody created it"
-    return f"connection {connection_id} is at version {stored}, the log says {recorded}"
+        return f"{record} is there, and nobody created it"
+    return f"{record} is at version {stored}, the log says {recorded}"

@@ -101,8 +101,8 @@ def _ensure_default_project(connection: sqlalchemy.Connection) -> None:
         connection.execute(sqlalchemy.insert(projects), row)
 
 
-def migrate(connection: sqlalchemy.Connection) -> None:
-    """Run the migrations that are missing, within the connection's transaction."""
+def migrate(connection: sqlalchemy.Connection, revision: str = NEWEST) -> None:
+    """Run the migrations that are missing up to a revision, within the connection's transaction."""
     from alembic import command
     from alembic.config import Config
 
@@ -110,7 +110,7 @@ def migrate(connection: sqlalchemy.Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _use_wal(engine: sqlalchemy.Engine) -> None:

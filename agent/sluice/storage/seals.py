@@ -9,9 +9,9 @@ import sqlalchemy
 from sqlalchemy import Table, bindparam, select
 
 from sluice.storage.engine import Transaction
-from sluice.storage.tables import connections, job_progress
+from sluice.storage.tables import connections, job_progress, variable_groups
 
-_TABLES = ((connections, "connection"), (job_progress, "job progress"))
+_TABLES = ((connections, "connection"), (variable_groups, "variable group"), (job_progress, "job progress"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,14 @@ def key_ids(transaction: Transaction) -> frozenset[str]:
     for table, _ in _TABLES:
         found.update(row[0] for row in transaction.rows(select(table.c.key_id).distinct()))
     return frozenset(found)
+
+
+def a_key_id(transaction: Transaction) -> str | None:
+    """The id of a master key that something of the library is sealed with; None when there is nothing yet."""
+    for table in (connections, variable_groups):
+        if (found := transaction.value(select(table.c.key_id).limit(1))) is not None:
+            return str(found)
+    return None
 
 
 def _statement(table: Table) -> sqlalchemy.Update:

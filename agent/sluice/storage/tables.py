@@ -78,6 +78,31 @@ connection_projects = Table(
     UniqueConstraint("project_id", "name_key"),
 )
 
+# id is what permits and the audit log name it by, number its id in the REST interface
+variable_groups = Table(
+    "variable_groups",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Integer, ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("variables", Text, nullable=False),
+    Column("secret_names", Text, nullable=False),
+    Column("secret_references", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("modified_by", Text, nullable=False),
+    Column("modified_at", Float, nullable=False),
+    UniqueConstraint("project_id", "name_key"),
+    sqlite_autoincrement=True,
+)
+
 pipelines = Table(
     "pipelines",
     metadata,
@@ -192,6 +217,7 @@ authorization_requests = Table(
     sqlite_autoincrement=True,
 )
 
+# connection_id is the id of whatever was opened: a connection, or a variable group (then step_id is the job's)
 usage_history = Table(
     "usage_history",
     metadata,
@@ -213,8 +239,8 @@ usage_history = Table(
     sqlite_autoincrement=True,
 )
 
-# append-only; each row's hash covers the row and the hash before it. resource_id is the connection concerned ('' for
-# none), resource_version its version then (0 for none): the newest one tells whether a row was put back by hand
+# append-only; each row's hash covers the row and the hash before it. resource_id is the connection or variable group
+# concerned ('' for none), resource_version its version then (0 for none): the newest one tells whether a row was put back by hand
 audit = Table(
     "audit",
     metadata,

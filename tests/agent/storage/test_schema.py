@@ -49,7 +49,9 @@ def test_the_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
-        assert connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar() == revisions.NEWEST
+        assert (
+            connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar() == revisions.NEWEST
+        )
     engine.dispose()
 
 
@@ -60,6 +62,24 @@ def test_the_known_revisions_are_those_of_the_migrations_in_order() -> None:
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [revisions.NEWEST]
     assert tuple(one.revision for one in reversed(list(script.walk_revisions()))) == revisions.REVISIONS
+
+
+def test_a_database_of_each_older_revision_is_upgraded_with_all_that_is_in_it(home: Home, tmp_path: Path) -> None:
+    for revision in revisions.REVISIONS[:-1]:
+        older = Home(tmp_path / revision)
+        older.create()
+        engine = sqlalchemy.create_engine(f"sqlite:///{older.database}")
+        with engine.begin() as connection:
+            schema.migrate(connection, revision)
+            connection.execute(sqlalchemy.text("INSERT INTO projects VALUES (7, 'guid', 'Kept', 'kept')"))
+        engine.dispose()
+        database = Database.open(older)
+        with database.read() as transaction:
+            rows = transaction.rows(sqlalchemy.text("SELECT id, name FROM projects"))
+            assert [tuple(row) for row in rows] == [(7, "Kept")]
+        database.close()
+        Database.open(home).close()
+        assert _schema_of(older.database) == _schema_of(home.database)
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(home: Home) -> None:
