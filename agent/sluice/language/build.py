@@ -88,7 +88,7 @@ class Names:
         if first is None:
             self._taken[name.casefold()] = node
         elif first is node:
-            self._problems.add(f"{self._what} '{name}' occurs twice: its template is included twice", node)
+            self._problems.add(f"{self._what} '{name}' comes out more than once of what is written here", node)
         else:
             self._problems.add(f"{self._what} '{name}' exists already (first at {first.where})", node)
 

@@ -51,7 +51,7 @@ def _step(node: Mapping) -> Mapping:
         if key is first:
             inputs.append((text(kind.value), value))
         elif key.value in kind.inputs:
-            inputs.append((key, value))
+            inputs.append((Scalar(kind.inputs[key.value], key.line, key.column, key.source), value))
         elif key.value == "inputs" and type(value) is Mapping:
             inputs.extend(value.pairs)
         else:

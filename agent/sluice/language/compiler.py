@@ -109,7 +109,7 @@ class _Compilation:
         plan = build_plan(
             build,
             expanded,
-            parameters={name: plain_value(value) for name, value in parameters.items()},
+            parameters={each.name: plain_value(parameters.get(each.name)) for each in declared.parameters},
             files=(self._source.name, *self._templates.names),
             extends=tuple(self._templates.extends),
         )

@@ -141,8 +141,6 @@ class Expander:
         self._budget.spend(1 + len(scope.variables) // 64, node)
         return scope.inner()
 
-    # Sequences
-
     def _items(
         self, items: List[Node], scope: Scope, position: Position, out: list[Node], taken: bool | None
     ) -> bool | None:
@@ -233,8 +231,6 @@ class Expander:
         elif type(value) is Scalar and not is_empty(value):
             self._splice(self.scalar(value, scope), scope, position, out)
 
-    # Mappings
-
     def _mapping(self, node: Mapping, scope: Scope, position: Position) -> Node:
         collected = _Collected()
         self._pairs(self._variables_first(node, position), scope, position, collected, None)
@@ -315,8 +311,6 @@ class Expander:
             return name
         self._problems.add(f"a key has to be a text, not {kind_of(name)}", key)
         return None
-
-    # Directives
 
     def _directive(self, key: Scalar) -> Directive | None:
         text = key.value

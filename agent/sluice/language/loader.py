@@ -170,6 +170,8 @@ class _Loader:
                 key = node
                 if text == "template":  # makes an item an inclusion, so expansion has to see it
                     current.dynamic = True
+                elif text == "<<":
+                    self._problems.add("YAML merge keys (<<) are not supported", node, do="write the keys out")
             else:
                 raise PipelineError([Problem("a key has to be a text", node.where)])
             count += 1

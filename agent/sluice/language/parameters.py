@@ -89,7 +89,8 @@ def _read(reader: Reader, item: Mapping) -> Parameter | None:
         reader.problems.add(
             f"the default of the parameter '{name.value}' has to be a literal, not an expression", default
         )
-        default = None if fields.get("type") is None else Scalar("", default.line, default.column, default.source)
+        reader.problems.broken(default)
+        default = Scalar("", default.line, default.column, default.source)
     kind = reader.choice(fields, "type", PARAMETER) or "string"
     return Parameter(name.value, kind, default, reader.values(fields.get("values"), "values"), name)
 

@@ -242,21 +242,36 @@ _STEP_COMMON = {
 
 @dataclass(frozen=True, slots=True)
 class StepKind:
-    """A kind of step: the task it stands for, the input that its first key fills, and inputs that come with it."""
+    """A kind of step: the task it stands for, and the inputs that its keys fill.
+
+    `value` is the input of its first key, `inputs` has those of further keys, `fixed` comes with it.
+    """
 
     shape: Shape
     task: str = ""
     value: str = ""
-    inputs: tuple[str, ...] = ()
+    inputs: Dict[str, str] = field(default_factory=dict)
     fixed: Dict[str, str] = field(default_factory=dict)
+
+
+_KINDS = ("task", "script", "bash", "powershell", "pwsh", "checkout", "download", "publish", "template")
+
+
+# keys that are not called as the task's input is
+_RENAMED = {
+    "downloadBuild": {"artifact": "artifactName", "path": "downloadPath", "patterns": "itemPattern"},
+    "getPackage": {"path": "downloadPath"},
+}
 
 
 def _step(name: str, task: str, value: str, *inputs: str, fixed: Dict[str, str] | None = None) -> StepKind:
     keys = {name: TEXT, **{key: TEXT for key in inputs if key != "inputs"}, **_STEP_COMMON}
+    advice = {other: f"a step is of one kind, this one is '{name}'" for other in _KINDS if other not in keys}
     if "inputs" in inputs:
         keys["inputs"] = MAPPING
-    own = tuple(key for key in inputs if key != "inputs")
-    return StepKind(Shape(f"a '{name}' step", keys), task, value, own, fixed or {})
+    renamed = _RENAMED.get(name, {})
+    own = {key: renamed.get(key, key) for key in inputs if key != "inputs"}
+    return StepKind(Shape(f"a '{name}' step", keys, advice=advice), task, value, own, fixed or {})
 
 
 _POWERSHELL = ("errorActionPreference", "failOnStderr", "ignoreLASTEXITCODE", "workingDirectory")

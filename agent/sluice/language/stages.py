@@ -39,7 +39,7 @@ def build_stages(build: Build, node: Node, pool: Pool | None, lock_behavior: str
     units: list[Unit] = []
     for item, fields, name in named:
         wanted = build.reader.texts(fields.get("dependsOn"), "dependsOn")
-        if "dependsOn" not in fields and units:
+        if "dependsOn" not in fields and units and units[-1].name.casefold() != name.casefold():
             wanted = (Text(units[-1].name, item.where),)
         units.append(Unit(name, wanted, item.where))
     graph = resolve(units, "stage", build.problems, incomplete=build.incomplete)

@@ -24,7 +24,6 @@ DOWNLOAD = "DownloadPipelineArtifact@2"
 MAX_RETRIES = 10
 _STEP_NAME = re.compile(r"[-_A-Za-z0-9]*\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-_ALIASED = {"artifact": "artifactName", "path": "downloadPath", "patterns": "itemPattern"}
 
 
 class _Written(NamedTuple):
@@ -153,10 +152,10 @@ def _shortcut_inputs(build: Build, written: _Written, first: Scalar) -> dict[str
     inputs = {kind.value: text_of(first)}
     for name, value in kind.fixed.items():
         inputs[name] = Text(value, first.where)
-    for name in kind.inputs:
-        node = fields.get(name)
+    for key, name in kind.inputs.items():
+        node = fields.get(key)
         if type(node) is Scalar:
-            inputs[_ALIASED.get(name, name) if written.key == "downloadBuild" else name] = text_of(node)
+            inputs[name] = text_of(node)
     if "inputs" in fields:
         inputs.update(build.reader.text_map(fields["inputs"], "inputs"))
     if written.key == "download":

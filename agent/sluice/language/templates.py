@@ -147,8 +147,6 @@ class Templates:
             if type(alias) is Scalar:
                 self._repositories[alias.value.casefold()] = alias.value
 
-    # Calling a template
-
     def _called(self, item: Mapping, scope: Scope, shape: Shape) -> tuple[_File, Scope] | None:
         """The file that an item names and the scope of its body, parameters bound."""
         reference = item.get("template")
@@ -185,8 +183,6 @@ class Templates:
             elif not is_empty(value):
                 self._problems.add(f"'parameters' has to be a mapping, not {kind_of(value)}", value)
         return {}
-
-    # Files
 
     def _file(self, path: Scalar, scope: Scope) -> _File | None:
         """The file that a reference means."""
@@ -243,7 +239,8 @@ class Templates:
         if len(scope.chain) >= MAX_NESTING or self._recursive > MAX_RECURSIVE:
             what = f"templates are nested deeper than {MAX_NESTING} levels"
             if place in scope.chain:
-                circle = [*scope.chain[scope.chain.index(place) :][:10], place]
+                last = len(scope.chain) - 1 - scope.chain[::-1].index(place)
+                circle = [*scope.chain[last:], place]
                 what = "templates include each other in a circle: " + " -> ".join(name for _, name in circle)
             raise PipelineError([Problem(what, path.where)])
         return True

@@ -39,7 +39,7 @@ def texts(step: Step) -> dict[str, str]:
             "DownloadBuildArtifacts@0",
             {"buildType": "b", "artifactName": "x", "downloadPath": "p", "a": "c"},
         ),
-        ("{getPackage: p, path: d}", "DownloadPackage@1", {"definition": "p", "path": "d"}),
+        ("{getPackage: p, path: d}", "DownloadPackage@1", {"definition": "p", "downloadPath": "d"}),
         ("{publish: d, artifact: x}", "PublishPipelineArtifact@1", {"targetPath": "d", "artifact": "x"}),
         ("{upload: d, artifact: x}", "PublishPipelineArtifact@1", {"targetPath": "d", "artifact": "x"}),
         ("reviewApp: r", "ReviewApp@0", {"resourceName": "r"}),
