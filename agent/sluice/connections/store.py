@@ -109,10 +109,10 @@ class ConnectionStore:
         """
         home = projects.ensure(transaction, project)
         now = self._clock()
-        master = self._master(transaction)
+        master = vault.master_key(transaction, self.sealer)
         taken = self._taken(transaction, home.id, drafts)
         outcomes: list[Outcome] = []
-        stored: list[tuple[rows.PublicRow, rows.SealedRow]] = []
+        stored: list[tuple[rows.PublicRow, seals.SealedRow]] = []
         for draft in drafts:
             fitted = fit_draft(self.catalogue.get(draft.type), draft, self._sources)
             record = _new_record(home.id, draft, fitted, by=by, at=now)
@@ -244,13 +244,6 @@ class ConnectionStore:
     def rotate_key(self, *, by: str) -> rotation.Rotation:
         """Seal everything under a new master key, then forget the old ones. May be stopped and repeated at any time."""
         return rotation.rotate(self.database, self.sealer, by=by, clock=self._clock)
-
-    def _master(self, transaction: Transaction) -> tuple[str, bytes]:
-        """The key to seal with. A key file that went missing is told here, before a new one takes its place."""
-        provider = self.sealer.provider
-        if (key_id := seals.a_key_id(transaction)) is not None:
-            provider.key(key_id)
-        return provider.current()
 
     def _taken(self, transaction: Transaction, project_id: int, drafts: Sequence[Draft]) -> set[str]:
         if len(drafts) > 100:  # from here on one scan is quicker than a look-up each

@@ -11,52 +11,67 @@ from sluice.errors import SealError
 from sluice.secret import Secret
 from sluice.storage import connections as rows
 from sluice.storage.engine import Transaction
+from sluice.storage.seals import SealedRow, a_key_id
 
 KIND = "connection"
 """What the seal calls the records."""
 
 
+def master_key(transaction: Transaction, sealer: Sealer) -> tuple[str, bytes]:
+    """The key to seal with. A key file that went missing is told here, before a new one takes its place."""
+    if (key_id := a_key_id(transaction)) is not None:
+        sealer.provider.key(key_id)
+    return sealer.provider.current()
+
+
 def seal_secrets(
     sealer: Sealer, master: tuple[str, bytes], row: rows.PublicRow, secrets: Mapping[Key, Secret]
-) -> rows.SealedRow:
+) -> SealedRow:
     """Seal a connection's secrets for its present version. One without secrets is sealed too: an edit shows."""
     content: dict[str, dict[str, str]] = {}
     for (place, key), secret in secrets.items():
         content.setdefault(place, {})[key] = secret.reveal()
-    public = rows.public_text(row)
-    identity = Identity(KIND, row.id, row.version, public)
-    sealed = sealer.seal_under(master, identity, json.dumps(content).encode("ascii"))
-    return rows.SealedRow(
-        key_id=sealed.key_id,
-        wrapped_key=sealed.wrapped_key,
-        sealed=sealed.sealed,
-        version=row.version,
-        public=public,
-    )
+    identity = Identity(KIND, row.id, row.version, rows.public_text(row))
+    return seal_text(sealer, master, identity, json.dumps(content).encode("ascii"))
 
 
 def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRecord) -> dict[Key, Secret]:
-    """A connection's stored secrets.
-
-    Raises `SealError` when they were swapped, edited, or put back together with their record from an older state:
-    the audit log knows the newest version.
-    """
+    """A connection's stored secrets; raises `SealError` as `open_text` does."""
     row = rows.seal_of(transaction, record.id)
-    if row is None:
-        raise SealError(f"the secrets of the service connection '{record.name}' are missing")
-    if row.recorded_version != row.version:
-        raise SealError(
-            f"the secrets of the service connection '{record.name}' cannot be opened",
-            why=f"it is at version {row.version}, the audit log says {row.recorded_version or 'nothing of it'}",
-            do="the record was changed outside of Sluice: see 'sluice audit verify'",
-        )
-    text = sealer.open(
-        Identity(KIND, record.id, row.version, row.public), Sealed(row.key_id, row.wrapped_key, row.sealed)
-    )
-    content = json.loads(text)
+    content = json.loads(open_text(sealer, KIND, record.id, row, f"the service connection '{record.name}'"))
     found: dict[Key, Secret] = {}
     for key, value in content.get("parameters", {}).items():
         found["parameters", key] = Secret(value)
     for key, value in content.get("data", {}).items():
         found["data", key] = Secret(value)
     return found
+
+
+def seal_text(sealer: Sealer, master: tuple[str, bytes], identity: Identity, text: bytes) -> SealedRow:
+    """Seal a text for a record's present version."""
+    sealed = sealer.seal_under(master, identity, text)
+    return SealedRow(
+        key_id=sealed.key_id,
+        wrapped_key=sealed.wrapped_key,
+        sealed=sealed.sealed,
+        version=identity.version,
+        public=identity.public,
+    )
+
+
+def open_text(sealer: Sealer, kind: str, record_id: str, row: SealedRow | None, what: str) -> bytes:
+    """The sealed text of a record; `what` names it in errors.
+
+    Raises `SealError` when it was swapped, edited, or put back together with its record from an older state: the audit
+    log knows the newest version.
+    """
+    if row is None:
+        raise SealError(f"the secrets of {what} are missing")
+    if row.recorded_version != row.version:
+        raise SealError(
+            f"the secrets of {what} cannot be opened",
+            why=f"it is at version {row.version}, the audit log says {row.recorded_version or 'nothing of it'}",
+            do="the record was changed outside of Sluice: see 'sluice audit verify'",
+        )
+    identity = Identity(kind, record_id, row.version, row.public)
+    return sealer.open(identity, Sealed(row.key_id, row.wrapped_key, row.sealed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy
@@ -12,6 +12,21 @@ from sluice.storage.engine import Transaction
 from sluice.storage.tables import connections, job_progress, variable_groups
 
 _TABLES = ((connections, "connection"), (variable_groups, "variable group"), (job_progress, "job progress"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRow:
+    """The sealed side of a record; `recorded_version` is the newest one that the audit log knows of (0 for none).
+
+    `version` and `public` are the public side as it is stored beside it (the latter made by `joined`).
+    """
+
+    key_id: str
+    wrapped_key: bytes
+    sealed: bytes
+    version: int
+    public: bytes
+    recorded_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,12 @@ class StoredSeal:
     key_id: str
     wrapped_key: bytes
     sealed: bytes
+
+
+def joined(values: Sequence[object]) -> bytes:
+    """Values as one text, each part with its length in front, so that no two rows share a text."""
+    parts = [str(value).encode("utf-8", "surrogatepass") for value in values]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def not_under(transaction: Transaction, key_id: str) -> Iterator[StoredSeal]:

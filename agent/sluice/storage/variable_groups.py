@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import bindparam, select
 
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import name_key
+from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables import audit, variable_groups
 
 
@@ -34,21 +34,6 @@ class PublicRow:
     created_at: float
     modified_by: str
     modified_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedRow:
-    """The sealed side; `recorded_version` is the newest one that the audit log knows of (0 for none).
-
-    `version` and `public` are the public side as it is stored beside it, see `public_text`.
-    """
-
-    key_id: str
-    wrapped_key: bytes
-    sealed: bytes
-    version: int
-    public: bytes
-    recorded_version: int = 0
 
 
 _SEALED = ("key_id", "wrapped_key", "sealed")
@@ -88,14 +73,14 @@ def seal_of(transaction: Transaction, group_id: str) -> SealedRow | None:
         wrapped_key=wrapped_key,
         sealed=sealed,
         version=version,
-        public=_joined(vouched),
+        public=joined(vouched),
         recorded_version=recorded or 0,
     )
 
 
 def public_text(row: PublicRow) -> bytes:
     """What the seal vouches for beside the secrets: an edit of any of it by hand makes them unreadable."""
-    return _joined([getattr(row, name) for name in _VOUCHED])
+    return joined([getattr(row, name) for name in _VOUCHED])
 
 
 def listed(transaction: Transaction, project_id: int) -> tuple[PublicRow, ...]:
@@ -136,9 +121,3 @@ def _columns(row: PublicRow, sealed: SealedRow) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in PublicRow.__slots__ if name != "number"}
     values.update({name: getattr(sealed, name) for name in _SEALED})
     return {**values, "name_key": name_key(row.name)}
-
-
-def _joined(values: Sequence[object]) -> bytes:
-    # each part with its length in front, so that no two rows share a text
-    parts = [str(value).encode("utf-8", "surrogatepass") for value in values]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

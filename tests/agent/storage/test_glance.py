@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import sqlalchemy
 
-from sluice.storage import connections, glance, projects
+from sluice.storage import connections, glance, projects, seals
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
 
 
 def stored(database: Database, project: str, *names: str) -> None:
-    sealed = connections.SealedRow(key_id="k", wrapped_key=b"", sealed=b"", version=1, public=b"")
+    sealed = seals.SealedRow(key_id="k", wrapped_key=b"", sealed=b"", version=1, public=b"")
     with database.write() as transaction:
         owner = projects.ensure(transaction, project)
         rows = [
