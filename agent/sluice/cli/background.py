@@ -82,7 +82,8 @@ def _stored(orchestrator: Orchestrator, run_id: int) -> RunRow:
 
 def start_driver(run_id: int) -> None:
     """Start a detached process that drives the run."""
-    subprocess.Popen(
+    _drivers[:] = [driver for driver in _drivers if driver.poll() is None]
+    driver = subprocess.Popen(
         [sys.executable, "-m", "sluice", "resume", str(run_id), "--non-interactive"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -90,3 +91,8 @@ def start_driver(run_id: int) -> None:
         start_new_session=True,
         env={**os.environ, "NO_COLOR": "1"},
     )
+    _drivers.append(driver)
+
+
+_drivers: list[subprocess.Popen[bytes]] = []
+"""Processes that this one has started: it does not wait for them, and takes note of their ends when it starts more."""

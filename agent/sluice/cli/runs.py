@@ -52,7 +52,7 @@ def list_runs(*, limit: int, project: str, output: str) -> None:
 def show(*, run_id: int, output: str) -> None:
     """Show a run: its timeline, and what it waits for."""
     from sluice.cli.driving import print_waiting
-    from sluice.cli.runs_view import describe_run, tree_lines
+    from sluice.cli.runs_view import describe_run, state_of, tree_lines
     from sluice.storage import requests
 
     with opened_orchestrator() as orchestrator, orchestrator.database.read() as transaction:
@@ -62,7 +62,7 @@ def show(*, run_id: int, output: str) -> None:
     if output == "json":
         print_json(describe_run(loaded.run, records, asked))
         return
-    state = loaded.run.result or ("waiting" if asked else loaded.run.state)
+    state = loaded.run.result or state_of(loaded.run, waits=bool(asked))
     click.echo(f"Run {loaded.run.name} of {plain(loaded.run.pipeline)} (run {run_id}): {state}")
     for line in tree_lines(records):
         click.echo(plain(line))

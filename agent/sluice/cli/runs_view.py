@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 _DEPTH = {"Stage": 0, "Phase": 1, "Job": 1, "Task": 2}
 
 
+def state_of(run: RunRow, *, waits: bool) -> str:
+    """`completed`, `canceling`, `waiting` or `inProgress`."""
+    if run.state == "completed":
+        return run.state
+    return "canceling" if run.cancel_requested_by else "waiting" if waits else run.state
+
+
 def describe_run(run: RunRow, records: Sequence[RecordRow], requests: Sequence[RequestRow]) -> dict[str, Any]:
     """A run with its timeline and what it waits for, as JSON values."""
     return {
         "id": run.id,
         "name": run.name,
         "pipeline": run.pipeline,
-        "state": "waiting" if requests and run.state != "completed" else run.state,
+        "state": state_of(run, waits=bool(requests)),
         "result": run.result,
         "requestedBy": run.requested_by,
         "createdAt": run.created_at,
@@ -64,7 +71,7 @@ def row_of(run: RunRow, *, waits: bool) -> dict[str, Any]:
         "id": run.id,
         "run": run.name,
         "pipeline": run.pipeline,
-        "state": run.result if run.state == "completed" else "waiting" if waits else "in progress",
+        "state": run.result or {"inProgress": "in progress"}.get(state := state_of(run, waits=waits), state),
         "started": moment(run.created_at),
         "took": took(run.created_at, run.finished_at),
         "by": run.requested_by,

@@ -21,6 +21,10 @@ def encode_progress(progress: JobProgress) -> bytes:
         "outputs": {name: _plain(value) for name, value in progress.outputs.items()},
         "paths": progress.prepended_paths,
         "result": progress.result,
+        "task": {
+            step: {name: _plain(value) for name, value in values.items()}
+            for step, values in progress.task_variables.items()
+        },
     }
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
@@ -37,6 +41,10 @@ def decode_progress(raw: bytes) -> JobProgress:
         outputs={name: _value(text, secret=secret) for name, (text, secret) in content["outputs"].items()},
         prepended_paths=tuple(content["paths"]),
         result=Result(content["result"]),
+        task_variables={
+            step: {name: _value(text, secret=secret) for name, (text, secret) in values.items()}
+            for step, values in content.get("task", {}).items()
+        },
     )
 
 

@@ -29,7 +29,7 @@ from sluice.runs.phases import Instance
 from sluice.runs.timeline import STARTED_AFTER, Timeline
 from sluice.runs.waits import Asker, needs_of
 from sluice.runtime.request import Result
-from sluice.storage.records import RecordRow
+from sluice.storage.records import RecordRow, ended
 from sluice.storage.requests import RequestRow
 
 NAMES = ("north", "south")
@@ -119,8 +119,8 @@ def rolled_up(results: Iterable[str]) -> str:
     results = [result for result in results if result != "Skipped"]
     if not results:
         return "Skipped"
-    ended = [result for result in results if result in {"Failed", "Canceled"}]
-    return ended[0] if ended else "SucceededWithIssues" if "SucceededWithIssues" in results else "Succeeded"
+    over = [result for result in results if result in {"Failed", "Canceled"}]
+    return over[0] if over else "SucceededWithIssues" if "SucceededWithIssues" in results else "Succeeded"
 
 
 class Runs(RuleBasedStateMachine):
@@ -274,8 +274,7 @@ class Runs(RuleBasedStateMachine):
 
     def end(self, job: RecordRow, result: Result) -> None:
         steps = [one for one in self.stored.values() if one.parent_id == job.id]
-        ended = {"state": "completed", "result": str(result), "finished_at": self.now}
-        self.store([replace(one, **ended) for one in (*steps, job)])
+        self.store([ended(one, str(result), self.now) for one in (*steps, job)])
 
     def open(self) -> list[RequestRow]:
         return [one for one in self.requests if one.state == "running"]
@@ -345,8 +344,8 @@ class Runs(RuleBasedStateMachine):
             assert self.result is not None
             assert all(one.completed for one in self.stored.values() if not one.type.startswith("Checkpoint"))
         if self.result is not None:
-            assert not (self.open() or self.running() or self.advanced.ready)
-            assert not self.canceled or self.result in {Result.CANCELED}
+            assert (self.open(), self.running(), self.advanced.ready) == ([], [], ())
+            assert not self.canceled or self.result is Result.CANCELED
 
     @invariant()
     def a_canceled_run_starts_only_what_still_wants_to_run(self) -> None:
