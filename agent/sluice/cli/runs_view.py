@@ -94,6 +94,7 @@ def ordered(records: Sequence[RecordRow]) -> list[RecordRow]:
 def tree_lines(records: Sequence[RecordRow]) -> list[str]:
     """The timeline as indented lines; the implicit stage and single instances are not shown twice."""
     lines = []
+    alone = {record.parent_id: record.message for record in records if record.ref_name == "__default"}
     for record in ordered(records):
         if record.type not in _DEPTH or record.identifier == "__default" or record.ref_name == "__default":
             continue
@@ -101,8 +102,8 @@ def tree_lines(records: Sequence[RecordRow]) -> list[str]:
         spent = took(record.started_at, record.finished_at)
         attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
         lines.append(f"{'  ' * _DEPTH[record.type]}{record.name}{attempt}  {state}  {spent}".rstrip())
-        if record.message:
-            lines.append(f"{'  ' * (_DEPTH[record.type] + 1)}{record.message}")
+        if message := record.message or alone.get(record.id, ""):
+            lines.append(f"{'  ' * (_DEPTH[record.type] + 1)}{message}")
     return lines
 
 
