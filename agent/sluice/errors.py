@@ -6,6 +6,7 @@ SluiceError                  something a person can act on; anything else is a b
 ├── NotFoundError            a named thing does not exist (the nearest names are offered)
 ├── ConflictError            the thing exists already, or changed meanwhile
 ├── ConnectionInvalidError   a service connection does not fit its type
+├── VariableGroupInvalidError    a variable group cannot be stored as it was entered
 ├── VerificationError        a connection was tried and did not work
 ├── TrustNeededError         a far side is not known yet: a person decides whether to trust it
 ├── NotPermittedError        authorization refuses
@@ -135,6 +136,12 @@ class ConnectionInvalidError(SluiceError):
     """A service connection does not fit its type: a field is unknown, missing or malformed."""
 
     reference = "connection-invalid"
+
+
+class VariableGroupInvalidError(SluiceError):
+    """A variable group cannot be stored as it was entered: a name or a value is not fit for it."""
+
+    reference = "variable-group-invalid"
 
 
 class VerificationError(SluiceError):
