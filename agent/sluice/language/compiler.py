@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sluice.language.parameters import Declared
     from sluice.language.plan import Plan
     from sluice.language.templates import Files
+
+DEEPEST_CALLS = 3000
 
 
 def compile_pipeline(
@@ -72,7 +75,7 @@ def _compile(
     predefined: Mapping[str, str] | None,
     catalogue: TaskCatalogue | None,
 ) -> tuple[Plan, MappingNode]:
-    with _no_garbage_collection():
+    with _room_to_work():
         compilation = _Compilation(file, files or NoFiles(), catalogue or TaskCatalogue())
         try:
             return compilation.plan(text, parameters or {}, predefined or {})
@@ -133,8 +136,14 @@ class _Compilation:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Nothing a compilation makes is garbage before it ends; collecting meanwhile doubles the time of large files."""
+def _room_to_work() -> Iterator[None]:
+    """Neither the collector nor the depth of calls gets in the way.
+
+    Nothing a compilation makes is garbage before it ends: collecting meanwhile doubles the time of large files. The
+    documented hundred levels of templates, with directives in them, take more calls than Python allows by default.
+    """
+    if sys.getrecursionlimit() < DEEPEST_CALLS:
+        sys.setrecursionlimit(DEEPEST_CALLS)
     was_on = gc.isenabled()
     gc.disable()
     try:

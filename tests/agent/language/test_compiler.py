@@ -76,6 +76,18 @@ def test_a_bomb_is_refused_in_time(problems: Problems, name: str) -> None:
     assert time.monotonic() - start < 10
 
 
+def test_what_is_nested_too_deep_for_any_limit_is_refused(problems: Problems) -> None:
+    deep = "[" * 90 + "'${{ parameters.x }}'" + "]" * 90
+    text, files = chain("'${{ parameters.x }}'", "[a]", 1)
+    files = {
+        f"{n}.yml": f"parameters: {{x: ''}}\nsteps:\n- template: {n + 1}.yml\n  parameters: {{x: {deep}}}\n"
+        for n in range(90)
+    }
+    files["90.yml"] = "parameters: {x: ''}\nsteps: [{script: '${{ convertToJson(parameters.x) }}'}]\n"
+    (found,) = problems(text, files)
+    assert "too deep" in found or "memory" in found
+
+
 def test_a_bomb_of_structures_in_structures_is_cheap_when_nothing_prints_it() -> None:
     text, files = BOMBS["a mapping twice in itself"]
 

@@ -175,6 +175,12 @@ def test_a_repository_that_is_not_at_hand_is_told_with_advice() -> None:
     )
 
 
+def test_directives_at_every_level_of_a_deep_chain_are_no_problem(compiled: Compiled) -> None:
+    item = "steps: [{{'${{{{ if true }}}}': [{{'${{{{ if true }}}}': [{{template: {}.yml}}]}}]}}]"
+    chain = {f"{number}.yml": item.format(number + 1) for number in range(98)}
+    assert scripts(compiled("steps: [{template: 0.yml}]", chain | {"98.yml": "steps: [{script: end}]"})) == ["end"]
+
+
 def test_a_hundred_files_and_a_hundred_levels_are_the_limit(compiled: Compiled, problems: Problems) -> None:
     chain = {f"{number}.yml": f"steps: [{{template: {number + 1}.yml}}]" for number in range(98)}
     last = {"98.yml": "steps: [{script: end}]"}
