@@ -6,31 +6,26 @@ from pathlib import Path
 
 import click
 
-from sluice.cli.installation import current_user
 from sluice.cli.output import output_option, plain, print_json
-from sluice.cli.run import DEFAULT_FILE, pairs
+from sluice.cli.pipeline_file import asked_file, parameter_option, repository_option
+from sluice.cli.run import DEFAULT_FILE
 from sluice.cli.session import task_catalogue
 from sluice.errors import ExitCode, PipelineError, Problem
 
 
 @click.command(epilog="Example: sluice validate azure-pipelines.yml --parameter environment=test")
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
-@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
-@click.option("--repository", "repositories", multiple=True, metavar="ALIAS=PATH", help="A checkout of a repository.")
+@parameter_option
+@repository_option
 @output_option
 def command(*, file: Path, parameters: tuple[str, ...], repositories: tuple[str, ...], output: str) -> int:
     """Check the pipeline FILE: every problem with its line and column, exit status 2 when there is one.
 
     Service connections are not looked up: whether they exist is known where the pipeline runs.
     """
-    from sluice.runs.compiling import Given, Identity, compile_file, find_file
+    from sluice.runs.compiling import compile_file
 
-    pipeline = find_file(file)
-    given = Given(
-        parameters=pairs("parameter", parameters),
-        repositories={name: Path(path) for name, path in pairs("repository", repositories).items()},
-    )
-    identity = Identity(pipeline=pipeline.name, requested_by=current_user())
+    pipeline, given, identity = asked_file(file, parameters, repositories)
     try:
         plan = compile_file(pipeline, given, catalogue=task_catalogue(), identity=identity)
     except PipelineError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
-from sluice.language.compiler import compile_pipeline
+from sluice.language.compiler import compile_pipeline, preview_pipeline
 from sluice.language.plan import Plan
 from sluice.language.tasks import TaskCatalogue
 from sluice.runs.predefined import RunFacts, Source, template_variables
@@ -63,6 +64,22 @@ class Identity:
 
 def compile_file(file: PipelineFile, given: Given, *, catalogue: TaskCatalogue, identity: Identity) -> Plan:
     """Compile a pipeline file; raises `PipelineError` with every problem."""
+    return compile_pipeline(file.shown, read_pipeline(file.path), **_surroundings(file, given, catalogue, identity))
+
+
+def preview_file(file: PipelineFile, given: Given, *, catalogue: TaskCatalogue, identity: Identity) -> str:
+    """A pipeline file with its templates and expressions expanded, as YAML; raises `PipelineError`."""
+    return preview_pipeline(file.shown, read_pipeline(file.path), **_surroundings(file, given, catalogue, identity))
+
+
+class _Surroundings(TypedDict):
+    files: LocalFiles
+    parameters: Mapping[str, object]
+    predefined: Mapping[str, str]
+    catalogue: TaskCatalogue
+
+
+def _surroundings(file: PipelineFile, given: Given, catalogue: TaskCatalogue, identity: Identity) -> _Surroundings:
     facts = RunFacts(
         run_id=0,
         run_name="",
@@ -76,11 +93,9 @@ def compile_file(file: PipelineFile, given: Given, *, catalogue: TaskCatalogue, 
         source=file.source,
     )
     repositories = {alias.casefold(): path for alias, path in given.repositories.items()}
-    return compile_pipeline(
-        file.shown,
-        read_pipeline(file.path),
-        files=LocalFiles(root=Path(file.source.root), repositories=repositories),
-        parameters=given.parameters,
-        predefined=template_variables(facts),
-        catalogue=catalogue,
-    )
+    return {
+        "files": LocalFiles(root=Path(file.source.root), repositories=repositories),
+        "parameters": given.parameters,
+        "predefined": template_variables(facts),
+        "catalogue": catalogue,
+    }
