@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
 from sluice.cli.installation import opened_database, opened_store
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
+from sluice.cli.subcommands import SubcommandGroup
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
     from sluice.storage.glance import Listed
 
-_ELSEWHERE = {
-    "create": ("connection_edit:create", "Store a new service connection."),
-    "update": ("connection_edit:update", "Change fields or secrets; the rest stays."),
-    "delete": ("connection_edit:delete", "Delete a service connection."),
-    "verify": ("connection_verify:verify", "Try it against its far side."),
-    "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
-    "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
-    "apply": ("connection_file:apply", "Bring connections to what a file says."),
-    "export": ("connection_file:export", "Write such a file."),
-    "types": ("connection_types:types", "List the types, or the fields of one."),
-}
 
-
-class _Group(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if entry := _ELSEWHERE.get(cmd_name):
-            module, _, attribute = entry[0].partition(":")
-            command = getattr(importlib.import_module(f"sluice.cli.{module}"), attribute)
-            return command if isinstance(command, click.Command) else None
-        return super().get_command(ctx, cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own = {name: command.get_short_help_str() for name, command in self.commands.items()}
-        texts = {**own, **{name: text for name, (_, text) in _ELSEWHERE.items()}}
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(texts.items()))
+class _Group(SubcommandGroup):
+    elsewhere: ClassVar = {
+        "create": ("connection_edit:create", "Store a new service connection."),
+        "update": ("connection_edit:update", "Change fields or secrets; the rest stays."),
+        "delete": ("connection_edit:delete", "Delete a service connection."),
+        "verify": ("connection_verify:verify", "Try it against its far side."),
+        "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
+        "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
+        "apply": ("connection_file:apply", "Bring connections to what a file says."),
+        "export": ("connection_file:export", "Write such a file."),
+        "types": ("connection_types:types", "List the types, or the fields of one."),
+    }
 
 
 @click.group(cls=_Group, name="connection")

@@ -16,6 +16,7 @@ from sluice.cli.connection_entry import (
 )
 from sluice.cli.installation import current_user, opened_store
 from sluice.cli.output import output_option, print_json, project_option
+from sluice.cli.subcommands import DiscreetCommand
 from sluice.connections.connection import Draft, Update
 
 if TYPE_CHECKING:
@@ -40,19 +41,7 @@ def _entry_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-class _Discreet(click.Command):
-    """Does not repeat stray arguments: with a blank too much, one of them is a secret."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            if type(error) is not click.UsageError:
-                raise
-            raise click.UsageError("there is an argument too many: only NAME stands without an option", ctx) from None
-
-
-@click.command("create", cls=_Discreet)
+@click.command("create", cls=DiscreetCommand)
 @click.argument("name")
 @click.option("--type", "type_name", required=True, help="The connection type, such as ssh.")
 @_entry_options
@@ -107,7 +96,7 @@ def create(
             _verify(store, outcome, project)
 
 
-@click.command("update", cls=_Discreet)
+@click.command("update", cls=DiscreetCommand)
 @click.argument("name")
 @_entry_options
 @click.option("--name", "new_name", default=None, help="Another name; its id and permits stay.")

@@ -10,6 +10,7 @@ from sluice.storage import permissions, pipelines
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
     from sluice.connections.store import ConnectionStore
+    from sluice.storage.engine import Database
 
 ALL = "all pipelines"
 
@@ -49,7 +50,7 @@ def as_fields(record: ConnectionRecord, permitted: list[str]) -> dict[str, objec
     fields.update({name: value for name, value in optional.items() if value})
     if record.disabled:
         fields["state"] = "disabled"
-    fields.update({key: _short(value) for (_, key), value in record.values().items()})
+    fields.update({key: short(value) for (_, key), value in record.values().items()})
     fields.update({key: "(secret, set)" for _, key in sorted(record.secrets)})
     fields.update({key: f"(secret, read from {value})" for (_, key), value in sorted(record.references.items())})
     fields["permitted"] = ", ".join(permitted) or "no pipeline yet: the first run asks"
@@ -61,9 +62,13 @@ def as_fields(record: ConnectionRecord, permitted: list[str]) -> dict[str, objec
 
 def permitted_pipelines(store: ConnectionStore, record: ConnectionRecord) -> list[str]:
     """The names of the pipelines that may use a connection; `all pipelines` for open access."""
-    with store.database.read() as transaction:
-        resource = permissions.Resource(record.project_id, record.id)
-        names = {one.id: one.name for one in pipelines.listed(transaction, record.project_id)}
+    return pipelines_of(store.database, permissions.Resource(record.project_id, record.id))
+
+
+def pipelines_of(database: Database, resource: permissions.Resource) -> list[str]:
+    """The names of the pipelines that may use a resource; `all pipelines` for open access."""
+    with database.read() as transaction:
+        names = {one.id: one.name for one in pipelines.listed(transaction, resource.project_id)}
         return [
             ALL
             if permission.pipeline_id == permissions.ALL_PIPELINES
@@ -72,6 +77,7 @@ def permitted_pipelines(store: ConnectionStore, record: ConnectionRecord) -> lis
         ]
 
 
-def _short(value: str) -> str:
+def short(value: str) -> str:
+    """A value on one line."""
     lines = value.splitlines()
     return value if len(lines) < 2 else f"{lines[0]} ... ({len(lines)} lines)"  # one line or more

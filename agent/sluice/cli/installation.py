@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sluice.connections.store import ConnectionStore
+    from sluice.library.store import VariableGroupStore
     from sluice.storage.engine import Database
 
 
@@ -46,3 +47,12 @@ def opened_store() -> Iterator[ConnectionStore]:
 
     with opened_database() as database:
         yield ConnectionStore.installed(database)
+
+
+@contextmanager
+def opened_groups() -> Iterator[VariableGroupStore]:
+    """The variable groups of this installation; the database is closed at the end."""
+    from sluice.library.store import VariableGroupStore
+
+    with opened_store() as store:
+        yield VariableGroupStore(store.database, store.sealer)

@@ -157,10 +157,10 @@ class VariableGroupStore:
         written in the same transaction: the values may be handed on when it is stored. Raises `SealError`, and
         `ConflictError` when `fetched` is of another version.
         """
-        if fetched.keys() != group.references.keys():
-            raise ConflictError(f"the variable group '{group.name}' was changed while it was opened")
         now = self._clock()
         stored = vault.open_secrets(transaction, self._sealer, group)
+        if fetched.keys() != group.references.keys():
+            raise ConflictError(f"the variable group '{group.name}' was changed while it was opened")
         usage.started(transaction, group.id, use, at=now)
         project = projects.get(transaction, group.project_id)
         audit.append(transaction, journal.opened(group, project, use, at=now))

@@ -1,0 +1,46 @@
+"""Permits a pipeline to use a resource, or takes that away: what the commands of each kind of resource share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.installation import current_user, opened_database
+from sluice.cli.output import print_json
+from sluice.errors import UsageError
+
+if TYPE_CHECKING:
+    from sluice.storage.engine import Transaction
+    from sluice.storage.permissions import Resource
+
+    Find = Callable[[Transaction, int], tuple[Resource, str]]
+    """Finds the resource of a project, and its name as it is stored."""
+
+PERMIT_PIPELINE = click.option("--pipeline", default="", help="The pipeline: its name, number, or file.")
+PERMIT_ALL = click.option("--all-pipelines", is_flag=True, help="Permit every pipeline of the project (open access).")
+REVOKE_ALL = click.option("--all-pipelines", is_flag=True, help="End open access; permits of single pipelines stay.")
+
+
+def change_permit(find: Find, pipeline: str, project: str, output: str, *, everybody: bool, granted: bool) -> None:
+    """Grant or revoke the permit of one pipeline, or of all (`everybody`), and say so."""
+    if bool(pipeline) == everybody:
+        raise UsageError("name one pipeline with --pipeline, or give --all-pipelines")
+    from sluice.storage import permissions, pipelines, projects
+
+    with opened_database() as database, database.write() as transaction:
+        home = projects.find(transaction, project)
+        resource, name = find(transaction, home.id)
+        found = None if everybody else pipelines.find(transaction, home.id, pipeline)
+        decide = permissions.grant if granted else permissions.revoke
+        pipeline_id = found.id if found else permissions.ALL_PIPELINES
+        changed = decide(transaction, resource, pipeline_id, by=current_user(), at=time.time())
+    if output == "json":
+        facts = {"pipeline": found.name if found else None, "permitted": granted, "changed": changed}
+        print_json({"id": resource.id, "name": name, **facts})
+        return
+    who = f"pipeline '{found.name}'" if found else "all pipelines"
+    state = "may use" if granted else "may not use"
+    click.echo(f"{who}: {state} '{name}'" + ("" if changed else " (as before)"))

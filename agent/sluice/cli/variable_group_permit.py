@@ -1,0 +1,56 @@
+"""`sluice variable-group permit` and `revoke`: which pipelines may use a variable group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.output import output_option, project_option
+from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+
+if TYPE_CHECKING:
+    from sluice.cli.permitting import Find
+    from sluice.storage.engine import Transaction
+    from sluice.storage.permissions import Resource
+
+
+@click.command("permit")
+@click.argument("name")
+@PERMIT_PIPELINE
+@PERMIT_ALL
+@project_option
+@output_option
+def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+    """Permit a pipeline to use a variable group, in this and all later runs.
+
+    \b
+    Example: sluice variable-group permit settings --pipeline release
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+
+
+@click.command("revoke")
+@click.argument("name")
+@PERMIT_PIPELINE
+@REVOKE_ALL
+@project_option
+@output_option
+def revoke(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+    """Take a pipeline's permit away. A job that has started keeps the values that it has; the next one asks.
+
+    \b
+    Example: sluice variable-group revoke settings --pipeline release
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
+
+
+def _finder(name: str) -> Find:
+    def find(transaction: Transaction, project_id: int) -> tuple[Resource, str]:
+        from sluice.library import lookup
+        from sluice.library.store import resource_of
+
+        group = lookup.get(transaction, project_id, name)
+        return resource_of(group), group.name
+
+    return find
