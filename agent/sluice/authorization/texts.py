@@ -9,7 +9,7 @@ PERMIT_TITLE = "Permit access?"
 ABORTED = (
     "Check aborted. This could be because the run was canceled or another check on the stage failed."  # check status
 )
-TYPE_LABELS = {"endpoint": "Service connection"}
+TYPE_LABELS = {"endpoint": "Service connection", "variablegroup": "Variable group"}
 """How a resource type is called in dialogs."""
 
 

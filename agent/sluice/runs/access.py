@@ -6,17 +6,21 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sluice.authorization.resources import Assessment, Known, Need, assess, refuse
+from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Assessment, Key, Known, Need, assess, refuse
 from sluice.connections import lookup
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord
 from sluice.connections.store import ConnectionStore
 from sluice.errors import ConflictError, NotPermittedError, PermissionPendingError
 from sluice.hooks.connection import Connection
+from sluice.library import lookup as groups
+from sluice.library.group import VariableGroup
+from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
 from sluice.storage import actions, audit, permissions
 from sluice.storage import connections as connection_rows
+from sluice.storage import variable_groups as group_rows
 from sluice.storage.engine import Transaction
 from sluice.storage.usage import Use
 
@@ -25,33 +29,49 @@ TRIES = 3
 
 
 def assess_needs(
-    transaction: Transaction, catalogue: Catalogue, project_id: int, pipeline_id: int, needs: Sequence[Need]
+    transaction: Transaction,
+    store: ConnectionStore,
+    project_id: int,
+    pipeline_id: int,
+    needs: Sequence[Need],
 ) -> Assessment:
     """Which of the needs are permitted now, wait for a permit, or cannot be met."""
     if not needs:
         return Assessment()
-    known = _known(transaction, catalogue, project_id, pipeline_id, (need.name for need in needs))
-    names = connection_rows.names(transaction, project_id) if len(known) < len({need.name for need in needs}) else ()
-    return assess(needs, known, names)
+    found: dict[Key, Known] = {}
+    if connections := [need.name for need in needs if need.kind == ENDPOINT]:
+        found |= _connections(transaction, store.catalogue, project_id, pipeline_id, connections)
+    for name in {need.name for need in needs if need.kind == VARIABLE_GROUP}:
+        if group := groups.find(transaction, project_id, name):
+            found[VARIABLE_GROUP, name] = _known_group(transaction, group, pipeline_id)
+    missing = {need.kind for need in needs if need.key not in found}
+    return assess(needs, found, {kind: _NAMES[kind](transaction, project_id) for kind in missing})
 
 
-def _known(
+_NAMES: Mapping[str, Callable[[Transaction, int], list[str]]] = {
+    ENDPOINT: connection_rows.names,
+    VARIABLE_GROUP: group_rows.names,
+}
+
+
+def _connections(
     transaction: Transaction, catalogue: Catalogue, project_id: int, pipeline_id: int, names: Iterable[str]
-) -> Mapping[str, Known]:
+) -> Mapping[Key, Known]:
     """The connections that the names mean, and those that they link to, by the name that was used."""
-    found: dict[str, Known] = {}
+    found: dict[Key, Known] = {}
     queue = list(names)
     while queue:
         name = queue.pop()
-        record = None if name in found else lookup.find(transaction, project_id, name)
+        record = None if (ENDPOINT, name) in found else lookup.find(transaction, project_id, name)
         if record is not None:
             linked = tuple(lookup.links(record, catalogue).values())
-            found[name] = _as_known(record, linked, permitted=_permitted(transaction, record, pipeline_id))
+            permitted = _permitted(transaction, record, pipeline_id)
+            found[ENDPOINT, name] = _known_connection(record, linked, permitted=permitted)
             queue.extend(linked)
     return found
 
 
-def _as_known(record: ConnectionRecord, linked: tuple[str, ...], *, permitted: bool) -> Known:
+def _known_connection(record: ConnectionRecord, linked: tuple[str, ...], *, permitted: bool) -> Known:
     return Known(
         id=record.id,
         name=record.name,
@@ -62,6 +82,11 @@ def _as_known(record: ConnectionRecord, linked: tuple[str, ...], *, permitted: b
         permitted=permitted,
         linked=linked,
     )
+
+
+def _known_group(transaction: Transaction, group: VariableGroup, pipeline_id: int) -> Known:
+    permitted = permissions.permitted(transaction, resource_of(group), pipeline_id)
+    return Known(id=group.id, name=group.name, kind=VARIABLE_GROUP, version=group.version, permitted=permitted)
 
 
 def _permitted(transaction: Transaction, record: ConnectionRecord, pipeline_id: int) -> bool:
@@ -98,7 +123,7 @@ class RunAccess:
         with self.store.database.read() as transaction:
             record = lookup.find(transaction, self.project_id, name)
             names = () if record else connection_rows.names(transaction, self.project_id)
-        refusal = refuse(need, _as_known(record, (), permitted=True) if record else None, names)
+        refusal = refuse(need, _known_connection(record, (), permitted=True) if record else None, names)
         if record is None or refusal:
             text = refusal.text if refusal else ""
             self._audit_refusal(name, record.id if record else "", refusal.reason if refusal else "missing")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.authorization.resources import Need, Refusal
+from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Need, Refusal
 from sluice.errors import Location, PipelineError, Problem
 from sluice.language.plan import Plan, Stage
 from sluice.language.plan_json import encode
@@ -57,7 +57,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
     _refuse_unsupported(new.plan)
     catalogue = orchestrator.tasks()
     needs = {
-        stage.name: tuple(map(_need, _endpoints(stage_resources(new.plan, stage, catalogue))))
+        stage.name: tuple(map(_need, _protected(stage_resources(new.plan, stage, catalogue))))
         for stage in new.plan.stages
     }
     with orchestrator.database.write() as transaction:
@@ -87,13 +87,15 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
     return run
 
 
-def _endpoints(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
-    return [use for use in uses if use.kind == "endpoint" and not use.unresolved]
+def _protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
+    """What the checkpoints ask for. A connection's name that is known only at run time is looked up by its step."""
+    return [use for use in uses if use.kind == VARIABLE_GROUP or (use.kind == ENDPOINT and not use.unresolved)]
 
 
 def _need(use: ResourceUse) -> Need:
     return Need(
         name=use.name,
+        kind=use.kind,
         job=use.job,
         step=use.step,
         input=use.input,
@@ -129,8 +131,7 @@ def _refuse_unsupported(plan: Plan) -> None:
 def _refuse_hopeless(orchestrator: Orchestrator, transaction: Transaction, new: NewRun, needs: Sequence[Need]) -> None:
     if not needs:
         return
-    catalogue = orchestrator.store.catalogue
-    assessment = assess_needs(transaction, catalogue, new.project.id, new.pipeline.id, needs)
+    assessment = assess_needs(transaction, orchestrator.store, new.project.id, new.pipeline.id, needs)
     if assessment.refusals:
         raise PipelineError(_as_problem(refusal) for refusal in assessment.refusals)
 

@@ -154,8 +154,7 @@ class _World:
         if not needs:
             return Assessment()
         run = self._loaded.run
-        catalogue = self._orchestrator.store.catalogue
-        return assess_needs(self._transaction, catalogue, run.project_id, run.pipeline_id, needs)
+        return assess_needs(self._transaction, self._orchestrator.store, run.project_id, run.pipeline_id, needs)
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
         return self._loaded.evaluation.stage_runs(stage, timeline)

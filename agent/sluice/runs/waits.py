@@ -48,13 +48,13 @@ class Waits:
 
         With `job_id` a job asks for one of its steps, else the checkpoint of the stage asks.
         """
-        wanted = {one.connection.id for one in pending}
+        wanted = {(one.resource.kind, one.resource.id) for one in pending}
         asks = self.of_job(job_id) if job_id else self.of_stage(stage)
-        self.close([one for one in asks if one.resource_id not in wanted], "approved")
-        known = {one.resource_id for one in asks}
-        known |= {one.resource_id for one in self.asked if (one.stage, one.job_id) == (stage, job_id)}
+        self.close([one for one in asks if (one.resource_type, one.resource_id) not in wanted], "approved")
+        asked = [*asks, *(one for one in self.asked if (one.stage, one.job_id) == (stage, job_id))]
+        known = {(one.resource_type, one.resource_id) for one in asked}
         for one in pending:
-            if one.connection.id not in known:
+            if (one.resource.kind, one.resource.id) not in known:
                 self.asked.append(self._request(one, stage, attempt, job_id, step_id))
 
     def _request(self, pending: Pending, stage: str, attempt: int, job_id: str, step_id: str) -> RequestRow:
@@ -67,8 +67,9 @@ class Waits:
             stage_attempt=attempt,
             job_id=job_id,
             step_id=step_id,
-            resource_id=pending.connection.id,
-            resource_name=pending.connection.name,
+            resource_type=pending.resource.kind,
+            resource_id=pending.resource.id,
+            resource_name=pending.resource.name,
             where=first_place(pending),
             created_at=self._now,
             expires_at=self._now + asker.wait_seconds,

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sluice.authorization.resources import Assessment, Known, Need, assess
+from sluice.authorization.resources import ENDPOINT, Assessment, Known, Need, assess
 from sluice.errors import Location
 from sluice.language.plan import Job, Plan, Stage, Step, Strategy, Text
 from sluice.runs.contexts import Contexts
@@ -98,8 +98,11 @@ class World:
         self._permitted = permitted
 
     def assess(self, needs: Sequence[Need]) -> Assessment:
-        known = {name: Known(id=name, name=name, type="Depot", permitted=name in self._permitted) for name in NAMES}
-        return assess(needs, known, NAMES)
+        known = {
+            (ENDPOINT, name): Known(id=name, name=name, type="Depot", permitted=name in self._permitted)
+            for name in NAMES
+        }
+        return assess(needs, known, {ENDPOINT: NAMES})
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
         return self._evaluation.stage_runs(stage, timeline)
