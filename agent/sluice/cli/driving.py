@@ -136,8 +136,11 @@ def _print_json(orchestrator: Orchestrator, run: RunRow, requests: Sequence[Requ
 
 def print_waiting(run: RunRow, requests: Sequence[RequestRow]) -> None:
     """Say what a run waits for and what to type, for whoever is not asked."""
+    from sluice.authorization.texts import TYPE_LABELS
+
     for request in requests:
         place = f" ({request.where})" if request.where else ""
-        click.echo(f"Run {run.id} waits for service connection '{plain(request.resource_name)}'{place}")
+        label = TYPE_LABELS.get(request.resource_type, request.resource_type).lower()
+        click.echo(f"Run {run.id} waits for {label} '{plain(request.resource_name)}'{place}")
     click.echo(f"To permit it: sluice permit {run.id}")
     click.echo(f"Then go on:   sluice resume {run.id}")

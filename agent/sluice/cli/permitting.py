@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,7 @@ from sluice.cli.output import print_json
 from sluice.errors import UsageError
 
 if TYPE_CHECKING:
+    from sluice.runs.decisions import ResourceName
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
 
@@ -22,6 +23,30 @@ if TYPE_CHECKING:
 PERMIT_PIPELINE = click.option("--pipeline", default="", help="The pipeline: its name, number, or file.")
 PERMIT_ALL = click.option("--all-pipelines", is_flag=True, help="Permit every pipeline of the project (open access).")
 REVOKE_ALL = click.option("--all-pipelines", is_flag=True, help="End open access; permits of single pipelines stay.")
+
+
+_CONNECTION = click.option(
+    "--connection", "connections", multiple=True, metavar="NAME", help="Only this service connection (several: repeat)."
+)
+_GROUP = click.option(
+    "--variable-group", "groups", multiple=True, metavar="NAME", help="Only this variable group (several: repeat)."
+)
+
+
+def resource_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that name some of what a run waits for."""
+    return _CONNECTION(_GROUP(command))
+
+
+def named(connections: Sequence[str], groups: Sequence[str]) -> list[ResourceName]:
+    """What these options name."""
+    from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP
+    from sluice.runs.decisions import ResourceName
+
+    return [
+        *(ResourceName(ENDPOINT, name) for name in connections),
+        *(ResourceName(VARIABLE_GROUP, name) for name in groups),
+    ]
 
 
 def change_permit(find: Find, pipeline: str, project: str, output: str, *, everybody: bool, granted: bool) -> None:

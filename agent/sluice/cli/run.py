@@ -89,12 +89,18 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
 
 
 def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], *, by: str, at: float) -> None:
+    """Permit connections, and variable groups where there is no connection of that name."""
     from sluice.connections import lookup
+    from sluice.library import lookup as groups
+    from sluice.library.store import resource_of
     from sluice.storage import permissions
 
     for name in names:
-        connection = lookup.get(transaction, pipeline.project_id, name)
-        resource = permissions.Resource(pipeline.project_id, connection.id)
+        group = groups.find(transaction, pipeline.project_id, name)
+        if group is not None and lookup.find(transaction, pipeline.project_id, name) is None:
+            resource = resource_of(group)
+        else:
+            resource = permissions.Resource(pipeline.project_id, lookup.get(transaction, pipeline.project_id, name).id)
         permissions.grant(transaction, resource, pipeline.id, by=by, at=at)
 
 
@@ -106,7 +112,7 @@ def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], 
 )
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run only this stage (several: repeat).")
 @click.option("--job", "jobs", multiple=True, metavar="NAME", help="Run only this job (several: repeat).")
-@click.option("--permit", "permits", multiple=True, metavar="CONNECTION", help="Permit this pipeline to use it.")
+@click.option("--permit", "permits", multiple=True, metavar="NAME", help="Permit this pipeline to use it.")
 @click.option("--repository", "repositories", multiple=True, metavar="ALIAS=PATH", help="A checkout of a repository.")
 @click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
 @click.option("--detach", is_flag=True, help="Run in the background; follow with 'sluice runs logs ID --follow'.")

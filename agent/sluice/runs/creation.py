@@ -138,7 +138,8 @@ def _refuse_hopeless(orchestrator: Orchestrator, transaction: Transaction, new: 
 
 def _as_problem(refusal: Refusal) -> Problem:
     file, line, column = _place(refusal.need.where)
-    return Problem(f"The pipeline is not valid. {refusal.text}", Location(file, line, column), do=refusal.hint)
+    text = f"The pipeline is not valid. {refusal.text}" if refusal.need.kind == ENDPOINT else refusal.text
+    return Problem(text, Location(file, line, column), do=refusal.hint)
 
 
 def _place(where: str) -> tuple[str, int, int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sluice.authorization.texts import TYPE_LABELS
 from sluice.errors import ConflictError, NotFoundError
 from sluice.storage import actions, audit, permissions, requests, runs
 from sluice.storage.names import name_key
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction
 
 
+@dataclass(frozen=True, slots=True)
+class ResourceName:
+    """A name (or id) of a resource of one kind; a bare text in its place names a resource whatever it is."""
+
+    kind: str
+    name: str
+
+
+Names = Sequence[str | ResourceName]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
     """Records decisions of a person (`by`) in a database."""
@@ -24,8 +36,8 @@ class Decisions:
     clock: Callable[[], float]
     by: str
 
-    def permit(self, run_id: int, names: Sequence[str] = ()) -> list[RequestRow]:
-        """Permit what a run waits for (all of it, or the connections named): for this pipeline, now and later.
+    def permit(self, run_id: int, names: Names = ()) -> list[RequestRow]:
+        """Permit what a run waits for (all of it, or the resources named): for this pipeline, now and later.
 
         Answers the requests that were granted. Raises `NotFoundError` when a name is not among what it waits for.
         """
@@ -39,7 +51,7 @@ class Decisions:
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
             return chosen
 
-    def deny(self, run_id: int, names: Sequence[str] = ()) -> list[RequestRow]:
+    def deny(self, run_id: int, names: Names = ()) -> list[RequestRow]:
         """Refuse what a run waits for: it cancels the stage that asks, and nothing is kept for later runs."""
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
@@ -75,20 +87,32 @@ def _run(transaction: Transaction, run_id: int) -> RunRow:
     return run
 
 
-def _choose(transaction: Transaction, run: RunRow, names: Sequence[str]) -> list[RequestRow]:
+def _choose(transaction: Transaction, run: RunRow, names: Names) -> list[RequestRow]:
     open_requests = requests.of_run(transaction, run.id, state="running")
     if not open_requests:
         state = f"it is over ({run.result})" if run.state == "completed" else "it is not waiting"
         raise ConflictError(f"run {run.id} asks for no permission: {state}", do=f"see 'sluice runs show {run.id}'")
     if not names:
         return open_requests
-    wanted = {name_key(name): name for name in names}
-    chosen = [one for one in open_requests if {name_key(one.resource_name), one.resource_id} & wanted.keys()]
-    found = {key for one in chosen for key in (name_key(one.resource_name), one.resource_id)}
-    if missing := [name for key, name in wanted.items() if key not in found]:
-        asked = ", ".join(f"'{one.resource_name}'" for one in open_requests)
-        raise NotFoundError(f"run {run.id} does not wait for '{missing[0]}'", do=f"it waits for {asked}")
-    return chosen
+    for name in names:
+        if not any(_means(name, one) for one in open_requests):
+            asked = ", ".join(f"{_label(one.resource_type)} '{one.resource_name}'" for one in open_requests)
+            raise NotFoundError(f"run {run.id} does not wait for {_shown(name)}", do=f"it waits for {asked}")
+    return [one for one in open_requests if any(_means(name, one) for name in names)]
+
+
+def _means(name: str | ResourceName, request: RequestRow) -> bool:
+    if isinstance(name, ResourceName):
+        return name.kind == request.resource_type and _means(name.name, request)
+    return name_key(name) in {name_key(request.resource_name), request.resource_id}
+
+
+def _shown(name: str | ResourceName) -> str:
+    return f"{_label(name.kind)} '{name.name}'" if isinstance(name, ResourceName) else f"'{name}'"
+
+
+def _label(kind: str) -> str:
+    return TYPE_LABELS.get(kind, kind).lower()
 
 
 def _denied_event(run: RunRow, request: RequestRow, by: str, at: float) -> audit.Event:

@@ -104,9 +104,11 @@ def resource(request: RequestRow) -> str:
     return f"{texts.TYPE_LABELS.get(request.resource_type, request.resource_type)} '{one_line(request.resource_name)}'"
 
 
+_PERMIT_OPTIONS = {"endpoint": "--connection", "variablegroup": "--variable-group"}
+
+
 def permit_command(request: RequestRow) -> str:
     """The command that permits a resource, ready for a shell."""
     command = f"sluice permit {request.run_id}"
-    if request.resource_type != "endpoint":
-        return command
-    return f"{command} --connection {shlex.quote(one_line(request.resource_name))}"
+    option = _PERMIT_OPTIONS.get(request.resource_type)
+    return f"{command} {option} {shlex.quote(one_line(request.resource_name))}" if option else command

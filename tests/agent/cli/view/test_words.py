@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,12 @@ def test_a_title_has_the_display_name_where_it_says_more(story: Any) -> None:
 def test_the_permit_command_survives_a_shell(story: Any) -> None:
     request = story.request("it's; rm -rf\n/")
     assert shlex.split(words.permit_command(request)) == ["sluice", "permit", "12", "--connection", "it's; rm -rf /"]
+
+
+def test_the_permit_command_of_a_variable_group_says_so(story: Any) -> None:
+    request = replace(story.request("my settings"), resource_type="variablegroup")
+    assert words.resource(request) == "Variable group 'my settings'"
+    assert words.permit_command(request) == "sluice permit 12 --variable-group 'my settings'"
 
 
 def test_an_issue_names_its_place_in_the_source() -> None:
