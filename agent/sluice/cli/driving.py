@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.output import plain
-from sluice.cli.session import decisions_of
+from sluice.cli.session import decisions_of, task_packages
 from sluice.errors import ConflictError, ExitCode
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
     decisions = decisions_of(orchestrator)
     driver = Driver(
         orchestrator,
-        LocalDispatcher(find_task),
+        LocalDispatcher(find_task, packages=task_packages),
         Announcer(view, installed().observe, orchestrator.clock),
         _asker(orchestrator, run_id, manner, view, interrupted=lambda: driver.interrupted),
         cancel=decisions.cancel,

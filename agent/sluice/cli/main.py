@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("runs:retry", "Run the failed parts of a run again."),
     "connection": ("connection", "Service connections: create, show, verify, update, permit, delete."),
     "variable-group": ("variable_group", "Variable groups: create, show, update, permit, delete."),
+    "task": ("task", "Task packages: install, list, show, try, remove."),
+    "extension": ("extension", "Extensions (.vsix): their tasks and connection types."),
     "audit": ("audit", "The audit log: list it, and verify that nobody edited it."),
     "key": ("key", "The master key that seals secrets."),
     "plugins": ("plugins", "What plugins are loaded, and which are broken."),

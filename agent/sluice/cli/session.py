@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sluice.language.tasks import TaskCatalogue
     from sluice.runs.decisions import Decisions
     from sluice.runs.orchestrator import Orchestrator
+    from sluice.runtime.packages.installed import InstalledPackages
+    from sluice.runtime.packages.store import TaskStore
 
 TIMEOUT_VARIABLE = "SLUICE_PERMISSION_TIMEOUT_MINUTES"
 
@@ -39,11 +41,35 @@ def decisions_of(orchestrator: Orchestrator) -> Decisions:
 
 @functools.cache
 def task_catalogue() -> TaskCatalogue:
-    """The built-in tasks of Azure Pipelines, and those of plugins."""
+    """The built-in tasks of Azure Pipelines, those of plugins, and the installed packages."""
     from sluice.hooks.manager import installed
     from sluice.language.tasks import TaskCatalogue
 
-    return TaskCatalogue(installed().tasks.values())
+    return TaskCatalogue(installed().tasks.values(), packages=task_packages())
+
+
+@functools.cache
+def task_packages() -> InstalledPackages:
+    """The task packages of this installation. Nothing is read before one is looked up."""
+    from sluice.runtime.packages.installed import InstalledPackages
+
+    return InstalledPackages(store=task_store(), handled=_is_handled, node=os.environ.get("SLUICE_NODE", ""))
+
+
+def task_store() -> TaskStore:
+    """Where the task packages of this installation lie."""
+    from sluice.runtime.packages.store import TaskStore
+    from sluice.storage.home import Home
+
+    return TaskStore(Home.find().root / "tasks")
+
+
+def _is_handled(reference: str) -> bool:
+    """Whether Sluice itself or a plugin carries the task out."""
+    from sluice.hooks.manager import installed
+    from sluice.runtime.handlers import find_native
+
+    return find_native(reference) is not None or reference.casefold() in installed().tasks
 
 
 def _wait_seconds() -> float:

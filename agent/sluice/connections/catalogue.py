@@ -1,4 +1,4 @@
-"""The connection types that the loaded plugins declare, looked up as people write them."""
+"""The connection types of plugins and of installed extensions, looked up as people write them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ class Catalogue:
 
     @classmethod
     def installed(cls) -> Catalogue:
-        """The types of the plugins of this process."""
+        """The types of the plugins of this process, and those of installed extensions that no plugin has."""
+        from sluice.connections.contributed import installed_types
         from sluice.hooks.manager import installed
 
-        return cls(installed().types)
+        contributed = {name: one.type for name, one in installed_types().items()}
+        return cls(contributed | dict(installed().types) if contributed else installed().types)
 
     def all(self) -> tuple[ConnectionType, ...]:
         """Every type, by name."""

@@ -13,6 +13,7 @@ from sluice.errors import SluiceError, TrustNeededError, VerificationError
 from sluice.storage import usage
 
 if TYPE_CHECKING:
+    from sluice.hooks.connection import Connection
     from sluice.hooks.declaration import Verify
 
 TASK = "verify"
@@ -36,7 +37,7 @@ def verify(
         from sluice.hooks.manager import installed
 
         verifiers = installed().verifiers
-    check = verifiers.get(record.type.casefold())
+    check = verifiers.get(record.type.casefold()) or _contributed(record.type)
     if check is None:
         raise VerificationError(
             f"the service connection '{record.name}' cannot be verified",
@@ -55,3 +56,20 @@ def verify(
         with store.database.write() as transaction:
             usage.step_finished(transaction, use.run_id, use.step_id, result, at=clock())
     return text
+
+
+def _contributed(type_name: str) -> Verify | None:
+    """The try that an installed extension describes for its type."""
+    from sluice.connections.contributed import installed_types
+
+    found = installed_types().get(type_name.casefold())
+    if found is None or found.probe is None:
+        return None
+    probe = found.probe
+
+    def check(connection: Connection) -> str:
+        from sluice.connections.probing import try_connection
+
+        return try_connection(connection, probe)
+
+    return check

@@ -6,6 +6,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sluice.dispatch.port import Ended
 from sluice.hooks.declaration import Task
@@ -14,6 +15,9 @@ from sluice.runtime.events import Emit
 from sluice.runtime.job import run_job
 from sluice.runtime.request import ConnectionSource, JobRequest
 
+if TYPE_CHECKING:
+    from sluice.runtime.packages.execution import Packages
+
 DEFAULT_JOBS = max(2, os.cpu_count() or 2)
 """How many jobs run at once unless something else is asked for."""
 
@@ -21,8 +25,15 @@ DEFAULT_JOBS = max(2, os.cpu_count() or 2)
 class LocalDispatcher:
     """Runs jobs in threads of this process; their steps are processes in groups of their own."""
 
-    def __init__(self, find_task: Callable[[str], Task | None], *, jobs: int = DEFAULT_JOBS) -> None:
+    def __init__(
+        self,
+        find_task: Callable[[str], Task | None],
+        *,
+        jobs: int = DEFAULT_JOBS,
+        packages: Callable[[], Packages] | None = None,
+    ) -> None:
         self._find_task = find_task
+        self._packages = packages
         self._jobs = jobs
         self._active: dict[str, Cancellation] = {}
         self._lock = threading.Lock()
@@ -58,6 +69,7 @@ class LocalDispatcher:
                     emit=emit,
                     connections=connections,
                     find_task=self._find_task,
+                    packages=self._packages() if self._packages is not None else None,
                     cancellation=cancellation,
                 )
             except BaseException as error:  # noqa: BLE001  # a defect ends its job alone and is told to the run

@@ -62,7 +62,8 @@ class Step:
 
     `name` is the reference name, unique in its job; one that was not written (`named` is false) becomes `CmdLine1` and
     so on. `task` is `Name@Major` in the catalogue's spelling. `inputs` have aliases as written. `condition` is None for
-    the default. `implicit` marks the `checkout: self` that nobody wrote.
+    the default. `implicit` marks the `checkout: self` that nobody wrote. `package` is set when the step runs an
+    installed package (`<id>@<version>`, none other); `executions` are then those it has, of `pre`, `main` and `post`.
     """
 
     task: Text
@@ -77,6 +78,8 @@ class Step:
     retry_count: int = 0
     target: Target | None = None
     implicit: bool = False
+    package: str = ""
+    executions: tuple[str, ...] = ()
     where: Location = NOWHERE
 
 

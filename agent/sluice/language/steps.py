@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from sluice.errors import SluiceError
 from sluice.language.build import Names
 from sluice.language.expressions import Phase
 from sluice.language.plan import Step, Target, Text
@@ -98,6 +99,7 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
     first = fields.get(written.key)
     if type(first) is not Scalar:
         return None
+    found = None
     if kind.task:
         task = Text(kind.task, first.where)
         title = kind.task.partition("@")[0]
@@ -106,6 +108,7 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
         definition = find_task(build, first)
         if definition is None:
             return None
+        found = definition
         task = Text(definition.reference, first.where)
         title = definition.label or definition.name
         inputs = build.reader.text_map(fields.get("inputs"), "inputs")
@@ -119,7 +122,13 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
     name = build.reader.text(fields, "name")
     if len(fields) == 1:
         return Step(
-            task=task, name=names.make(_base(task), first), display_name=title, inputs=inputs, where=first.where
+            task=task,
+            name=names.make(_base(task), first),
+            display_name=title,
+            inputs=inputs,
+            package=found.package if found else "",
+            executions=found.executions if found else (),
+            where=first.where,
         )
     reader = build.reader
     return Step(
@@ -134,6 +143,8 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
         timeout_minutes=reader.later_number(fields, "timeoutInMinutes"),
         retry_count=_retries(build, fields),
         target=_target(build, fields.get("target")) if "target" in fields else None,
+        package=found.package if found else "",
+        executions=found.executions if found else (),
         where=first.where,
     )
 
@@ -184,7 +195,11 @@ def find_task(build: Build, node: Scalar) -> TaskDefinition | None:
     if not at or not version or not name:
         build.problems.add(f"the task '{reference}' needs a version", node, do=_version_advice(build, reference))
         return None
-    definition = build.tasks.find(reference)
+    try:
+        definition = build.tasks.find(reference)
+    except SluiceError as error:  # an ambiguous name, a package that was changed
+        build.problems.add(f"{error.what}: {error.why}" if error.why else error.what, node, do=error.do)
+        return None
     if definition is not None:
         if definition.deprecated:
             build.problems.note(f"the task '{definition.reference}' is deprecated", node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from sluice.language.problems import nearest
 
@@ -52,7 +52,8 @@ class TaskDefinition:
     """A task as its manifest (`task.json`) describes it; `reference` is `Name@Major`.
 
     `handlers` lists the kinds of handler for each of `prejobexecution`, `execution` and `postjobexecution`;
-    `runs_on` is empty when any place will do; `multiple` names the inputs that take several values.
+    `runs_on` is empty when any place will do; `multiple` names the inputs that take several values. Only a task that
+    runs from an installed package has a `package` (`<id>@<version>`) and `executions` (of `pre`, `main`, `post`).
     """
 
     reference: str
@@ -66,6 +67,8 @@ class TaskDefinition:
     multiple: tuple[str, ...] = ()
     label: str = ""
     open_inputs: bool = False
+    package: str = ""
+    executions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -94,11 +97,33 @@ def connection_wanted(input_type: str) -> ConnectionWanted | None:
     return ConnectionWanted(kind, tuple(part.strip() for part in schemes.split(",") if part.strip()))
 
 
-class TaskCatalogue:
-    """Finds tasks: the built-in ones of Azure Pipelines, and those of plugins and installed packages, which win."""
+class InstalledPackages(Protocol):
+    """The task packages of an installation: those only that run instead of what Sluice or a plugin has."""
 
-    def __init__(self, declared: Iterable[Task] = (), installed: Iterable[TaskDefinition] = ()) -> None:
+    def find(self, name: str, version: str) -> TaskDefinition | None:
+        """The newest one that is meant; `version` is `2`, `2.*`, `2.173.1`, ... Raises `SluiceError` when unclear."""
+
+    def get(self, package: str) -> TaskDefinition | None:
+        """The one of that id and version (`<id>@<version>`)."""
+
+    def references(self) -> Iterable[str]:
+        """All of them as `Name@Major`."""
+
+
+class TaskCatalogue:
+    """Finds tasks: the built-in ones of Azure Pipelines, and those of plugins and installed packages, which win.
+
+    `packages` are looked at only when a task other than those of scripts is looked up.
+    """
+
+    def __init__(
+        self,
+        declared: Iterable[Task] = (),
+        installed: Iterable[TaskDefinition] = (),
+        packages: InstalledPackages | None = None,
+    ) -> None:
         self._declared = tuple(declared)
+        self._packages = packages
         self._found: dict[str, TaskDefinition | None] = {}
         self._own: dict[str, TaskDefinition] = {}
         for definition in (*installed, *(_of_plugin(task) for task in self._declared if task.inputs is not None)):
@@ -108,6 +133,21 @@ class TaskCatalogue:
 
     def find(self, reference: str) -> TaskDefinition | None:
         """The task that `Name@Major`, `Name@Major.Minor.Patch`, `<id>@Major` or `publisher.extension.task.Name@Major` means."""
+        name, _, version = reference.partition("@")
+        if self._packages is not None:
+            package = self._packages.find(name, version)
+            if package is not None:
+                return package
+        return self.find_own(reference)
+
+    def find_planned(self, reference: str, package: str) -> TaskDefinition | None:
+        """The task that a plan's step means: the package that it names, else what there is without one."""
+        if not package:
+            return self.find_own(reference)
+        return self._packages.get(package) if self._packages is not None else None
+
+    def find_own(self, reference: str) -> TaskDefinition | None:
+        """As `find`, but for installed packages."""
         name, _, version = reference.partition("@")
         key = f"{name}@{version.partition('.')[0]}".casefold()
         if key not in self._found:
@@ -147,6 +187,7 @@ class TaskCatalogue:
     def references(self) -> tuple[str, ...]:
         """Every task as `Name@Major`, sorted by name."""
         names = set(self._built_in) | {each.reference for each in self._own.values()}
+        names |= set(self._packages.references()) if self._packages is not None else set()
         return tuple(sorted(names | {task.reference for task in self._declared}, key=str.casefold))
 
     def versions(self, name: str) -> tuple[str, ...]:

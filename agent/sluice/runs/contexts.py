@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from sluice.language.expressions import Context, DateTime, DependencyStatus, Object, Phase, Value
 from sluice.language.plan import Job, Plan, Stage
+from sluice.runs.executions import step_name
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import Scope, expanded
@@ -97,7 +98,7 @@ class Contexts:
     def _instance_outputs(self, instance: RecordRow, timeline: Timeline) -> Iterator[tuple[str, str | Secret]]:
         for step in timeline.steps(instance):
             for name, value in step.outputs.items():
-                yield f"{step.ref_name}.{name}", value
+                yield f"{step_name(step.ref_name)}.{name}", value
         if instance.details.get("secretOutputs"):
             yield from self._open_outputs(instance.id).items()
 

@@ -10,8 +10,9 @@ from typing import Any
 from sluice.errors import Location, PipelineError, Problem
 from sluice.language.expressions import Object, Value, as_number, evaluate_condition, to_text
 from sluice.language.jobs import is_leg_name
-from sluice.language.plan import Deployment, Job, Stage, Step, Strategy, Text
+from sluice.language.plan import Deployment, Job, Stage, Strategy, Text
 from sluice.runs.contexts import Contexts
+from sluice.runs.executions import names_of
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.phases import Instance
 from sluice.runs.timeline import Timeline
@@ -186,7 +187,7 @@ def _leg(name: str, leg: object, where: Location) -> dict[str, str]:
 
 
 def _instance(job: Job, name: str, display_name: str, details: Mapping[str, Any]) -> Instance:
-    return Instance(name=name, display_name=display_name, steps=_steps(job.steps), details=details)
+    return Instance(name=name, display_name=display_name, steps=names_of(job.steps), details=details)
 
 
 def _hooks(job: Job, deployment: Deployment) -> list[Instance]:
@@ -194,15 +195,11 @@ def _hooks(job: Job, deployment: Deployment) -> list[Instance]:
         Instance(
             name=hook.name,
             display_name=f"{job.display_name} {hook.name}" if len(deployment.hooks) > 1 else job.display_name,
-            steps=_steps(hook.steps),
+            steps=names_of(hook.steps),
             details={"hook": hook.name},
         )
         for hook in deployment.hooks
     ]
-
-
-def _steps(steps: tuple[Step, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((step.name, step.display_name) for step in steps)
 
 
 def _text(text: Text | None) -> str:

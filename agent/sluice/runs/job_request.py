@@ -11,11 +11,12 @@ from sluice.language.expressions import Value
 from sluice.language.plan import Job, Stage, Step, Text
 from sluice.language.tasks import TaskCatalogue, TaskDefinition
 from sluice.runs.evaluation import Evaluation
+from sluice.runs.executions import ALWAYS, execution_of, step_name, titled
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.predefined import JobFacts, job_variables
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import expand, expanded, scope_of
-from sluice.runtime.request import ConnectionInput, JobProgress, JobRequest, JobVariable, StepRequest
+from sluice.runtime.request import ConnectionInput, Execution, JobProgress, JobRequest, JobVariable, StepRequest
 from sluice.storage.records import RecordRow
 
 JOB_MINUTES = 60.0
@@ -87,7 +88,7 @@ def build_request(
         private=place.private,
         attempt=record.attempt,
         variables=tuple(scope.values()),
-        steps=tuple(_step(row, written[row.ref_name], catalogue, values) for row in position.steps),
+        steps=tuple(_step(row, written[step_name(row.ref_name)], catalogue, values) for row in position.steps),
         timeout_seconds=60 * evaluation.minutes(stage, job, job.timeout_minutes, timeline, JOB_MINUTES),
         cancel_timeout_seconds=60
         * evaluation.minutes(stage, job, job.cancel_timeout_minutes, timeline, CANCEL_MINUTES),
@@ -131,23 +132,27 @@ def _shown(name: str, values: Mapping[str, Value]) -> str:
 
 
 def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue, values: Mapping[str, Value]) -> StepRequest:
-    definition = catalogue.find(step.task.value)
+    definition = catalogue.find_planned(step.task.value, step.package)
     target = step.target
+    execution = execution_of(record.ref_name)
+    condition = step.condition.value if step.condition else ""
     return StepRequest(
         id=record.id,
         name=step.name,
-        display_name=_shown(step.display_name, values),
+        display_name=titled(_shown(step.display_name, values), execution),
         task=definition.reference if definition else step.task.value,
         inputs=_inputs(step, definition),
         connection_inputs=_connection_inputs(step, definition),
         env={name: text.value for name, text in step.env.items()},
-        condition=step.condition.value if step.condition else "",
+        condition=ALWAYS if execution is Execution.POST else condition,
         continue_on_error=_boolean(step.continue_on_error),
         timeout_seconds=60 * _minutes(step.timeout_minutes),
         retry_count=step.retry_count,
         restricted=target.restricted if target else False,
         settable=target.settable if target else None,
         where=str(step.where),
+        package=step.package,
+        execution=execution,
     )
 
 

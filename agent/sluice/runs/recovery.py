@@ -6,6 +6,7 @@ unless the step says `retryCountOnTaskFailure`: nobody knows how far it came.
 
 from __future__ import annotations
 
+from sluice.runs.executions import step_name
 from sluice.runs.jobs import locate, newest_progress, place_of
 from sluice.runs.orchestrator import Loaded, Orchestrator
 from sluice.runs.timeline import Timeline
@@ -64,7 +65,7 @@ def _goes_on(
     position = locate(loaded, timeline, job)
     retries = {step.name: step.retry_count for step in position.plan_steps}
     interrupted = [step for step in position.steps if step.state == "inProgress"]
-    if any(not retries.get(step.ref_name, 0) for step in interrupted):
+    if any(not retries.get(step_name(step.ref_name), 0) for step in interrupted):
         return False
     progress = newest_progress(orchestrator, transaction, loaded.run.id, job.id)
     done = progress.next_step if progress else 0

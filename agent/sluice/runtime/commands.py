@@ -129,7 +129,7 @@ class CommandProcessor:
         value = self._value(command)
         if not self._may_set(name):
             return
-        if command.flag("isoutput"):
+        if command.flag("isoutput") or name.lower() in scope.declared_outputs:
             scope.set_output(name, value)
             return
         if scope.job.variables.is_readonly(name):
@@ -145,7 +145,7 @@ class CommandProcessor:
 
     def _task_variable(self, command: Command) -> None:
         name = self._required(command, "variable")
-        self._scope.task_variables[name] = self._value(command)
+        self._scope.set_task_variable(name, self._value(command))
 
     def _value(self, command: Command) -> str | Secret:
         if not command.flag("issecret"):
@@ -163,7 +163,7 @@ class CommandProcessor:
         self._scope.learn(Secret(value), name)
 
     def _may_set(self, name: str) -> bool:
-        if may_set(self._scope.step, name):
+        if may_set(self._scope.step, name, self._scope.settable_by_task):
             return True
         self._scope.issue("warning", REFUSED_VARIABLE.format(name))
         return False

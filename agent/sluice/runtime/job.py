@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
@@ -19,6 +20,9 @@ from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Re
 from sluice.runtime.step import Pending, StepRunner
 from sluice.runtime.step_plan import FindTask, Host, InputDefaults
 from sluice.runtime.workspace import Workspace, WorkspaceError, open_workspace
+
+if TYPE_CHECKING:
+    from sluice.runtime.packages.execution import Packages
 
 _SET_BY_CHECKOUT = frozenset({"Build.Repository.LocalPath", "Build.SourcesDirectory", "System.DefaultWorkingDirectory"})
 
@@ -39,6 +43,7 @@ def run_job(
     find_task: FindTask,
     cancellation: Cancellation,
     input_defaults: InputDefaults | None = None,
+    packages: Packages | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Result | Suspended:
     """Run a job, or go on with it where `request.progress` says, to its end or to a step that waits for a Permit.
@@ -49,7 +54,7 @@ def run_job(
     process's own environment if None). When it returns no process of the job is left.
     """
     tell = _Teller(emit)
-    host = Host(connections=connections, find_task=find_task, input_defaults=input_defaults)
+    host = Host(connections=connections, find_task=find_task, input_defaults=input_defaults, packages=packages)
     tell(JobStarted(job=request.id))
     try:
         with open_workspace(request) as (workspace, lease):

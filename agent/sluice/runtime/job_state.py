@@ -40,11 +40,19 @@ class JobState:
         self.outputs: dict[str, str | Secret] = dict(progress.outputs)
         self.prepended = list(progress.prepended_paths)
         self.result = progress.result
+        self.task_variables = {step: dict(values) for step, values in progress.task_variables.items()}
+        """What the executions of a step keep for each other, by the step's name."""
+        self.token: Secret | None = None
+        """What tasks show to the server that runs the pipeline, once one of them has needed it."""
         self.canceled = False
         self.reason = ""
         """Why the job was canceled, in a person's words."""
         self.variables = JobVariables(progress.variables or request.variables, masker)
         self.named_short: set[str] = set()
+        for values in self.task_variables.values():
+            for name, value in values.items():
+                if isinstance(value, Secret):
+                    masker.add(value.reveal(), name)
 
     @property
     def status(self) -> Result:
@@ -78,6 +86,7 @@ class JobState:
             outputs=dict(self.outputs),
             prepended_paths=tuple(self.prepended),
             result=self.result,
+            task_variables={step: dict(values) for step, values in self.task_variables.items()},
         )
 
     def path(self, base: str) -> str:

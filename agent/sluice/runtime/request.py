@@ -23,6 +23,14 @@ class Result(enum.StrEnum):
     ABANDONED = "Abandoned"
 
 
+class Execution(enum.StrEnum):
+    """Which of a task's executions a step is: before the job's steps, among them, or after them in reverse order."""
+
+    PRE = "pre"
+    MAIN = "main"
+    POST = "post"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobVariable:
     """A job variable; a `Secret` value is masked and never reaches the environment by itself.
@@ -55,8 +63,9 @@ class ConnectionInput:
 class StepRequest:
     """One step. `id` is its timeline record's, `task` is `Name@Major`, `inputs` have the task's own spelling.
 
-    `condition` is '' for `succeeded()`; `timeout_seconds` is 0 for no limit of its own; `settable` is None when any
-    variable may be set by a logging command.
+    With `package` (`<id>@<version>`) the step runs that installed package, else what Sluice or a plugin has for the
+    task; the executions of one step have one `name`. `condition` is '' for `succeeded()`; `timeout_seconds` is 0
+    for no limit of its own; `settable` is None when any variable may be set by a logging command.
     """
 
     id: str
@@ -73,6 +82,8 @@ class StepRequest:
     restricted: bool = False
     settable: tuple[str, ...] | None = None
     where: str = ""
+    package: str = ""
+    execution: Execution = Execution.MAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +91,8 @@ class JobProgress:
     """How far a job has come: enough to go on after a pause or a crash.
 
     `next_step` is the index of the first step that has not finished, `variables` all job variables as they are now,
-    `outputs` those of finished steps as `step.name`, `prepended_paths` newest first, `result` the job's status so far.
+    `outputs` those of finished steps as `step.name`, `prepended_paths` newest first, `result` the job's status so far;
+    `task_variables` are what the executions of a step keep for each other, by the step's name.
     """
 
     next_step: int = 0
@@ -88,6 +100,7 @@ class JobProgress:
     outputs: Mapping[str, str | Secret] = field(default_factory=dict)
     prepended_paths: tuple[str, ...] = ()
     result: Result = Result.SUCCEEDED
+    task_variables: Mapping[str, Mapping[str, str | Secret]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,11 +29,16 @@ def may_run(step: StepRequest, command: str) -> bool:
     return not step.restricted or command in RESTRICTED_COMMANDS
 
 
-def may_set(step: StepRequest, variable: str) -> bool:
-    """Whether the step may set a variable. A restricted one never sets what decides which code runs later."""
+def may_set(step: StepRequest, variable: str, by_task: tuple[str, ...] | None = None) -> bool:
+    """Whether the step may set a variable: neither the pipeline nor the task itself (`by_task`) must object.
+
+    A restricted one never sets what decides which code runs later.
+    """
     if step.restricted and is_loader_variable(variable):
         return False
-    if step.settable is None:
-        return True
+    return _allows(step.settable, variable) and _allows(by_task, variable)
+
+
+def _allows(settable: tuple[str, ...] | None, variable: str) -> bool:
     name = variable.lower()
-    return any(matches(name, pattern.lower()) for pattern in step.settable)
+    return settable is None or any(matches(name, pattern.lower()) for pattern in settable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError, TaskFailedError
 from sluice.hooks.connection import Connection
@@ -20,6 +21,9 @@ from sluice.runtime.step_scope import ScopeOutput, StepScope
 from sluice.runtime.task_context import HandlerRun
 from sluice.secret import Secret
 
+if TYPE_CHECKING:
+    from sluice.runtime.packages.execution import PackageRun, Packages
+
 FindTask = Callable[[str], Task | None]
 """The plugin's task of a reference (`Name@Major`), or None."""
 
@@ -34,6 +38,7 @@ class Host:
     connections: ConnectionSource
     find_task: FindTask
     input_defaults: InputDefaults | None = None
+    packages: Packages | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class StepPlan:
     environment: dict[str, str]
     native: NativeTask | None = None
     task: Task | None = None
+    package: PackageRun | None = None
     opened: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
 
 
@@ -53,12 +59,15 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     Raises `PermissionPendingError` when a connection waits for its Permit, and another `SluiceError` when the step
     cannot run: an unknown task, or a connection that is refused.
     """
-    native = find_native(step.task)
+    native = find_native(step.task) if not step.package else None
     trim = not job.variables.flag("DISABLE_INPUT_TRIMMING")
     inputs = {name.strip(): _expand(job, text.strip() if trim else text) for name, text in step.inputs.items()}
     environment = {name.strip(): _expand(job, text.strip()) for name, text in step.env.items()}
     if native is not None:
         return StepPlan(inputs=inputs, environment=step_environment(job, environment), native=native)
+    if step.package:
+        package = _plan_package(job, step, host, inputs)
+        return StepPlan(inputs=package.inputs, environment=step_environment(job, environment), package=package)
     task = host.find_task(step.task)
     if task is None:
         raise _missing(step)
@@ -70,6 +79,21 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     return StepPlan(inputs=inputs, environment=step_environment(job, environment), task=task, opened=opened)
 
 
+def _plan_package(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) -> PackageRun:
+    from sluice.runtime.packages.execution import plan_execution
+
+    if host.packages is None:
+        raise _missing(step)
+    return plan_execution(
+        job,
+        step,
+        host.packages,
+        inputs,
+        expand=lambda text: _expand(job, text),
+        open_connections=lambda named: _open(job, step, host, named),
+    )
+
+
 def run_plan(plan: StepPlan, scope: StepScope) -> None:
     """Run the handler once. It returns, or raises what a handler may raise."""
     job = scope.job
@@ -78,6 +102,10 @@ def run_plan(plan: StepPlan, scope: StepScope) -> None:
     if plan.native is not None:
         inputs = {name.lower(): text for name, text in plan.inputs.items()}
         plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment)))
+    elif plan.package is not None:
+        from sluice.runtime.packages.running import run_package
+
+        run_package(plan.package, scope, plan.environment, sources)
     elif plan.task is not None:
         _run_handler(plan.task, plan, scope, sources)
 
@@ -111,6 +139,8 @@ def banner(plan: StepPlan, step: StepRequest) -> str:
         label, description, help_text = plan.native.label, plan.native.description, plan.native.help
         version = plan.native.version
         author = "Sluice"
+    elif plan.package is not None:
+        label, description, version, author, help_text = plan.package.banner
     elif plan.task is not None:
         label, description = plan.task.label or name, plan.task.summary
         # A bound built-in method or a partial has no module.

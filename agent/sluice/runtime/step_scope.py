@@ -33,7 +33,9 @@ class StepScope:
         self.message = ""
         self.done = False
         self.outputs: dict[str, str | Secret] = {}
-        self.task_variables: dict[str, str | Secret] = {}
+        self.declared_outputs: frozenset[str] = frozenset()
+        """Variables, in lower case, that are output variables because the task's package says so."""
+        self.settable_by_task: tuple[str, ...] | None = None
         self.answered: set[str] = set()
         self._percent = 0
 
@@ -99,6 +101,19 @@ class StepScope:
             name = next((known for known in self.outputs if known.lower() == name.lower()), name)
             self.outputs[name] = value
             self.job.set_output(self.step.name, name, value)
+
+    @property
+    def task_variables(self) -> Mapping[str, str | Secret]:
+        """What the executions of this step keep for each other."""
+        return self.job.task_variables.get(self.step.name, {})
+
+    def set_task_variable(self, name: str, value: str | Secret) -> None:
+        """Keep a value for this execution and the later ones of the same step."""
+        if isinstance(value, Secret):
+            self.learn(value, name)
+        with self.job.lock:
+            kept = self.job.task_variables.setdefault(self.step.name, {})
+            kept[next((known for known in kept if known.lower() == name.lower()), name)] = value
 
     def set_variable(self, variable: JobVariable) -> None:
         """Set a plain variable for the steps that follow."""

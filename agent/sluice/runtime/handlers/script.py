@@ -64,7 +64,7 @@ def run_script(
             output=Sink(feed=output.feed, idle=output.idle, waiting=output.waiting),
             errors=collected.sink() if collected else None,
             cancellation=scope.stop,
-            graces=_graces(scope),
+            graces=graces_of(scope),
         )
     finally:
         output.close()
@@ -93,7 +93,8 @@ def _judge(scope: StepScope, end: Exit, program: str, errors: Sequence[str]) -> 
     scope.complete(Result.SUCCEEDED)
 
 
-def _graces(scope: StepScope) -> Graces:
+def graces_of(scope: StepScope) -> Graces:
+    """How long a process gets to end in order, where the job or the host says otherwise."""
     defaults = Graces()
 
     def seconds(name: str, default: float) -> float:

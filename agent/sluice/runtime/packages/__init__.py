@@ -1,0 +1,1 @@
+"""Unmodified Azure Pipelines task packages: read, checked, kept, and made to run."""

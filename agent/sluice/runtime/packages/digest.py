@@ -1,0 +1,59 @@
+"""What a package consists of, as one number: the digest of its content, and a quick look at whether it changed.
+
+The digest is the SHA-256 of a listing in the form of `sha256sum`, one line a file, sorted by path:
+`<sha256 of the content>  <path with />` and a line feed. Anything but plain files and folders has none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from sluice.errors import ConflictError
+
+
+def digest_of(folder: Path) -> str:
+    """The digest of a folder, in hexadecimal."""
+    listing = hashlib.sha256()
+    for name in sorted((name for name, _ in _files(folder)), key=os.fsencode):
+        with (folder / name).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        listing.update(f"{content}  ".encode() + os.fsencode(name) + b"\n")
+    return listing.hexdigest()
+
+
+def glance(folder: Path) -> str:
+    """A number that changes with any change to a file or folder, without reading one.
+
+    It covers names, sizes, kinds, the file system's own numbers and the time of the last change of each, which nobody
+    can set: any write, rename or replacement shows.
+    """
+    seen = hashlib.blake2b(digest_size=32)
+    for name, status in sorted(_files(folder), key=lambda item: item[0]):
+        seen.update(
+            f"{name}\0{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}\n".encode(
+                "utf-8", "surrogateescape"
+            )
+        )
+    return seen.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file by its path below the folder."""
+    root = os.fspath(folder)
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118  # thousands of files, on every step
+            for entry in entries:
+                name = f"{below}/{entry.name}" if below else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(name)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                if not stat.S_ISREG(status.st_mode):
+                    raise ConflictError("a task package holds something else than files", where=f"{folder}/{name}")
+                yield name, status

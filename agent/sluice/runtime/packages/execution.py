@@ -1,0 +1,183 @@
+"""What a step that runs a task package is about to do: its handler, its inputs, its connections."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sluice.errors import TaskFailedError
+from sluice.hooks.connection import Connection
+from sluice.runtime.job_state import JobState
+from sluice.runtime.packages.choosing import NODE, POWERSHELL, choose_handler
+from sluice.runtime.packages.manifest import HandlerSpec, TaskManifest
+from sluice.runtime.request import Execution, StepRequest
+
+NODE_VARIABLE = "SLUICE_NODE"
+"""Environment variable that names the Node for task packages, when it is not the one on the PATH."""
+
+_INSTALL_NODE = (
+    "install Node.js 20 or newer (apt-get install nodejs, brew install node, https://nodejs.org), "
+    f"or name one with {NODE_VARIABLE}=/path/to/node"
+)
+_INSTALL_PWSH = "install PowerShell: https://learn.microsoft.com/powershell/scripting/install/installing-powershell"
+_SDK = "ps_modules/VstsTaskSdk/VstsTaskSdk.psd1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A task package whose files are known to be the right ones."""
+
+    folder: Path
+    manifest: TaskManifest
+
+
+class Packages(Protocol):
+    """The packages of the place that a job runs in."""
+
+    @property
+    def node(self) -> str:
+        """The Node to run handlers in; '' for the one on the PATH."""
+
+    @property
+    def node_options(self) -> Sequence[str]:
+        """What to start it with, such as `--inspect-brk`."""
+
+    def open(self, package: str) -> Package:
+        """The package of that id and version (`<id>@<version>`); raises `SluiceError` if missing or changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRun:
+    """An execution of a package, decided: the same for each attempt of its step.
+
+    `program` and `arguments` start the handler; `inputs` are in their final form, `opened` the connections that they
+    name.
+    """
+
+    package: Package
+    handler: HandlerSpec
+    program: str
+    arguments: tuple[str, ...]
+    inputs: Mapping[str, str]
+    opened: Mapping[str, Sequence[Connection]]
+
+    @property
+    def banner(self) -> tuple[str, str, str, str, str]:
+        """Label, description, version, author and help, as the log's head shows them."""
+        manifest = self.package.manifest
+        return (
+            manifest.label or manifest.name,
+            manifest.description,
+            manifest.version_text,
+            manifest.author,
+            manifest.help,
+        )
+
+
+def plan_execution(
+    job: JobState,
+    step: StepRequest,
+    packages: Packages,
+    inputs: dict[str, str],
+    *,
+    expand: Callable[[str], str],
+    open_connections: Callable[[dict[str, str]], Mapping[str, Sequence[Connection]]],
+) -> PackageRun:
+    """Decide how a step runs its package.
+
+    `inputs` are what the step says, with macros replaced; `open_connections` opens what they name and puts ids in
+    their place. Raises `SluiceError` when it cannot run: missing, changed, no handler, no Node.
+    """
+    package = packages.open(step.package)
+    manifest = package.manifest
+    handler = choose_handler(manifest, step.execution, windows=os.name == "nt")
+    known = {name.lower() for name in inputs}
+    for one in manifest.inputs:
+        if one.name.lower() not in known:
+            inputs[one.name] = expand(one.default.strip())
+    program, arguments = _command(job, package, handler, packages)
+    opened = open_connections(inputs)
+    root = Path(job.variables.text("System.DefaultWorkingDirectory") or job.workspace.sources)
+    return PackageRun(
+        package=package,
+        handler=handler,
+        program=program,
+        arguments=arguments,
+        inputs=resolve_paths(manifest, inputs, root),
+        opened=opened,
+    )
+
+
+def resolve_paths(manifest: TaskManifest, inputs: Mapping[str, str], root: Path) -> dict[str, str]:
+    """The inputs, those of type `filePath` as full paths; also an empty one starts at the root."""
+    paths = {one.name.lower() for one in manifest.inputs if one.type.lower() == "filepath"}
+    return {name: _full_path(root, value) if name.lower() in paths else value for name, value in inputs.items()}
+
+
+def has_execution(manifest: TaskManifest, execution: Execution) -> bool:
+    """Whether the task does anything then."""
+    return bool(manifest.executions.get(execution))
+
+
+def _command(job: JobState, package: Package, handler: HandlerSpec, packages: Packages) -> tuple[str, tuple[str, ...]]:
+    """The program of a handler and what it is started with; a plain process has its own."""
+    kind = handler.kind.lower()
+    if kind in NODE:
+        target = _target(package, handler)
+        return _find_node(job, packages), (*packages.node_options, str(target))
+    if kind == POWERSHELL:
+        return _find("pwsh", job, _INSTALL_PWSH), _powershell(job, _target(package, handler))
+    return handler.target, ()
+
+
+def _target(package: Package, handler: HandlerSpec) -> Path:
+    path = Path(os.path.normpath(package.folder / handler.target.replace("\\", "/")))
+    if package.folder not in path.parents or not path.is_file():
+        raise TaskFailedError(
+            f"the package of {package.manifest.reference} has no '{handler.target}'",
+            where=str(package.folder),
+            do="build the task first, and install it again",
+        )
+    return path
+
+
+def _find_node(job: JobState, packages: Packages) -> str:
+    if packages.node:
+        found = shutil.which(packages.node)
+        if found is None:
+            raise TaskFailedError(f"there is no Node at '{packages.node}'", do=_INSTALL_NODE)
+        return found
+    return _find("node", job, _INSTALL_NODE)
+
+
+def _find(program: str, job: JobState, install: str) -> str:
+    """On the PATH of the host: what a step has put before it does not choose what runs tasks."""
+    found = shutil.which(program, path=job.environ.get("PATH", ""))
+    if found is None:
+        raise TaskFailedError(f"Unable to locate executable file: '{program}'", why="it is not on the PATH", do=install)
+    return found
+
+
+def _powershell(job: JobState, script: Path) -> tuple[str, ...]:
+    sdk = script.parent / _SDK
+    if not sdk.is_file():
+        raise TaskFailedError("the package has no PowerShell task library", why=f"Not found: {sdk}")
+    preference = "Continue" if job.variables.flag("System.Debug") else "SilentlyContinue"
+    # A quoted name within a quoted script block: quotes are doubled once for each.
+    name, module = str(script).replace("'", "''''"), str(sdk).replace("'", "''")
+    command = (
+        f"$VerbosePreference = '{preference}' ; $DebugPreference = '{preference}' ; "
+        f"Import-Module -Name '{module}' -ArgumentList @{{ NonInteractive = $true }} -ErrorAction Stop ; "
+        f"Invoke-VstsTaskScript -ScriptBlock ([scriptblock]::Create('. ''{name}'''))"
+    )
+    return ("-NoLogo", "-NoProfile", "-NonInteractive", "-Command", command)
+
+
+def _full_path(root: Path, value: str) -> str:
+    joined = os.path.join(root, value)  # noqa: PTH118  # an absolute value stands for itself, a last slash stays
+    path = os.path.normpath(joined)
+    return f"{path}/" if value.endswith("/") and path != "/" else path

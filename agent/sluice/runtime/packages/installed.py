@@ -1,0 +1,83 @@
+"""The installed packages, as the compiler looks them up and as a job opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sluice.language.tasks import TaskDefinition
+from sluice.runtime.packages.manifest import TaskManifest, read_manifest
+
+if TYPE_CHECKING:
+    from sluice.runtime.packages.execution import Package
+    from sluice.runtime.packages.store import Installed, TaskStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledPackages:
+    """The packages of a store for compiling and for running.
+
+    `handled` tells whether Sluice or a plugin has a handler for `Name@Major`: then a package is passed over, unless it
+    was installed to be preferred or is named with its publisher.
+    """
+
+    store: TaskStore
+    handled: Callable[[str], bool]
+    node: str = ""
+    node_options: Sequence[str] = ()
+    _known: dict[str, TaskDefinition] = field(default_factory=dict)
+
+    def find(self, name: str, version: str) -> TaskDefinition | None:
+        """The package that a reference means, when it is what runs."""
+        if self.store.is_empty:
+            return None
+        entry = self.store.find(name, version)
+        return self._definition(entry) if entry is not None and self._runs(entry, name) else None
+
+    def get(self, package: str) -> TaskDefinition | None:
+        """The package of that id and version."""
+        entry = self._entry(package)
+        return self._definition(entry) if entry is not None else None
+
+    def references(self) -> Iterable[str]:
+        """Every task as `Name@Major`."""
+        return (entry.reference for entry in self.store.all)
+
+    def open(self, package: str) -> Package:
+        """The package of that id and version, unchanged; raises `SluiceError` when it is missing or was changed."""
+        from sluice.runtime.packages.execution import Package
+
+        name, _, version = package.partition("@")
+        folder = self.store.open(self.store.get(name, version))
+        return Package(folder=folder, manifest=read_manifest(folder))
+
+    def _runs(self, entry: Installed, name: str) -> bool:
+        return entry.preferred or "." in name or not self.handled(entry.reference)
+
+    def _entry(self, package: str) -> Installed | None:
+        name, _, version = package.partition("@")
+        return self.store.find(name, version)
+
+    def _definition(self, entry: Installed) -> TaskDefinition:
+        key = f"{entry.id}@{entry.version_text}"
+        if key not in self._known:
+            self._known[key] = definition_of(self.store.manifest(entry))
+        return self._known[key]
+
+
+def definition_of(manifest: TaskManifest) -> TaskDefinition:
+    """What the compiler has to know of a package."""
+    return TaskDefinition(
+        reference=manifest.reference,
+        id=manifest.id,
+        inputs=manifest.inputs,
+        outputs=manifest.outputs,
+        runs_on=manifest.runs_on,
+        handlers={one.value: tuple(each.kind for each in several) for one, several in manifest.executions.items()},
+        demands=manifest.demands,
+        deprecated=manifest.deprecated,
+        multiple=manifest.multiple,
+        package=f"{manifest.id}@{manifest.version_text}",
+        executions=tuple(one.value for one in manifest.executions) or ("main",),
+    )

@@ -1,0 +1,199 @@
+"""Runs a package's handler as a process, and makes the step's result of its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sluice.errors import TaskFailedError
+from sluice.language import macros
+from sluice.runtime.commands import CommandProcessor
+from sluice.runtime.handlers.script import graces_of
+from sluice.runtime.job_state import JobState
+from sluice.runtime.packages.choosing import NODE, PROCESS
+from sluice.runtime.packages.contract import task_environment
+from sluice.runtime.packages.execution import PackageRun
+from sluice.runtime.process import LINGER_SECONDS, Exit, Sink, run_process
+from sluice.runtime.request import Execution, Result
+from sluice.runtime.step_log import LogStream
+from sluice.runtime.step_scope import StepScope
+from sluice.secret import Secret
+
+_KEY_FILES = (".taskkey",)
+_MAX_ERRORS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """How a process is started."""
+
+    program: str
+    arguments: tuple[str, ...]
+    folder: Path
+    environment: Mapping[str, str]
+
+
+def run_package(run: PackageRun, scope: StepScope, environment: Mapping[str, str], sources: Path) -> None:
+    """Run the handler once. It ends the step's result, or raises `TaskFailedError` when it cannot be started."""
+    manifest = run.package.manifest
+    scope.step = replace(scope.step, restricted=scope.step.restricted or manifest.restricted)
+    scope.settable_by_task = manifest.settable
+    scope.declared_outputs = frozenset(name.lower() for name in manifest.outputs)
+    if manifest.deprecated and scope.step.execution is Execution.MAIN:
+        scope.issue("warning", _deprecation(run))
+    if run.handler.kind.lower() == PROCESS:
+        _run_process(run, scope, environment, sources)
+        return
+    full = task_environment(
+        scope.job, environment, inputs=run.inputs, opened=run.opened, task_variables=scope.task_variables
+    )
+    in_node = run.handler.kind.lower() in NODE
+    folder = _folder(run, scope, sources) if in_node else (run.package.folder / run.handler.target).parent
+    start = _Start(program=run.program, arguments=run.arguments, folder=folder, environment=full)
+    try:
+        end = _follow(scope, start)
+    finally:
+        _forget_keys(scope.job)
+    if _is_over(scope, end, run.program):
+        return
+    if end.code:
+        written = " ".join(f'"{one}"' for one in run.arguments)
+        scope.fail(f"Exit code {_code(end)} returned from process: file name '{run.program}', arguments '{written}'.")
+    scope.complete(Result.SUCCEEDED)
+
+
+def _run_process(run: PackageRun, scope: StepScope, environment: Mapping[str, str], sources: Path) -> None:
+    """A plain process: public variables and the path, nothing of the task's own but its arguments."""
+    properties = run.handler.properties
+    folder = _folder(run, scope, sources)
+    program = _program(run, scope, environment)
+    # Split before the values come in: a value is one argument, whatever it holds.
+    arguments = tuple(_expand(run, scope, one) for one in _split(properties.get("argumentformat", "")))
+    if properties.get("modifyenvironment", "").strip().casefold() == "true":
+        scope.issue("warning", "'modifyEnvironment' of a Process handler has no effect outside Windows.")
+    strict = properties.get("failonstandarderror", "true").strip().casefold() != "false"
+    errors: list[str] = []
+    end = _follow(
+        scope,
+        _Start(program=program, arguments=arguments, folder=folder, environment=environment),
+        errors if strict else None,
+    )
+    if _is_over(scope, end, program):
+        return
+    if errors:
+        for line in errors[:_MAX_ERRORS]:
+            scope.issue("error", line)
+        scope.complete(Result.FAILED, errors[0])
+    if end.code:
+        scope.fail(f"Process completed with exit code {_code(end)}.")
+    scope.complete(Result.SUCCEEDED)
+
+
+def _follow(scope: StepScope, start: _Start, errors: list[str] | None = None) -> Exit:
+    """Run it; both streams are read for commands, but for errors that are collected."""
+    commands = CommandProcessor(scope)
+    output = scope.log.stream(commands.run)
+    collected = _Collected(scope, errors) if errors is not None else None
+    second = scope.log.stream(commands.run) if collected is None else collected.stream
+    sink = Sink(feed=second.feed, idle=second.idle, waiting=second.waiting)
+    try:
+        return run_process(
+            (start.program, *start.arguments),
+            cwd=start.folder,
+            env=start.environment,
+            output=Sink(feed=output.feed, idle=output.idle, waiting=output.waiting),
+            errors=collected.sink() if collected is not None else sink,
+            cancellation=scope.stop,
+            graces=graces_of(scope),
+        )
+    finally:
+        output.close()
+        second.close()
+
+
+class _Collected:
+    """Error output that is data: logged, and its first lines kept."""
+
+    def __init__(self, scope: StepScope, lines: list[str]) -> None:
+        self.stream: LogStream = scope.log.stream()
+        self._lines = lines
+
+    def sink(self) -> Sink:
+        return Sink(feed=self._feed, idle=self.stream.idle, waiting=self.stream.waiting)
+
+    def _feed(self, chunk: bytes) -> None:
+        self.stream.feed(chunk)
+        if len(self._lines) < _MAX_ERRORS:
+            text = chunk[:10_000].decode("utf-8", "replace")
+            self._lines.extend(line for line in text.splitlines() if line.strip())
+
+
+def _is_over(scope: StepScope, end: Exit, program: str) -> bool:
+    """Whether the result is decided already: canceled, or the task said that it was done."""
+    if end.left_open and not scope.stop.canceled:
+        scope.say(
+            f"The STDIO streams did not close within {LINGER_SECONDS:g} seconds of the exit event from process "
+            f"'{program}'. This may indicate a child process inherited the STDIO streams and has not yet exited."
+        )
+    return scope.cancellation.canceled or (scope.done and scope.stop.canceled)
+
+
+def _code(end: Exit) -> int:
+    return end.code if end.code > 0 else 128 - end.code  # a shell's number for an end by a signal
+
+
+def _folder(run: PackageRun, scope: StepScope, default: Path) -> Path:
+    written = _expand(run, scope, run.handler.properties.get("workingdirectory", "").strip())
+    folder = Path(os.path.normpath(default / written)) if written else default
+    if not folder.is_dir():
+        raise TaskFailedError(f"Not found working directory: {folder}")
+    return folder
+
+
+def _program(run: PackageRun, scope: StepScope, environment: Mapping[str, str]) -> str:
+    """What the target means: a file of the package, else a program on the PATH."""
+    target = _expand(run, scope, run.handler.target)
+    within = Path(os.path.normpath(run.package.folder / target.replace("\\", "/")))
+    if run.package.folder in within.parents and within.is_file():
+        return str(within)
+    found = shutil.which(target, path=environment.get("PATH"))
+    if found is None:
+        raise TaskFailedError(f"Unable to locate executable file: '{target}'", where=run.package.manifest.reference)
+    return found
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise TaskFailedError("the arguments of the task's handler cannot be read", why=str(error)) from error
+
+
+def _expand(run: PackageRun, scope: StepScope, text: str) -> str:
+    """Macros of a handler's property: the package's folder, then inputs, then variables."""
+    if scope.step.execution is Execution.MAIN:
+        text = text.replace("$(currentDirectory)", str(run.package.folder))
+    inputs = {name.lower(): value for name, value in run.inputs.items()}
+    for look_up in (lambda name: inputs.get(name.lower()), scope.job.variables.get):
+        value = macros.expand(text, look_up)
+        text = value.reveal() if isinstance(value, Secret) else value
+    return text
+
+
+def _deprecation(run: PackageRun) -> str:
+    manifest = run.package.manifest
+    name = manifest.label or manifest.name
+    text = f"Task '{name}' version {manifest.version[0]} ({manifest.reference}) is deprecated."
+    return f"{text} {manifest.deprecation}".rstrip()
+
+
+def _forget_keys(job: JobState) -> None:
+    """What the task library left to decrypt its own memory with."""
+    for name in _KEY_FILES:
+        with contextlib.suppress(OSError):
+            (job.workspace.temp / name).unlink()

@@ -1,0 +1,335 @@
+"""The installed task packages: one folder a version, and a lock file that says what each has to consist of.
+
+`<root>/<Name>_<id>/<version>/` holds a package as it was installed, `<root>/lock.json` what was installed from where
+and its digest. A package whose files are not those that were installed is not used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import ConflictError, NotFoundError, StorageError, UsageError
+from sluice.runtime.packages import archive
+from sluice.runtime.packages.digest import digest_of, glance
+from sluice.runtime.packages.manifest import FILE, TaskManifest, read_manifest
+
+LOCK = "lock.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """One version of one task. `extension` is `publisher.extension` and `contribution` its part, when it came so.
+
+    With `preferred` it runs instead of what Sluice or a plugin has for the task; `seen` is the glance at its files
+    when its digest was last found right.
+    """
+
+    name: str
+    id: str
+    version: tuple[int, int, int]
+    digest: str
+    source: str = ""
+    extension: str = ""
+    contribution: str = ""
+    preferred: bool = False
+
+    @property
+    def version_text(self) -> str:
+        """`Major.Minor.Patch`."""
+        return ".".join(map(str, self.version))
+
+    @property
+    def reference(self) -> str:
+        """`Name@Major`."""
+        return f"{self.name}@{self.version[0]}"
+
+    @property
+    def full_name(self) -> str:
+        """`publisher.extension.contribution.Name`, or the name alone."""
+        parts = [self.extension, self.contribution] if self.extension else []
+        return ".".join(part for part in (*parts, self.name) if part)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All that it is called, in lower case."""
+        names = {self.name, self.id}
+        if self.extension:
+            names |= {self.full_name, f"{self.extension}.{self.name}"}
+        return frozenset(name.lower() for name in names)
+
+    @property
+    def folder(self) -> str:
+        """Its place in the store."""
+        return f"{self.name}_{self.id}/{self.version_text}"
+
+
+class TaskStore:
+    """The packages below one folder. Reading needs no lock: the lock file is replaced as a whole."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @cached_property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever installed: one look at the disk."""
+        return not (self._root / LOCK).exists()
+
+    @cached_property
+    def all(self) -> tuple[Installed, ...]:
+        """Every version of every task, by name, newest first."""
+        entries = () if self.is_empty else self._read()
+        return tuple(sorted(entries, key=lambda one: (one.name.lower(), one.id, [-part for part in one.version])))
+
+    def find(self, name: str, version: str = "") -> Installed | None:
+        """The newest installed version that a reference means: `2`, `2.*`, `2.173.1`, or any ('').
+
+        Raises `ConflictError` when the name belongs to several tasks; of these one that came from no extension wins.
+        """
+        wanted = name.strip().lower()
+        found = [one for one in self.all if wanted in one.names and _fits(one.version, version)]
+        if len({one.id for one in found}) > 1:
+            own = [one for one in found if not one.extension]
+            found = own if len({one.id for one in own}) == 1 else found
+        if len({one.id for one in found}) > 1:
+            names = ", ".join(sorted({f"{one.full_name} ({one.id})" for one in found}))
+            raise ConflictError(
+                f"The task name {name} is ambiguous. "
+                f"Specify one of the following identifiers to resolve the ambiguity: {names}"
+            )
+        return max(found, key=lambda one: one.version, default=None)
+
+    def get(self, name: str, version: str = "") -> Installed:
+        """As `find`; raises `NotFoundError` when there is none."""
+        if found := self.find(name, version):
+            return found
+        known = ", ".join(sorted({one.reference for one in self.all})) or "none"
+        written = f"{name}@{version}" if version else name
+        raise NotFoundError(f"the task '{written}' is not installed", do=f"installed: {known}")
+
+    @staticmethod
+    def means(entry: Installed, version: str) -> bool:
+        """Whether a version as written (`2`, `2.173.1`, '') takes in that of an entry."""
+        return _fits(entry.version, version)
+
+    def open(self, entry: Installed) -> Path:
+        """The folder of a package that is what was installed; raises `ConflictError` when it was changed."""
+        folder = self._root / entry.folder
+        marker = folder.with_name(f"{entry.version_text}.seen")
+        try:
+            now = glance(folder)
+            with contextlib.suppress(FileNotFoundError):
+                if marker.read_text() == f"{entry.digest} {now}":
+                    return folder
+            digest = digest_of(folder)
+        except OSError as error:
+            raise self._changed(entry, "files are missing or cannot be read") from error
+        if digest != entry.digest:
+            raise self._changed(entry, f"its digest is {digest[:16]}..., {entry.digest[:16]}... was installed")
+        with contextlib.suppress(OSError):
+            _replace(marker, f"{entry.digest} {now}")
+        return folder
+
+    def manifest(self, entry: Installed) -> TaskManifest:
+        """The manifest of an unchanged package."""
+        return read_manifest(self.open(entry))
+
+    def install(
+        self,
+        fill: Callable[[Path], None],
+        *,
+        source: str,
+        extension: str = "",
+        contribution: str = "",
+        preferred: bool | None = None,
+    ) -> tuple[Installed, bool]:
+        """Install what `fill` puts into a new folder. Answers it, and whether it is new.
+
+        `preferred` None leaves it as it was.
+
+        Raises `ConflictError` when this version is there already with other content.
+        """
+        with self._changing() as entries, self._scratch() as scratch:
+            fill(scratch)
+            manifest = read_manifest(scratch)
+            _check_targets(scratch, manifest)
+            new = Installed(
+                name=manifest.name,
+                id=manifest.id,
+                version=manifest.version,
+                digest=digest_of(scratch),
+                source=source,
+                extension=extension,
+                contribution=contribution,
+                preferred=bool(preferred),
+            )
+            old = next((one for one in entries if (one.id, one.version) == (new.id, new.version)), None)
+            if old is not None and old.digest != new.digest:
+                raise ConflictError(
+                    f"{old.reference} {old.version_text} is installed with other content",
+                    why="one version of a task never changes",
+                    do=f"sluice task remove {old.name}@{old.version_text}, then install it again",
+                )
+            if old is None:
+                self._place(scratch, new)
+            elif preferred is None:
+                new = replace(new, preferred=old.preferred)
+            entries[:] = [one for one in entries if one is not old] + [new]
+        return new, old is None
+
+    def remove(self, chosen: Callable[[Installed], bool]) -> tuple[Installed, ...]:
+        """Remove the versions that `chosen` names; answers them."""
+        with self._changing() as entries:
+            gone = tuple(one for one in entries if chosen(one))
+            entries[:] = [one for one in entries if one not in gone]
+        for one in gone:
+            folder = self._root / one.folder
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.with_name(f"{one.version_text}.seen").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()
+        return gone
+
+    def prefer(self, entry: Installed, *, preferred: bool) -> Installed:
+        """Record whether it runs instead of what Sluice or a plugin has."""
+        new = replace(entry, preferred=preferred)
+        with self._changing() as entries:
+            entries[:] = [new if (one.id, one.version) == (entry.id, entry.version) else one for one in entries]
+        return new
+
+    def _place(self, scratch: Path, new: Installed) -> None:
+        folder = self._root / new.folder
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        if folder.exists():  # left by an installation that did not come to its end
+            shutil.rmtree(folder)
+        scratch.rename(folder)
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=self._root, ignore_cleanup_errors=True) as folder:
+            yield Path(folder) / "package"
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[list[Installed]]:
+        """The entries, to be changed in place by one process at a time, and stored at the end."""
+        import fcntl
+
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with (self._root / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                entries = list(self._read()) if (self._root / LOCK).exists() else []
+                yield entries
+                stored = {"version": FORMAT, "tasks": [_encode(one) for one in entries]}
+                _replace(self._root / LOCK, json.dumps(stored, indent=1))
+        except OSError as error:
+            raise StorageError(
+                "the installed tasks cannot be changed",
+                where=str(error.filename or self._root),
+                why=error.strerror or str(error),
+            ) from error
+        for name in ("is_empty", "all"):
+            self.__dict__.pop(name, None)
+
+    def _read(self) -> tuple[Installed, ...]:
+        path = self._root / LOCK
+        try:
+            stored: Mapping[str, Any] = json.loads(path.read_bytes())
+            if stored["version"] != FORMAT:
+                raise StorageError("the installed tasks are of a newer Sluice", where=str(path))
+            return tuple(_decode(one) for one in stored["tasks"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StorageError("the list of installed tasks cannot be read", where=str(path), why=str(error)) from error
+
+    def _changed(self, entry: Installed, why: str) -> ConflictError:
+        return ConflictError(
+            f"the installed package of {entry.name}@{entry.version_text} was changed since it was installed",
+            where=str(self._root / entry.folder),
+            why=why,
+            do=f"look at what changed it, then: sluice task remove {entry.name}@{entry.version_text}, "
+            "and install it again",
+        )
+
+
+def fill_from(path: Path, limits: archive.Limits | None = None) -> Callable[[Path], None]:
+    """Fills a folder with the one task in a folder or a zip."""
+
+    def fill(target: Path) -> None:
+        if path.is_dir():
+            if not (path / FILE).is_file():
+                raise UsageError(f"there is no {FILE} in this folder", where=str(path))
+            archive.copy_folder(path, target, limits)
+            return
+        with archive.opened(path, limits) as opened:
+            folders = task_folders(opened)
+            if len(folders) != 1:
+                raise UsageError(
+                    f"the archive holds {len(folders)} tasks" if folders else f"there is no {FILE} in the archive",
+                    where=str(path),
+                    do="" if folders else "a task package is a folder with a task.json",
+                )
+            opened.extract(folders[0], target)
+
+    return fill
+
+
+def task_folders(opened: archive.Archive) -> list[str]:
+    """The folders of an archive that have a manifest, outermost only; '' is its root."""
+    folders = sorted(name[: -len(FILE)].rstrip("/") for name in opened.names if name.rpartition("/")[2] == FILE)
+    found: list[str] = []
+    for folder in folders:
+        if "node_modules" in folder.split("/") or any(not one or folder.startswith(f"{one}/") for one in found):
+            continue
+        found.append(folder)
+    return found
+
+
+def _check_targets(folder: Path, manifest: TaskManifest) -> None:
+    """A handler's code lies in its package, or the handler is of a kind that has none."""
+    for handlers in manifest.executions.values():
+        for one in handlers:
+            if one.kind.lower().startswith("node") and one.target:
+                target = os.path.normpath(folder / one.target.replace("\\", "/"))
+                if not target.startswith(f"{folder}{os.sep}"):
+                    raise UsageError(f"the target '{one.target}' of a handler lies outside the package")
+
+
+def _fits(version: tuple[int, int, int], wanted: str) -> bool:
+    parts = [part for part in wanted.strip().split(".") if part != "*"] if wanted.strip() else []
+    return len(parts) <= 3 and all(
+        part.isdecimal() and int(part) == number for part, number in zip(parts, version, strict=False)
+    )
+
+
+def _encode(entry: Installed) -> dict[str, Any]:
+    return asdict(entry) | {"version": entry.version_text}
+
+
+def _decode(stored: Mapping[str, Any]) -> Installed:
+    major, minor, patch = (int(part) for part in stored["version"].split("."))
+    known = {name: stored[name] for name in ("name", "id", "digest", "source", "extension", "contribution")}
+    return Installed(**known, version=(major, minor, patch), preferred=bool(stored["preferred"]))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it sees the old text or the new one."""
+    fd, new = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)  # noqa: PTH105  # the name is a text
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new)  # noqa: PTH108
+        raise
