@@ -32,11 +32,14 @@ from sluice.hooks.connection import Connection
 from sluice.hooks.declaration import ConnectionType, Family, Field, Input, Scheme, Task, Url
 from sluice.hooks.observation import RunEvent
 from sluice.hooks.ports import KeyProvider, SecretSource
+from sluice.hooks.probe import Answer, Probe, check_host
+from sluice.hooks.repository import Login, RepositoryRule, SourceRepository, basic
 from sluice.hooks.spec import hookimpl
 from sluice.hooks.task_run import TaskRun
 from sluice.secret import Secret
 
 __all__ = [
+    "Answer",
     "CanceledError",
     "Connection",
     "ConnectionType",
@@ -44,16 +47,22 @@ __all__ = [
     "Field",
     "Input",
     "KeyProvider",
+    "Login",
+    "Probe",
+    "RepositoryRule",
     "RunEvent",
     "Scheme",
     "Secret",
     "SecretSource",
     "SluiceError",
+    "SourceRepository",
     "Task",
     "TaskFailedError",
     "TaskRun",
     "TrustNeededError",
     "Url",
     "VerificationError",
+    "basic",
+    "check_host",
     "hookimpl",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from sluice.hooks.connection import Connection
+    from sluice.hooks.repository import RepositoryRule
     from sluice.hooks.task_run import TaskRun
 
 FieldKind = Literal["text", "multiline", "number", "boolean", "choice", "connection"]
@@ -124,10 +125,20 @@ Verify = Callable[["Connection"], str]
 """Tries a connection and answers a sentence for the person, or raises `VerificationError` or `TrustNeededError`."""
 
 
+Prepare = Callable[["Connection"], "Connection"]
+"""Makes a stored connection what a use of it receives, such as one with a token that has just been issued.
+
+Called each time a connection leaves the store for a step or a clone, not under any lock: it may ask the far side.
+Whatever secret it adds is a `Secret`. Raises `SluiceError` when the far side refuses.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """All that a plugin offers: connection types, `verify` by type name, and tasks."""
+    """All that a plugin offers: connection types, and by type name `verify`, `prepare` and `repositories`; tasks."""
 
     types: tuple[ConnectionType, ...] = ()
     verify: Mapping[str, Verify] = field(default_factory=dict)
     tasks: tuple[Task, ...] = ()
+    prepare: Mapping[str, Prepare] = field(default_factory=dict)
+    repositories: Mapping[str, RepositoryRule] = field(default_factory=dict)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     import click
 
-    from sluice.hooks.declaration import ConnectionType, Family, Task, Verify
+    from sluice.hooks.declaration import ConnectionType, Family, Prepare, Task, Verify
     from sluice.hooks.observation import RunEvent
     from sluice.hooks.ports import KeyProvider, SecretSource
+    from sluice.hooks.repository import RepositoryRule
 
 DISABLE_VARIABLE = "SLUICE_DISABLE_PLUGINS"
 """Environment variable with the names of plugins not to load, separated by commas."""
@@ -74,6 +75,16 @@ class PluginHost:
     def verifiers(self) -> Mapping[str, Verify]:
         """Verifications by casefolded connection type name."""
         return self._gather("verification", lambda family: family.verify.items())
+
+    @functools.cached_property
+    def preparations(self) -> Mapping[str, Prepare]:
+        """What makes stored connections usable, by casefolded connection type name."""
+        return self._gather("preparation", lambda family: family.prepare.items())
+
+    @functools.cached_property
+    def repositories(self) -> Mapping[str, RepositoryRule]:
+        """How connections open repositories, by casefolded connection type name."""
+        return self._gather("repository rule", lambda family: family.repositories.items())
 
     @functools.cached_property
     def secret_sources(self) -> Mapping[str, SecretSource]:

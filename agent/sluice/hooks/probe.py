@@ -1,0 +1,298 @@
+"""Asks a web service a question with a connection's credentials, and tells apart why there is no answer.
+
+Credentials stay within the origin that they are for, redirects included; addresses that no service has (a cloud's
+metadata service) are not asked, whatever a name resolves to in the moment of connecting; `~/.netrc` is not read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from sluice.errors import VerificationError
+from sluice.hooks.connection import Connection
+from sluice.secret import Secret
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 20.0
+MAX_REDIRECTS = 5
+PORTS = {"http": 80, "https": 443}
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where credentials may be sent: scheme, host and port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a service answered: `headers` by lower-case name, of the body no more than was asked for."""
+
+    status: int
+    url: str
+    origin: Origin
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success."""
+        return 200 <= self.status < 300
+
+    @property
+    def shown(self) -> str:
+        """The status with its standard name: what the server calls it is text of a stranger."""
+        try:
+            return f"{self.status} {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            return str(self.status)
+
+    def json(self) -> Any:
+        """The body as JSON; None when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Asks on behalf of a connection; what goes wrong on the way is a `VerificationError` that names it."""
+
+    connection: Connection
+    authorization: Secret | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    trust_any_certificate: bool = False
+
+    def ask(
+        self, url: str, *, method: str = "GET", body: bytes = b"", authenticate: bool = True, limit: int = 0
+    ) -> Answer:
+        """The answer after redirects, which are followed only within the origin; of its body `limit` bytes at most."""
+        import requests
+
+        origin = self.origin(url)
+        with requests.Session() as session:
+            _watch(session)
+            session.verify = not self.trust_any_certificate
+            for _ in range(MAX_REDIRECTS + 1):
+                answer = self._send(session, origin, method, url, body, limit, authenticate=authenticate)
+                if answer.status not in REDIRECTS or "location" not in answer.headers:
+                    return answer
+                url = self._next(origin, url, answer.headers["location"])
+        raise self._error(f"{origin} redirects more than {MAX_REDIRECTS} times")
+
+    def origin(self, url: str) -> Origin:
+        """The origin of a URL; raises when it is none that may be asked."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise self._error("the URL cannot be asked", str(error)) from None
+        if parts.scheme not in PORTS:
+            raise self._error(
+                f"a connection to '{parts.scheme}://' cannot be verified",
+                "only http and https can be tried; the connection itself may be all right",
+            )
+        if not parts.hostname:
+            raise self._error("the URL cannot be asked", "it names no host")
+        if parts.username is not None or parts.password is not None:
+            why = "it holds a user name or password; those belong into the connection's own fields"
+            raise self._error("the URL cannot be asked", why)
+        return Origin(parts.scheme, parts.hostname, port or PORTS[parts.scheme])
+
+    def _next(self, origin: Origin, url: str, location: str) -> str:
+        try:
+            url = urljoin(url, location)
+        except ValueError as error:
+            why = f"it redirects to an invalid one: {error}"
+            raise self._error("the URL cannot be asked", why) from None
+        elsewhere = self.origin(url)
+        if elsewhere != origin:
+            raise self._error(
+                f"{origin} redirects to {elsewhere}",
+                "credentials are not sent to another place than the connection's URL names",
+                f"if that is the right place: sluice connection update {self.connection.name} --url {elsewhere}",
+            )
+        return url
+
+    def _send(
+        self,
+        session: requests.Session,
+        origin: Origin,
+        method: str,
+        url: str,
+        body: bytes,
+        limit: int,
+        *,
+        authenticate: bool,
+    ) -> Answer:
+        import requests
+
+        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            # A callable also where there is nothing to add: otherwise requests would look into ~/.netrc.
+            if authenticate and self.authorization is not None:
+                request.headers["Authorization"] = self.authorization.reveal()
+            return request
+
+        check_host(origin.host, origin.port, name=self.connection.name, shown=str(origin))
+        try:
+            with session.request(
+                method,
+                url,
+                auth=sign,
+                data=body or None,
+                headers=dict(self.headers),
+                allow_redirects=False,
+                stream=True,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+            ) as response:
+                return Answer(
+                    status=response.status_code,
+                    url=response.url,
+                    origin=origin,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=_begin(response, limit),
+                )
+        except (requests.RequestException, UnicodeError) as error:
+            raise self._unreachable(origin, error) from None
+
+    def _unreachable(self, origin: Origin, error: Exception) -> VerificationError:
+        import requests
+
+        causes = tuple(_causes(error))
+        if any(isinstance(one, SpecialAddressError) for one in causes):
+            return self._error(f"{origin} is not asked", "it is at a link-local or special address")
+        certificate = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
+        if certificate is not None:
+            return self._error(f"the certificate of {origin} is not trusted", certificate.verify_message)
+        what = f"{origin} cannot be asked"
+        if isinstance(error, requests.exceptions.SSLError):
+            what = f"no TLS connection to {origin} came about"
+        elif isinstance(error, requests.exceptions.ProxyError):
+            what = f"the proxy on the way to {origin} refused or is not there"
+        elif isinstance(error, requests.Timeout):
+            what = f"{origin} did not answer in time"
+        elif any(isinstance(one, socket.gaierror) for one in causes):
+            what = f"the host name '{origin.host}' was not resolved"
+        elif any(isinstance(one, ConnectionRefusedError) for one in causes):
+            what = f"{origin} refused the connection"
+        elif isinstance(error, requests.ConnectionError):
+            what = f"the connection to {origin} broke"
+        reason = next((one.strerror for one in causes if isinstance(one, OSError) and one.strerror), "")
+        return self._error(what, reason or type(error).__name__)
+
+    def _error(self, what: str, why: str = "", do: str = "") -> VerificationError:
+        return VerificationError(what, where=self.connection.name, why=why, do=do)
+
+
+class SpecialAddressError(OSError):
+    """A connection came about with an address that no service has."""
+
+
+def check_host(host: str, port: int, *, name: str, shown: str = "") -> None:
+    """Refuse a host whose address no service has: a cloud's metadata service answers at a link-local one.
+
+    `name` is the connection's, `shown` what the error calls the host. A host that is not resolved is no error here:
+    the connection itself tells why, or a proxy knows the name.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    for *_, place in found:
+        if _is_special(str(place[0])):
+            why = f"{place[0]} is a link-local or special address"
+            raise VerificationError(f"{shown or host} is not asked", where=name, why=why)
+
+
+def _is_special(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return bool(plain.is_link_local or plain.is_multicast or plain.is_unspecified)
+
+
+def _watch(session: requests.Session) -> None:
+    """Let the session look at the address that it has reached before it says anything: names may change their mind."""
+    from requests.adapters import HTTPAdapter
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    class Watched(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            _check_peer(self)
+
+    class WatchedTls(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            _check_peer(self)
+
+    class Plain(HTTPConnectionPool):
+        ConnectionCls = Watched
+
+    class Tls(HTTPSConnectionPool):
+        ConnectionCls = WatchedTls
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+            super().init_poolmanager(*arguments, **named)
+            self.poolmanager.pool_classes_by_scheme = {"http": Plain, "https": Tls}
+
+    session.mount("http://", Adapter())
+    session.mount("https://", Adapter())
+
+
+def _check_peer(connection: Any) -> None:
+    peer = ""
+    with contextlib.suppress(OSError, AttributeError):
+        peer = str(connection.sock.getpeername()[0])
+    if peer and _is_special(peer):
+        connection.close()
+        raise SpecialAddressError(f"{peer} is a link-local or special address")
+
+
+def _begin(response: requests.Response, limit: int) -> bytes:
+    """So many bytes of the body at most; none of the rest is waited for."""
+    pieces: list[bytes] = []
+    size = 0
+    if limit:
+        for piece in response.iter_content(_CHUNK):
+            pieces.append(piece)
+            size += len(piece)
+            if size >= limit:
+                break
+    return b"".join(pieces)[:limit]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything that led to it; libraries keep that in `reason`, in arguments and in the context."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        related = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting.extend(other for other in related if isinstance(other, BaseException))
