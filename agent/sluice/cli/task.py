@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sluice.cli.output import output_option, print_fields, print_json, print_table
+from sluice.cli.task_run import run
 
 if TYPE_CHECKING:
     from sluice.runtime.packages.manifest import TaskManifest
@@ -21,6 +22,9 @@ def command() -> None:
     \b
     Example: sluice task install ./MyTask
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+
+
+command.add_command(run)
 
 
 @command.command("install")

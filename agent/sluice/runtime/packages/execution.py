@@ -12,6 +12,7 @@ from typing import Protocol
 from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection
 from sluice.runtime.job_state import JobState
+from sluice.runtime.logging_commands import Command
 from sluice.runtime.packages.choosing import NODE, POWERSHELL, choose_handler
 from sluice.runtime.packages.manifest import HandlerSpec, TaskManifest
 from sluice.runtime.request import Execution, StepRequest
@@ -46,6 +47,10 @@ class Packages(Protocol):
     def node_options(self) -> Sequence[str]:
         """What to start it with, such as `--inspect-brk`."""
 
+    @property
+    def observe(self) -> Callable[[Command], None] | None:
+        """Told every logging command of a package, masked, when somebody wants to know them."""
+
     def open(self, package: str) -> Package:
         """The package of that id and version (`<id>@<version>`); raises `SluiceError` if missing or changed."""
 
@@ -64,6 +69,7 @@ class PackageRun:
     arguments: tuple[str, ...]
     inputs: Mapping[str, str]
     opened: Mapping[str, Sequence[Connection]]
+    observe: Callable[[Command], None] | None = None
 
     @property
     def banner(self) -> tuple[str, str, str, str, str]:
@@ -109,6 +115,7 @@ def plan_execution(
         arguments=arguments,
         inputs=resolve_paths(manifest, inputs, root),
         opened=opened,
+        observe=packages.observe,
     )
 
 

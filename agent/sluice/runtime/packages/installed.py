@@ -10,6 +10,7 @@ from sluice.language.tasks import TaskDefinition
 from sluice.runtime.packages.manifest import TaskManifest, read_manifest
 
 if TYPE_CHECKING:
+    from sluice.runtime.logging_commands import Command
     from sluice.runtime.packages.execution import Package
     from sluice.runtime.packages.store import Installed, TaskStore
 
@@ -26,6 +27,7 @@ class InstalledPackages:
     handled: Callable[[str], bool]
     node: str = ""
     node_options: Sequence[str] = ()
+    observe: Callable[[Command], None] | None = None
     _known: dict[str, TaskDefinition] = field(default_factory=dict)
 
     def find(self, name: str, version: str) -> TaskDefinition | None:

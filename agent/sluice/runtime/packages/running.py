@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sluice.language import macros
 from sluice.runtime.commands import CommandProcessor
 from sluice.runtime.handlers.script import graces_of
 from sluice.runtime.job_state import JobState
+from sluice.runtime.logging_commands import Command, parse
 from sluice.runtime.packages.choosing import NODE, PROCESS
 from sluice.runtime.packages.contract import task_environment
 from sluice.runtime.packages.execution import PackageRun
@@ -56,7 +57,7 @@ def run_package(run: PackageRun, scope: StepScope, environment: Mapping[str, str
     folder = _folder(run, scope, sources) if in_node else (run.package.folder / run.handler.target).parent
     start = _Start(program=run.program, arguments=run.arguments, folder=folder, environment=full)
     try:
-        end = _follow(scope, start)
+        end = _follow(run, scope, start)
     finally:
         _forget_keys(scope.job)
     if _is_over(scope, end, run.program):
@@ -79,6 +80,7 @@ def _run_process(run: PackageRun, scope: StepScope, environment: Mapping[str, st
     strict = properties.get("failonstandarderror", "true").strip().casefold() != "false"
     errors: list[str] = []
     end = _follow(
+        run,
         scope,
         _Start(program=program, arguments=arguments, folder=folder, environment=environment),
         errors if strict else None,
@@ -94,12 +96,12 @@ def _run_process(run: PackageRun, scope: StepScope, environment: Mapping[str, st
     scope.complete(Result.SUCCEEDED)
 
 
-def _follow(scope: StepScope, start: _Start, errors: list[str] | None = None) -> Exit:
+def _follow(run: PackageRun, scope: StepScope, start: _Start, errors: list[str] | None = None) -> Exit:
     """Run it; both streams are read for commands, but for errors that are collected."""
-    commands = CommandProcessor(scope)
-    output = scope.log.stream(commands.run)
+    carry_out = _commands(scope, run.observe)
+    output = scope.log.stream(carry_out)
     collected = _Collected(scope, errors) if errors is not None else None
-    second = scope.log.stream(commands.run) if collected is None else collected.stream
+    second = scope.log.stream(carry_out) if collected is None else collected.stream
     sink = Sink(feed=second.feed, idle=second.idle, waiting=second.waiting)
     try:
         return run_process(
@@ -114,6 +116,24 @@ def _follow(scope: StepScope, start: _Start, errors: list[str] | None = None) ->
     finally:
         output.close()
         second.close()
+
+
+def _commands(scope: StepScope, observe: Callable[[Command], None] | None) -> Callable[[str], bool]:
+    """What carries out the command in a line, and tells it to whoever observes."""
+    processor = CommandProcessor(scope)
+    if observe is None:
+        return processor.run
+
+    def carry_out(line: str) -> bool:
+        done = processor.run(line)
+        command = parse(line)
+        if command is not None:  # masked only now: the command itself may have told of a secret
+            mask = scope.job.masker.mask_text
+            properties = {name: mask(value) for name, value in command.properties.items()}
+            observe(replace(command, properties=properties, data=mask(command.data)))
+        return done
+
+    return carry_out
 
 
 class _Collected:
