@@ -1,0 +1,66 @@
+"""Where sources are: GitHub, GitHub Enterprise Server, Bitbucket Cloud, Azure Repos/TFS, other Git servers, Subversion."""
+
+from __future__ import annotations
+
+from sluice.plugin import Connection, Family, hookimpl
+from sluice_source._rules import RULES
+from sluice_source._types import BITBUCKET, EXTERNAL_TFS, GIT, GITHUB, GITHUB_ENTERPRISE, SUBVERSION
+
+
+def verify_github(connection: Connection) -> str:
+    """Ask GitHub, or an Enterprise Server, who the token belongs to."""
+    from sluice_source._github import verify
+
+    return verify(connection)
+
+
+def prepare_github(connection: Connection) -> Connection:
+    """Issue an installation token where the connection is an app's, and name the scheme as tasks know it."""
+    from sluice_source._github import prepare
+
+    return prepare(connection)
+
+
+def verify_bitbucket(connection: Connection) -> str:
+    """Ask Bitbucket Cloud who the credentials belong to."""
+    from sluice_source._bitbucket import verify
+
+    return verify(connection)
+
+
+def verify_external_tfs(connection: Connection) -> str:
+    """Ask an Azure DevOps organization or a project collection who asks, and for its projects."""
+    from sluice_source._external_tfs import verify
+
+    return verify(connection)
+
+
+def verify_git(connection: Connection) -> str:
+    """Ask a git server for the references of the repository, as `git ls-remote` does."""
+    from sluice_source._other_git import verify
+
+    return verify(connection)
+
+
+def verify_subversion(connection: Connection) -> str:
+    """Ask for the repository with `svn info`."""
+    from sluice_source._subversion import verify
+
+    return verify(connection)
+
+
+@hookimpl
+def sluice_family() -> Family:
+    return Family(
+        types=(GITHUB, GITHUB_ENTERPRISE, BITBUCKET, EXTERNAL_TFS, GIT, SUBVERSION),
+        verify={
+            GITHUB.name: verify_github,
+            GITHUB_ENTERPRISE.name: verify_github,
+            BITBUCKET.name: verify_bitbucket,
+            EXTERNAL_TFS.name: verify_external_tfs,
+            GIT.name: verify_git,
+            SUBVERSION.name: verify_subversion,
+        },
+        prepare={GITHUB.name: prepare_github},
+        repositories=RULES,
+    )
