@@ -16,7 +16,7 @@ from sluice.language.plan import Plan, Stage
 from sluice.runs.identifiers import DEFAULT, attempted, record_id
 from sluice.runs.outcomes import roll_up
 from sluice.runs.phases import Phases, World
-from sluice.runs.timeline import CANCELED, STARTED_AFTER, Timeline
+from sluice.runs.timeline import CANCELED, STARTED_AFTER, ReadSteps, Timeline
 from sluice.runs.waits import TIMED_OUT, Asker, Waits, needs_of
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
@@ -42,7 +42,7 @@ class Advanced:
 class Situation:
     """The stored state of a run that deciding starts from.
 
-    `requests` are those of the current attempts.
+    `requests` are those of the current attempts. Where `records` holds no steps, `steps` reads those of a job.
     """
 
     asker: Asker
@@ -50,6 +50,7 @@ class Situation:
     plan: Plan
     records: Sequence[RecordRow]
     requests: Sequence[RequestRow]
+    steps: ReadSteps | None = None
 
 
 def advance(situation: Situation, world: World) -> Advanced:
@@ -63,7 +64,7 @@ class _Advance:
     def __init__(self, situation: Situation, world: World) -> None:
         self.situation = situation
         self.world = world
-        self.timeline = Timeline(situation.records)
+        self.timeline = Timeline(situation.records, situation.steps)
         self.waits = Waits(situation.requests, situation.asker, now=world.now)
         self.phases = Phases(timeline=self.timeline, waits=self.waits, world=world, canceled=situation.canceled)
 

@@ -28,7 +28,7 @@ from sluice.storage import records, requests, runs
 from sluice.storage.engine import Changes
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
-from sluice.storage.runs import RunRow
+from sluice.storage.runs import RunRow, Status
 
 POLL_SECONDS = 0.2
 """How often another process's decisions (a Permit, a cancellation) are looked for while this one drives a run."""
@@ -146,10 +146,10 @@ class Driver:
             if self._act(run_id, advanced, starter):
                 continue
             active = bool(self._dispatcher.active())
-            run, asked = self._look(run_id)
-            if run.state == "completed" and not active:
+            status, asked = self._look(run_id)
+            if status.completed and not active:
                 return True
-            self._tell_waiting(run, asked)
+            self._tell_waiting(status, asked)
             if asked and not active and not advanced.ready and self._waits(asked) is Waiting.LEAVE:
                 return False
             self._pause(run_id, changes)
@@ -163,12 +163,12 @@ class Driver:
             return starter.give_up(run_id, ready)
         return not starter.start(run_id, ready[: self._dispatcher.room()])
 
-    def _tell_waiting(self, run: RunRow, asked: Sequence[RequestRow]) -> None:
+    def _tell_waiting(self, status: Status, asked: Sequence[RequestRow]) -> None:
         before = self._seen
         self._seen = _Seen(
             asked=frozenset(request.id for request in asked),
             due=min((request.expires_at for request in asked), default=float("inf")),
-            canceled=bool(run.cancel_requested_by),
+            canceled=status.canceled,
         )
         if before.asked != self._seen.asked:
             with self._watching:
@@ -190,8 +190,8 @@ class Driver:
 
     def _concerns(self, run_id: int) -> bool:
         """Whether a change in the database may let the run go on, or cancels it."""
-        run, asked = self._look(run_id)
-        return bool(asked or self._seen.asked) or bool(run.cancel_requested_by) != self._seen.canceled
+        status, asked = self._look(run_id)
+        return bool(asked or self._seen.asked) or status.canceled != self._seen.canceled
 
     def _take(self, run_id: int, news: Ended | Stop) -> None:
         if isinstance(news, Ended):
@@ -206,15 +206,12 @@ class Driver:
 
     def _decided(self, run_id: int) -> bool:
         """Whether something that the run waited for has been decided since, or the run was canceled."""
-        run, asked = self._look(run_id)
-        canceled = bool(run.cancel_requested_by) != self._seen.canceled
-        return canceled or not self._seen.asked <= {request.id for request in asked}
+        status, asked = self._look(run_id)
+        return status.canceled != self._seen.canceled or not self._seen.asked <= {request.id for request in asked}
 
-    def _look(self, run_id: int) -> tuple[RunRow, list[RequestRow]]:
+    def _look(self, run_id: int) -> tuple[Status, list[RequestRow]]:
         with self._orchestrator.database.read() as transaction:
-            run = runs.get(transaction, run_id)
-            assert run is not None  # noqa: S101  # runs are never removed
-            return run, requests.of_run(transaction, run_id, state="running")
+            return runs.status(transaction, run_id), requests.of_run(transaction, run_id, state="running")
 
     def _broken(self, run_id: int, ended: Ended) -> None:
         """A defect of ours ended a job: the job fails with it, and the traceback is shown."""

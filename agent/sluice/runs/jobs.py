@@ -42,8 +42,8 @@ class Starter:
             return True
         claimed: list[tuple[Position, JobRequest]] = []
         with self.orchestrator.database.write() as transaction:
-            loaded = self.orchestrator.load(transaction, run_id)
-            timeline = Timeline(loaded.situation.records)
+            loaded = self.orchestrator.load(transaction, run_id, steps=False)
+            timeline = Timeline(loaded.situation.records, loaded.situation.steps)
             pending = [record for record in map(timeline.by_id, job_ids) if record and record.state == "pending"]
             for record in pending:
                 try:

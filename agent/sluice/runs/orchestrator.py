@@ -34,6 +34,8 @@ from sluice.storage.home import Home
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow
 
+ABOVE_STEPS = ("Stage", decide.CHECKPOINT, decide.AUTHORIZATION, "Phase", "Job")
+
 WAIT_SECONDS = 7 * 24 * 3600.0
 """How long a run waits for a Permit (documented: 7 days), unless `SLUICE_PERMISSION_TIMEOUT_MINUTES` says otherwise."""
 
@@ -76,7 +78,7 @@ class Orchestrator:
     def advance(self, run_id: int) -> Advanced:
         """Take a run as far as stored state allows; what the answer says to do has been stored before."""
         with self.database.write() as transaction:
-            loaded = self.load(transaction, run_id)
+            loaded = self.load(transaction, run_id, steps=False)
             if loaded.run.state == "completed":
                 return Advanced(timeline=Timeline(loaded.situation.records))
             world = _World(self, transaction, loaded)
@@ -84,12 +86,12 @@ class Orchestrator:
             self._store(transaction, loaded, advanced, world.now)
         return advanced
 
-    def load(self, transaction: Transaction, run_id: int) -> Loaded:
-        """A run as it is stored; raises `NotFoundError`."""
+    def load(self, transaction: Transaction, run_id: int, *, steps: bool = True) -> Loaded:
+        """A run as it is stored; raises `NotFoundError`. Without `steps` they are read when somebody asks for them."""
         run = runs.get(transaction, run_id)
         if run is None:
             raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
-        rows = records.of_run(transaction, run_id)
+        rows = records.of_run(transaction, run_id, kinds=() if steps else ABOVE_STEPS)
         attempts = {row.identifier: row.attempt for row in rows if row.type == "Stage"}
         asked = requests.of_run(transaction, run_id)
         situation = Situation(
@@ -103,6 +105,7 @@ class Orchestrator:
             plan=self._plan(transaction, run_id),
             records=rows,
             requests=[one for one in asked if one.stage_attempt == attempts.get(one.stage)],
+            steps=None if steps else lambda job: records.of_run(transaction, run_id, parent_id=job.id),
         )
         contexts = Contexts(
             situation.plan,

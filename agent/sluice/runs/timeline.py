@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +18,19 @@ CANCELED = "canceled"
 DENIED = "denied"
 
 
-class Timeline:
-    """A working copy. `put` records what an element is now; `added` and `changed` tell what has to be stored."""
+ReadSteps = Callable[[RecordRow], Iterable[RecordRow]]
 
-    def __init__(self, records: Iterable[RecordRow]) -> None:
+
+class Timeline:
+    """A working copy. `put` records what an element is now; `added` and `changed` tell what has to be stored.
+
+    `steps` reads the steps of a stored job when somebody asks for them, where `records` holds none: they are many, and
+    hardly ever needed.
+    """
+
+    def __init__(self, records: Iterable[RecordRow], steps: ReadSteps | None = None) -> None:
+        self._read_steps = steps
+        self._read: set[str] = set()
         self._stored = {record.id: record for record in records}
         self._now = {(record.type, record.identifier): record for record in self._stored.values()}
         self._children: dict[tuple[str, str], list[str]] = {}
@@ -46,6 +55,12 @@ class Timeline:
 
     def steps(self, job: RecordRow) -> list[RecordRow]:
         """The steps of an instance, in order."""
+        if self._read_steps and job.id in self._stored and job.id not in self._read:
+            self._read.add(job.id)
+            for step in self._read_steps(job):
+                self._stored[step.id] = step
+                self._now[step.type, step.identifier] = step
+                self._link(step)
         return [self._now["Task", identifier] for identifier in self._children.get(("Task", job.identifier), ())]
 
     def find(self, kind: str, identifier: str) -> RecordRow | None:

@@ -21,6 +21,7 @@ SUSPENDED = "suspended"
 SUSPENDED_DAYS = 30
 """So long the private folder of a suspended job is kept."""
 
+_LOCK_SECONDS = 2.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -113,11 +114,15 @@ class Lease:
     def take(cls, folder: Path, lookup: str) -> Lease:
         """Take the folder; raises `WorkspaceError` when a living process has it."""
         lock = folder.with_name(f"{folder.name}.lock")
+        # Whoever sweeps holds a lock for a moment, to see whether it can be had.
+        end = time.monotonic() + _LOCK_SECONDS
         for _ in range(100):
             fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            if not _lock(fd):
-                os.close(fd)
-                raise WorkspaceError("the job is being run by another process", where=os.fspath(folder))
+            while not _lock(fd):
+                if time.monotonic() > end:
+                    os.close(fd)
+                    raise WorkspaceError("the job is being run by another process", where=os.fspath(folder))
+                time.sleep(0.005)
             # Somebody may have swept the file away between opening and locking.
             with contextlib.suppress(FileNotFoundError):
                 if lock.stat().st_ino == os.fstat(fd).st_ino:

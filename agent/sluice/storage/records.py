@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sluice.storage import tables
 
 if TYPE_CHECKING:
-    from sluice.storage.engine import Transaction
+    from sluice.storage.engine import Row, Transaction
 
 _JSON = ("issues", "outputs", "details")
 MAX_ISSUES = 10
@@ -65,35 +65,32 @@ def ended(record: RecordRow, result: str, at: float, message: str = "") -> Recor
     )
 
 
+_TABLE = tables.records
 _COLUMNS = tuple(column.name for column in fields(RecordRow))
+_ALL = select(*(_TABLE.c[name] for name in _COLUMNS)).order_by(_TABLE.c.order, _TABLE.c.identifier)
 
 
 def of_run(
-    tx: Transaction, run_id: int, *, every_attempt: bool = False, kinds: tuple[str, ...] = ()
+    tx: Transaction, run_id: int, *, every_attempt: bool = False, kinds: tuple[str, ...] = (), parent_id: str = ""
 ) -> list[RecordRow]:
-    """The records of a run in timeline order, of all types or some; earlier attempts only when asked for."""
-    table = tables.records
-    query = select(table).where(table.c.run_id == run_id).order_by(table.c.order, table.c.identifier)
+    """The records of a run in timeline order, of all types or some; earlier attempts only when asked for.
+
+    With `parent_id` only what lies directly below that record.
+    """
+    query = _ALL.where(_TABLE.c.run_id == run_id)
     if kinds:
-        query = query.where(table.c.type.in_(kinds))
+        query = query.where(_TABLE.c.type.in_(kinds))
+    if parent_id:
+        query = query.where(_TABLE.c.parent_id == parent_id)
     if not every_attempt:
-        query = query.where(table.c.superseded.is_(False))
-    return [_row(dict(row)) for row in tx.execute(query).mappings()]
+        query = query.where(_TABLE.c.superseded.is_(False))
+    return [_row(row) for row in tx.rows(query)]
 
 
 def get(tx: Transaction, run_id: int, record_id: str) -> RecordRow | None:
     """One record."""
-    table = tables.records
-    query = select(table).where(table.c.run_id == run_id, table.c.id == record_id)
-    row = tx.execute(query).mappings().first()
-    return _row(dict(row)) if row else None
-
-
-def of_stage(tx: Transaction, run_id: int, job: RecordRow) -> RecordRow:
-    """The record of the stage that a job instance belongs to."""
-    names = (job.identifier.split(".", 1)[0], "__default")
-    found = {row.identifier: row for row in of_run(tx, run_id, kinds=("Stage",))}
-    return next(found[name] for name in names if name in found)
+    row = tx.row(_ALL.where(_TABLE.c.run_id == run_id, _TABLE.c.id == record_id))
+    return _row(row) if row else None
 
 
 def add(tx: Transaction, run_id: int, records: Iterable[RecordRow]) -> None:
@@ -118,10 +115,11 @@ def _values(run_id: int, record: RecordRow) -> dict[str, Any]:
     return values
 
 
-def _row(row: Mapping[str, Any]) -> RecordRow:
-    values = {name: row[name] for name in _COLUMNS}
+def _row(row: Row) -> RecordRow:
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     for name in _JSON:
-        values[name] = json.loads(values[name])
+        # most of them are empty, and a large timeline is read often
+        values[name] = json.loads(values[name]) if len(values[name]) > len("{}") else {}
     values["issues"] = tuple(values["issues"])
     return RecordRow(**values)
 
