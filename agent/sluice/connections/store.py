@@ -59,7 +59,7 @@ class ConnectionStore:
         self.sealer = sealer
         self._catalogue = catalogue
         self._clock = clock
-        self._sources = sources
+        self.sources = sources
 
     @classmethod
     def installed(cls, database: Database) -> ConnectionStore:
@@ -114,7 +114,7 @@ class ConnectionStore:
         outcomes: list[Outcome] = []
         stored: list[tuple[rows.PublicRow, seals.SealedRow]] = []
         for draft in drafts:
-            fitted = fit_draft(self.catalogue.get(draft.type), draft, self._sources)
+            fitted = fit_draft(self.catalogue.get(draft.type), draft, self.sources)
             record = _new_record(home.id, draft, fitted, by=by, at=now)
             if name_key(record.name) in taken:
                 raise ConflictError(
@@ -155,7 +155,7 @@ class ConnectionStore:
         home = projects.find(transaction, project)
         record = lookup.get(transaction, home.id, name)
         now = self._clock()
-        merged = merge(self.catalogue.get(record.type), record, update, self._sources)
+        merged = merge(self.catalogue.get(record.type), record, update, self.sources)
         changed = (*_renamed(record, update), *merged.changed)
         if not changed:
             return Outcome(record=record)
@@ -222,7 +222,7 @@ class ConnectionStore:
         opened, the audit log and the usage history are written. When any of that fails, nothing is released.
         `version` is the one that the decision was made for: `ConflictError` when it is another by now.
         """
-        releaser = release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self._sources)
+        releaser = release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self.sources)
         return releaser.open(project_id, connection_id, use, version=version, check=check)
 
     def check_links(self, transaction: Transaction, record: ConnectionRecord) -> None:

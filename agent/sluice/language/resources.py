@@ -16,7 +16,7 @@ from sluice.language.tasks import CHECKOUT, ConnectionWanted
 
 if TYPE_CHECKING:
     from sluice.errors import Location
-    from sluice.language.plan import Container, Job, OtherResource, Plan, Pool, Repository, Stage, Step
+    from sluice.language.plan import Container, Job, OtherResource, Plan, Pool, Repository, Stage, Step, Variable
     from sluice.language.tasks import TaskCatalogue, TaskDefinition
 
 Kind = Literal["endpoint", "repository", "environment", "variablegroup", "securefile", "queue"]
@@ -68,6 +68,14 @@ def stage_resources(
 
 
 def _root_values(plan: Plan, given: Mapping[str, str]) -> Mapping[str, str]:
+def group_name(plan: Plan, variable: Variable) -> str:
+    """The name of the variable group that comes in at a place, macros of root variables replaced as for checkpoints."""
+    if "$(" not in variable.value.value:
+        return variable.value.value.strip()
+    values = _root_values(plan, {})
+    return str(expand(variable.value.value, lambda name: values.get(name.casefold()))).strip()
+
+
     values = {name.casefold(): value for name, value in given.items()}
     for variable in plan.variables:
         if variable.group or variable.value.value.startswith("$["):

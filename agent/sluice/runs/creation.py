@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -9,12 +10,14 @@ from typing import Any
 
 from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Need, Refusal
 from sluice.errors import Location, PipelineError, Problem
+from sluice.language.expressions import ExpressionError
 from sluice.language.plan import Plan, Stage
 from sluice.language.plan_json import encode
 from sluice.language.resources import ResourceUse, stage_resources
 from sluice.language.run_name import format_run_name
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
+from sluice.runs.groups import has_groups
 from sluice.runs.identifiers import join, record_id
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.predefined import RunFacts, Source, run_variables
@@ -71,14 +74,14 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
             options={},
             at=now,
         )
-        name, scope = _name_and_variables(transaction, new, run_id, now)
+        name, variables = _name_and_variables(transaction, new, run_id, now)
         options = {
             "file": new.plan.file,
             "repository": new.source.root,
             "branch": new.source.branch,
             "version": new.source.version,
             "detached": new.detached,
-            "variables": [_stored(variable) for variable in scope.values()],
+            "variables": [_stored(variable) for variable in variables],
         }
         runs.set_plan(transaction, run_id, name=name, plan=encode(new.plan), options=options)
         records.add(transaction, run_id, first_records(new.plan, needs))
@@ -147,8 +150,14 @@ def _place(where: str) -> tuple[str, int, int]:
     return (file, int(line), int(column)) if line.isdecimal() and column.isdecimal() else (where, 0, 0)
 
 
-def _name_and_variables(transaction: Transaction, new: NewRun, run_id: int, now: float) -> tuple[str, Scope]:
-    """The run's number and its root variables; the number may read those that do not depend on it."""
+def _name_and_variables(
+    transaction: Transaction, new: NewRun, run_id: int, now: float
+) -> tuple[str, tuple[JobVariable, ...]]:
+    """The run's number and its variables; the number may read those that do not depend on it.
+
+    Where variable groups come in at the root, these are the variables below the root YAML variables: groups are read at
+    run time, and what stands before and after them in their block with them.
+    """
     facts = RunFacts(
         run_id=run_id,
         run_name="",
@@ -175,14 +184,25 @@ def _name_and_variables(transaction: Transaction, new: NewRun, run_id: int, now:
         now=datetime.fromtimestamp(now, UTC),
         next_revision=lambda rest: counters.next_value(transaction, new.pipeline.id, "revision", rest, 1),
     )
-    return name, _root_scope(replace(facts, run_name=name), new, contexts)
+    named = replace(facts, run_name=name)
+    scope = _given(named, new) if has_groups(new.plan.variables) else _root_scope(named, new, contexts)
+    return name, tuple(scope.values())
 
 
 def _root_scope(facts: RunFacts, new: NewRun, contexts: Contexts) -> Scope:
+    scope = _given(facts, new)
+    if not has_groups(new.plan.variables):
+        return extend(scope, new.plan.variables, contexts.root)
+    for variable in new.plan.variables:
+        with contextlib.suppress(ExpressionError):  # it may read what comes in with a group: told when that is read
+            scope = extend(scope, [variable], contexts.root)
+    return scope
+
+
+def _given(facts: RunFacts, new: NewRun) -> Scope:
     predefined = (JobVariable(name=name, value=value, readonly=True) for name, value in run_variables(facts).items())
     given = (JobVariable(name=name, value=value) for name, value in new.variables.items())
-    scope = scope_of((*predefined, *given))
-    return extend(scope, new.plan.variables, contexts.root)
+    return scope_of((*predefined, *given))
 
 
 def _stored(variable: JobVariable) -> tuple[str, str, bool]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sluice.authorization import texts
-from sluice.errors import SluiceError
+from sluice.authorization.resources import VARIABLE_GROUP, Need
+from sluice.errors import PermissionPendingError, SluiceError
 from sluice.language.plan import Plan, Stage
 from sluice.runs.identifiers import DEFAULT, attempted, record_id
 from sluice.runs.outcomes import roll_up
@@ -24,6 +25,8 @@ from sluice.storage.requests import RequestRow
 
 CHECKPOINT = "Checkpoint"
 AUTHORIZATION = "Checkpoint.Authorization"
+FOR_CONDITION = "forCondition"
+"""Detail of a stage that waits so that its condition can be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +101,23 @@ class _Advance:
         plan = self.situation.plan
         if not all(self.timeline.stage(plan.stage(name)).completed for name in stage.depends_on):
             return False
+        return self._enter(stage, record)
+
+    def _enter(self, stage: Stage, record: RecordRow) -> bool:
+        """Ask the stage's condition; when it holds, the stage comes to its checkpoint."""
         try:
             runs = self.world.stage_runs(stage, self.timeline)
+        except PermissionPendingError as error:
+            needs = [need for need in needs_of(record) if need.kind == VARIABLE_GROUP and not need.job]
+            return self._checkpoint(stage, record, needs, unasked=str(error))
         except SluiceError as error:
             self._end(stage, record, Result.FAILED, str(error))
             return True
         if not runs:
+            self.waits.close(self.waits.of_stage(stage.name), "approved")
             self._end(stage, record, Result.SKIPPED)
             return True
-        return self._checkpoint(stage, record)
+        return self._checkpoint(stage, record, needs_of(record))
 
     def _waiting(self, stage: Stage, record: RecordRow) -> bool:
         requests = self.waits.of_stage(stage.name)
@@ -114,11 +125,16 @@ class _Advance:
             self.waits.close(requests, refusal[2])
             self._end(stage, record, refusal[0], refusal[1])
             return True
-        return self._checkpoint(stage, record)
+        if record.details.get(FOR_CONDITION):
+            return self._enter(stage, record)
+        return self._checkpoint(stage, record, needs_of(record))
 
-    def _checkpoint(self, stage: Stage, record: RecordRow) -> bool:
-        """Compare what the stage needs with what is permitted now; whether the stage's state changed."""
-        assessment = self.world.assess(needs_of(record))
+    def _checkpoint(self, stage: Stage, record: RecordRow, needs: Sequence[Need], *, unasked: str = "") -> bool:
+        """Compare what the stage needs with what is permitted now; whether the stage's state changed.
+
+        `unasked` says why the stage's condition cannot be asked before these needs are permitted.
+        """
+        assessment = self.world.assess(needs)
         if assessment.refusals:
             self._end(stage, record, Result.FAILED, " ".join(refusal.text for refusal in assessment.refusals))
             return True
@@ -126,21 +142,26 @@ class _Advance:
             self._end(stage, record, Result.CANCELED, texts.ABORTED)
             return True
         if assessment.pending:
-            self._wait(stage, record, len(assessment.pending))
+            self._wait(stage, record, len(assessment.pending), for_condition=bool(unasked))
             self.waits.ask(assessment.pending, stage.name, record.attempt)
             return record.state != "waiting"
+        if unasked:  # nothing that a Permit could mend: a stage never starts past its condition
+            self._end(stage, record, Result.FAILED, unasked)
+            return True
         self.waits.close(self.waits.of_stage(stage.name), "approved")
         self._end_checkpoint(record, Result.SUCCEEDED)
         details = {**record.details, STARTED_AFTER: CANCELED} if self.situation.canceled else record.details
         self.timeline.put(record, state="inProgress", operation="", started_at=self.world.now, details=details)
         return True
 
-    def _wait(self, stage: Stage, record: RecordRow, count: int) -> None:
+    def _wait(self, stage: Stage, record: RecordRow, count: int, *, for_condition: bool) -> None:
         if record.state != "waiting":
             around = self.timeline.put(_checkpoint_record(CHECKPOINT, record, record.id), started_at=self.world.now)
             self.timeline.put(_checkpoint_record(AUTHORIZATION, record, around.id), started_at=self.world.now)
         shown = stage.display_name if stage.name != DEFAULT else ""
-        self.timeline.put(record, state="waiting", operation=texts.banner(count, shown))
+        details = {key: value for key, value in record.details.items() if key != FOR_CONDITION}
+        details |= {FOR_CONDITION: True} if for_condition else {}
+        self.timeline.put(record, state="waiting", operation=texts.banner(count, shown), details=details)
 
     def _running(self, stage: Stage, record: RecordRow) -> bool:
         moved = [self.phases.advance(stage, job) for job in stage.jobs]

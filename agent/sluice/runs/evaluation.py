@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sluice.errors import Location, PipelineError, Problem
 from sluice.language.expressions import Object, Value, as_number, evaluate_condition, to_text
 from sluice.language.jobs import is_leg_name
-from sluice.language.plan import Deployment, Job, Stage, Strategy, Text
+from sluice.language.plan import Deployment, Job, Stage, Strategy, Text, Variable
 from sluice.runs.contexts import Contexts
 from sluice.runs.executions import names_of
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.phases import Instance
 from sluice.runs.timeline import Timeline
-from sluice.runs.variables import Scope, evaluate_at, expand, expanded, extend, runtime_expression
+from sluice.runs.variables import (
+    Groups,
+    Guarded,
+    Scope,
+    evaluate_at,
+    expand,
+    expanded,
+    extend,
+    no_groups,
+    runtime_expression,
+)
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
 
@@ -29,31 +39,48 @@ _FALSE = frozenset({"false", "n", "no", "off", ""})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Evaluates for one run; `root` holds the variables that hold for all of it, root YAML variables included."""
+    """Evaluates for one run; `root` holds the variables that hold for all of it, root YAML variables included.
+
+    Where variable groups come in at the root, `root` is what lies below the root YAML variables and `block` are these.
+    `groups` answers what comes in; the variables that `locked` names must not be read by the conditions of stages.
+    """
 
     contexts: Contexts
     root: Scope
+    block: tuple[Variable, ...] = ()
+    groups: Groups = no_groups
+    locked: Callable[[], frozenset[str]] = frozenset
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
-        """Whether the stage's condition holds."""
-        context = self.contexts.stage(stage, timeline, self.root)
+        """Whether the stage's condition holds.
+
+        Raises `PermissionPendingError` when it reads of a variable group that nobody has permitted yet.
+        """
+        context = self.contexts.stage(stage, timeline, self._root())
+        if self.block and stage.condition is not None and (locked := self.locked()):
+            variables = context.names["variables"]
+            assert isinstance(variables, Object)  # noqa: S101  # tells mypy; contexts are made like that
+            context = context.bind("variables", Guarded(variables, locked))
         return evaluate_condition(_text(stage.condition), context)
 
     def job_runs(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
         """Whether the job's condition holds. It may not read what the job's own `$[ ]` variables compute."""
         scope = self.stage_scope(stage, timeline)
         static = [variable for variable in job.variables if runtime_expression(variable.value.value) is None]
-        scope = extend(scope, static, lambda now: self.contexts.job(stage, job, timeline, now))
+        scope = extend(scope, static, lambda now: self.contexts.job(stage, job, timeline, now), self.groups)
         return evaluate_condition(_text(job.condition), self.contexts.job(stage, job, timeline, scope))
+
+    def _root(self) -> Scope:
+        return extend(self.root, self.block, self.contexts.root, self.groups) if self.block else self.root
 
     def stage_scope(self, stage: Stage, timeline: Timeline) -> Scope:
         """The variables of a stage."""
-        return extend(self.root, stage.variables, lambda now: self.contexts.stage(stage, timeline, now))
+        return extend(self._root(), stage.variables, lambda now: self.contexts.stage(stage, timeline, now), self.groups)
 
     def job_scope(self, stage: Stage, job: Job, timeline: Timeline, leg: Mapping[str, str] | None = None) -> Scope:
         """The variables of a job, or of one instance with its leg's."""
         scope = self.stage_scope(stage, timeline)
-        scope = extend(scope, job.variables, lambda now: self.contexts.job(stage, job, timeline, now))
+        scope = extend(scope, job.variables, lambda now: self.contexts.job(stage, job, timeline, now), self.groups)
         for name, value in (leg or {}).items():
             scope[name.casefold()] = JobVariable(name=name, value=value)
         return scope

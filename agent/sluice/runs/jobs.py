@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from sluice.authorization.resources import Pending
+from sluice.authorization.texts import banner
 from sluice.connections.sealing import Sealed
 from sluice.dispatch.port import Dispatcher, Ended
-from sluice.errors import SluiceError
+from sluice.errors import NotPermittedError, SluiceError
 from sluice.language.plan import Job, Stage
 from sluice.runs.access import RunAccess
+from sluice.runs.groups import uses_groups
 from sluice.runs.identifiers import join
 from sluice.runs.job_request import Place, Position, build_request
 from sluice.runs.logs import RunLogs
+from sluice.runs.opening import Fetched, GroupsPendingError, Opener
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
 from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
 from sluice.runs.timeline import Timeline, parent
+from sluice.runs.variables import Groups, no_groups
 from sluice.runs.workspaces import workspace_of
 from sluice.runtime.request import JobProgress, JobRequest, Result
 from sluice.storage import records, runs
@@ -37,9 +42,10 @@ class Starter:
     ended: Callable[[Ended], None]
 
     def start(self, run_id: int, job_ids: Sequence[str]) -> bool:
-        """Start jobs that are ready; False when one of them could not be made ready, and so has failed."""
+        """Start jobs that are ready; False when one of them could not be made ready: it has failed, or it waits."""
         if not job_ids:
             return True
+        fetched = self._fetched(run_id, job_ids)
         claimed: list[tuple[Position, JobRequest]] = []
         with self.orchestrator.database.write() as transaction:
             loaded = self.orchestrator.load(transaction, run_id, steps=False)
@@ -47,7 +53,9 @@ class Starter:
             pending = [record for record in map(timeline.by_id, job_ids) if record and record.state == "pending"]
             for record in pending:
                 try:
-                    request = self._request(transaction, loaded, timeline, locate(loaded, timeline, record))
+                    request = self._request(transaction, loaded, timeline, locate(loaded, timeline, record), fetched)
+                except GroupsPendingError as error:
+                    self._wait(timeline, record, error.pending)
                 except SluiceError as error:
                     self._end(timeline, record, Result.FAILED, str(error))
                 else:
@@ -75,6 +83,24 @@ class Starter:
         for record in changed:
             self.changed(record)
         return bool(changed)
+
+    def _fetched(self, run_id: int, job_ids: Sequence[str]) -> Fetched:
+        """What the references of the jobs' variable groups name; read before anything is locked for the start."""
+        with self.orchestrator.database.read() as transaction:
+            if not uses_groups(self.orchestrator.plan(transaction, run_id)):
+                return {}
+            loaded = self.orchestrator.load(transaction, run_id, steps=False)
+            timeline = Timeline(loaded.situation.records, loaded.situation.steps)
+            found = [record for record in map(timeline.by_id, job_ids) if record]
+            positions = [locate(loaded, timeline, record) for record in found]
+            groups = Opener(self.orchestrator).to_fetch(transaction, loaded, positions)
+        return Opener(self.orchestrator).fetch(groups)
+
+    def _wait(self, timeline: Timeline, record: RecordRow, pending: Sequence[Pending]) -> None:
+        """The job waits before it starts; the next decision asks for the variable groups that it needs."""
+        needs = [asdict(need) for one in pending for need in one.needs]
+        details = {**record.details, "needs": needs, "suspendedAt": ""}
+        timeline.put(record, state="waiting", operation=banner(len(pending)), details=details)
 
     def _claim(self, timeline: Timeline, record: RecordRow, request: JobRequest) -> None:
         for step, asked in zip(timeline.steps(record), request.steps, strict=True):
@@ -121,15 +147,36 @@ class Starter:
             canceled=bool(job.details.get("canceled")),
         )
 
-    def _request(self, transaction: Transaction, loaded: Loaded, timeline: Timeline, position: Position) -> JobRequest:
+    def _request(
+        self, transaction: Transaction, loaded: Loaded, timeline: Timeline, position: Position, fetched: Fetched
+    ) -> JobRequest:
+        progress = newest_progress(self.orchestrator, transaction, loaded.run.id, position.record.id)
         return build_request(
             position,
-            evaluation=loaded.evaluation,
+            evaluation=replace(
+                loaded.evaluation, groups=self._groups(transaction, loaded, position, fetched, progress)
+            ),
             timeline=timeline,
             catalogue=self.orchestrator.tasks(),
             place=place_of(self.orchestrator, loaded, position.record),
-            progress=newest_progress(self.orchestrator, transaction, loaded.run.id, position.record.id),
+            progress=progress,
         )
+
+    def _groups(
+        self,
+        transaction: Transaction,
+        loaded: Loaded,
+        position: Position,
+        fetched: Fetched,
+        progress: JobProgress | None,
+    ) -> Groups:
+        opener = Opener(self.orchestrator)
+        try:
+            return opener.open(transaction, loaded, position, fetched, has_progress=progress is not None)
+        except NotPermittedError:
+            if position.record.details.get("canceled"):  # its `always()` steps still run, without these values
+                return no_groups
+            raise
 
     def _end(self, timeline: Timeline, record: RecordRow, result: Result, message: str = "") -> None:
         now = self.orchestrator.clock()

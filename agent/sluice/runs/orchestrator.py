@@ -16,11 +16,13 @@ from sluice.errors import NotFoundError
 from sluice.language.plan import Job, Plan, Stage
 from sluice.language.plan_json import decode
 from sluice.language.tasks import TaskCatalogue
+from sluice.library.store import VariableGroupStore
 from sluice.runs import decide
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
 from sluice.runs.decide import Advanced, Situation
 from sluice.runs.evaluation import Evaluation
+from sluice.runs.groups import StoredGroups, has_groups
 from sluice.runs.phases import Instance
 from sluice.runs.progress import decode_secrets
 from sluice.runs.timeline import Timeline
@@ -70,6 +72,7 @@ class Orchestrator:
         self.database = database
         self.home = home
         self.store = store
+        self.groups = VariableGroupStore(database, store.sealer, clock=clock, sources=store.sources)
         self.tasks = tasks
         self.clock = clock
         self._wait_seconds = wait_seconds
@@ -102,7 +105,7 @@ class Orchestrator:
                 wait_seconds=self._wait_seconds,
             ),
             canceled=bool(run.cancel_requested_by),
-            plan=self._plan(transaction, run_id),
+            plan=self.plan(transaction, run_id),
             records=rows,
             requests=[one for one in asked if one.stage_attempt == attempts.get(one.stage)],
             steps=None if steps else lambda job: records.of_run(transaction, run_id, parent_id=job.id),
@@ -116,9 +119,19 @@ class Orchestrator:
             open_outputs=lambda job_id: self._open_outputs(transaction, run_id, job_id),
         )
         variables = [JobVariable(name=name, value=value, readonly=ro) for name, value, ro in run.options["variables"]]
-        return Loaded(run=run, situation=situation, evaluation=Evaluation(contexts=contexts, root=scope_of(variables)))
+        groups = StoredGroups(transaction, situation.plan, run.project_id, run.pipeline_id)
+        block = situation.plan.variables if has_groups(situation.plan.variables) else ()
+        evaluation = Evaluation(
+            contexts=contexts,
+            root=scope_of(variables),
+            block=block,
+            groups=groups,
+            locked=lambda: groups.locked(variables, block),
+        )
+        return Loaded(run=run, situation=situation, evaluation=evaluation)
 
-    def _plan(self, transaction: Transaction, run_id: int) -> Plan:
+    def plan(self, transaction: Transaction, run_id: int) -> Plan:
+        """The compiled pipeline of a run."""
         if (plan := self._plans.get(run_id)) is None:
             plan = self._plans[run_id] = decode(runs.plan(transaction, run_id))
         return plan

@@ -48,7 +48,7 @@ class World(Protocol):
         """What is permitted now."""
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
-        """Whether the stage's condition holds."""
+        """Whether the stage's condition holds; `PermissionPendingError` when a permit is needed to ask it."""
 
     def job_runs(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
         """Whether the job's condition holds."""
@@ -178,6 +178,9 @@ class Phases:
         requests = self.waits.of_job(job.id)
         if refusal := self.waits.refusal(stage.name, requests, canceled=self.canceled):
             self.waits.close(requests, refusal[2])
+            if job.started_at is None:
+                self._end(job, Result.CANCELED, refusal[1])
+                return True
             # the job goes on, canceled, so that its `always()` steps still run
             details = {**job.details, "canceled": True}
             self.timeline.put(job, state="pending", operation="", message=refusal[1], details=details)

@@ -155,6 +155,7 @@ class JobRecorder:
             if event.result in {Result.SUCCEEDED, Result.SUCCEEDED_WITH_ISSUES}:
                 runs.drop_progress(transaction, self._run.id, job.id)
             records.save(transaction, self._run.id, [*left, job])
+            usage.step_finished(transaction, self._run.id, job.id, job.result, at=now)
         self._job = job
         self._changed(job)
 

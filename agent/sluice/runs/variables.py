@@ -1,12 +1,14 @@
 """Variables of a run by scope: which value wins, and what `$[ ]` and macros make of it. Pure.
 
-Precedence, lowest first: predefined, given when the run was queued, root YAML, stage YAML, job YAML, matrix leg.
+Precedence, lowest first: predefined, given when the run was queued, root YAML, stage YAML, job YAML, matrix leg. In a
+block later definitions win, and a variable group counts where it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from sluice.errors import PermissionPendingError
 from sluice.language import macros
 from sluice.language.expressions import Context, ExpressionError, Object, Phase, Value, evaluate, parse, to_text
 from sluice.language.plan import Text, Variable
@@ -17,19 +19,35 @@ Scope = dict[str, JobVariable]
 """Variables by casefolded name."""
 
 
+Groups = Callable[[Variable], Iterable[JobVariable]]
+"""What comes in where a block names a variable group."""
+
+
+def no_groups(_: Variable) -> Iterable[JobVariable]:
+    """Where groups are not read."""
+    return ()
+
+
 def scope_of(variables: Iterable[JobVariable]) -> Scope:
     """Variables as a scope; later ones win."""
     return {variable.name.casefold(): variable for variable in variables}
 
 
-def extend(scope: Scope, block: Iterable[Variable], context: Callable[[Scope], Context]) -> Scope:
+def extend(
+    scope: Scope, block: Iterable[Variable], context: Callable[[Scope], Context], groups: Groups = no_groups
+) -> Scope:
     """The scope with a block of YAML variables on top, `$[ ]` values evaluated in file order.
 
-    Raises `ExpressionError` with the place of the value when one cannot be evaluated.
+    A group does not change what is read-only. Raises `ExpressionError` with the place of the value when one cannot be
+    evaluated.
     """
     extended = dict(scope)
     for variable in block:
         if variable.group:
+            for one in groups(variable):
+                known = extended.get(one.name.casefold())
+                if known is None or not known.readonly:
+                    extended[one.name.casefold()] = one
             continue
         value = runtime_value(variable.value, lambda: context(extended))
         extended[variable.name.casefold()] = JobVariable(name=variable.name, value=value, readonly=variable.readonly)
@@ -72,3 +90,25 @@ def expand(text: str, values: Mapping[str, Value]) -> str | Secret:
         return value if isinstance(value, str | Secret) else None
 
     return macros.expand(text, look_up)
+
+
+class Guarded(Object):
+    """Variables of which some must not be read yet: that raises `PermissionPendingError`."""
+
+    __slots__ = ("_locked",)
+
+    def __init__(self, variables: Object, locked: frozenset[str]) -> None:
+        super().__init__(variables)
+        self._locked = locked
+
+    def __getitem__(self, key: str) -> Value:
+        if key.casefold() in self._locked:
+            raise _locked()
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        raise _locked()
+
+
+def _locked() -> PermissionPendingError:
+    return PermissionPendingError("a condition reads a variable group that the pipeline may not use yet")

@@ -23,6 +23,8 @@ from sluice.hooks.task_run import TaskRun
 from sluice.language.compiler import compile_pipeline
 from sluice.language.plan import Plan
 from sluice.language.tasks import TaskCatalogue
+from sluice.library.group import GroupDraft, VariableGroup
+from sluice.library.store import resource_of
 from sluice.runs.creation import NewRun, create
 from sluice.runs.decisions import Decisions
 from sluice.runs.driver import Driver, Waiting
@@ -245,17 +247,39 @@ class Bench:
             self.permit(record, permit)
         return record
 
-    def permit(self, connection: ConnectionRecord, pipeline: str = "demo") -> None:
-        _, known = self.pipeline(pipeline)
-        resource = permissions.Resource(connection.project_id, connection.id)
-        with self.database.write() as transaction:
-            permissions.grant(transaction, resource, known.id, by="tester", at=self.clock())
+    def group(
+        self,
+        name: str,
+        variables: Mapping[str, str] | None = None,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        references: Mapping[str, str] | None = None,
+        permit: str = "",
+        project: str = "default",
+    ) -> VariableGroup:
+        """A new variable group; `permit` names a pipeline that may use it."""
+        draft = GroupDraft(
+            name=name,
+            variables=variables or {},
+            secrets={key: Secret(value) for key, value in (secrets or {}).items()},
+            references=references or {},
+        )
+        group = self.orchestrator.groups.create(project, draft, by="tester").group
+        if permit:
+            self.permit(group, permit, project)
+        return group
 
-    def revoke(self, connection: ConnectionRecord, pipeline: str = "demo") -> None:
-        _, known = self.pipeline(pipeline)
-        resource = permissions.Resource(connection.project_id, connection.id)
+    def permit(
+        self, resource: ConnectionRecord | VariableGroup, pipeline: str = "demo", project: str = "default"
+    ) -> None:
+        _, known = self.pipeline(pipeline, project)
         with self.database.write() as transaction:
-            permissions.revoke(transaction, resource, known.id, by="tester", at=self.clock())
+            permissions.grant(transaction, _protected(resource), known.id, by="tester", at=self.clock())
+
+    def revoke(self, resource: ConnectionRecord | VariableGroup, pipeline: str = "demo") -> None:
+        _, known = self.pipeline(pipeline)
+        with self.database.write() as transaction:
+            permissions.revoke(transaction, _protected(resource), known.id, by="tester", at=self.clock())
 
     def pipeline(self, name: str, project: str = "default") -> tuple[Project, Pipeline]:
         with self.database.write() as transaction:
@@ -343,6 +367,12 @@ class Bench:
         """All that the steps of a run logged, stamps left out."""
         files = sorted((self.home.logs / str(run_id)).glob("*.log"), key=lambda path: path.stat().st_mtime)
         return "\n".join(line.partition("Z ")[2] for file in files for line in file.read_text().splitlines())
+
+
+def _protected(resource: ConnectionRecord | VariableGroup) -> permissions.Resource:
+    if isinstance(resource, VariableGroup):
+        return resource_of(resource)
+    return permissions.Resource(resource.project_id, resource.id)
 
 
 @pytest.fixture
