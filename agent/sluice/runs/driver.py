@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.dispatch.port import Dispatcher, Ended
-from sluice.errors import ConflictError
+from sluice.errors import ConflictError, SluiceError
 from sluice.language.plan import Plan
 from sluice.runs.decide import Advanced
 from sluice.runs.jobs import Starter
@@ -32,6 +32,9 @@ from sluice.storage.runs import RunRow, Status
 
 POLL_SECONDS = 0.2
 """How often another process's decisions (a Permit, a cancellation) are looked for while this one drives a run."""
+
+END_SECONDS = 15.0
+"""How long killed jobs may take to end."""
 
 BROKEN = "Sluice itself failed while it ran this job"
 
@@ -101,6 +104,7 @@ class Driver:
 
         Raises `ConflictError` when another process drives it.
         """
+        self._orchestrator.store.sealer.provider.current()  # without a key nothing of a job could be kept
         with run_lock(self._locks, run_id):
             for job in recover(self._orchestrator, run_id):
                 self._record_changed(job)
@@ -136,8 +140,19 @@ class Driver:
         changes = self._orchestrator.database.changes()
         try:
             return self._loop(run_id, starter, changes)
+        except BaseException:
+            self._end_jobs()
+            raise
         finally:
             changes.close()
+
+    def _end_jobs(self) -> None:
+        """What cannot be recorded any more must not go on."""
+        for job in self._dispatcher.active():
+            self._dispatcher.kill(job, "What runs cannot be recorded any more.")
+        with contextlib.suppress(queue.Empty):
+            while self._dispatcher.active():
+                self._news.get(timeout=END_SECONDS)
 
     def _loop(self, run_id: int, starter: Starter, changes: Changes) -> bool:
         while True:
@@ -214,10 +229,16 @@ class Driver:
             return runs.status(transaction, run_id), requests.of_run(transaction, run_id, state="running")
 
     def _broken(self, run_id: int, ended: Ended) -> None:
-        """A defect of ours ended a job: the job fails with it, and the traceback is shown."""
+        """A defect of ours ended a job: the job fails with it, and the traceback is shown.
+
+        What keeps the job from being recorded, such as a full disk, is raised: it is the end of this process's drive,
+        not of the run.
+        """
         defect = ended.defect
         if defect is None:
             return
+        if isinstance(defect, SluiceError):
+            raise defect
         sys.stderr.write("".join(traceback.format_exception(defect)))
         now = self._orchestrator.clock()
         with self._orchestrator.database.write() as transaction:
