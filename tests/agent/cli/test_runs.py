@@ -243,14 +243,15 @@ def test_a_cancellation_from_another_process_stops_a_run(sluice: Sluice) -> None
     until(lambda: not any(map(alive, pids)))
 
 
-def test_an_interrupt_lets_steps_with_always_run(sluice: Sluice) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_lets_steps_with_always_run(sluice: Sluice, number: signal.Signals) -> None:
     pipeline(sluice, steps(bash(ENDLESS, sluice), bash("echo x >> last", sluice, condition="always()")))
     with started(sluice, "run") as process:
         pids = [pid_in(sluice.folder / name) for name in ("child", "shell")]
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3
-    assert "Canceling: steps with always() still run." in printed
+    assert ("Canceling: steps with always() still run." in printed) == (number == signal.SIGINT)
     assert counted(sluice, "last") == 1
     assert not any(map(alive, pids))
 
