@@ -12,11 +12,12 @@ import click
 from sluice.cli.installation import current_user
 from sluice.cli.output import output_option, project_option
 from sluice.cli.session import opened_orchestrator, task_catalogue
-from sluice.errors import UsageError
+from sluice.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from sluice.runs.orchestrator import Orchestrator
     from sluice.storage.engine import Transaction
+    from sluice.storage.permissions import Resource
     from sluice.storage.pipelines import Pipeline
     from sluice.storage.runs import RunRow
 
@@ -91,18 +92,27 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
 
 def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], *, by: str, at: float) -> None:
     """Permit connections, and variable groups where there is no connection of that name."""
-    from sluice.connections import lookup
-    from sluice.library import lookup as groups
-    from sluice.library.store import resource_of
     from sluice.storage import permissions
 
     for name in names:
-        group = groups.find(transaction, pipeline.project_id, name)
-        if group is not None and lookup.find(transaction, pipeline.project_id, name) is None:
-            resource = resource_of(group)
-        else:
-            resource = permissions.Resource(pipeline.project_id, lookup.get(transaction, pipeline.project_id, name).id)
+        resource = _named(transaction, pipeline.project_id, name)
         permissions.grant(transaction, resource, pipeline.id, by=by, at=at)
+
+
+def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
+    from sluice.connections import lookup
+    from sluice.connections.catalogue import nearest
+    from sluice.library import lookup as groups
+    from sluice.library.store import resource_of
+    from sluice.storage import connections, permissions, variable_groups
+
+    if connection := lookup.find(transaction, project_id, name):
+        return permissions.Resource(project_id, connection.id)
+    if group := groups.find(transaction, project_id, name):
+        return resource_of(group)
+    known = [*connections.names(transaction, project_id), *variable_groups.names(transaction, project_id)]
+    hint = nearest(name, known, otherwise="see 'sluice connection list' and 'sluice variable-group list'")
+    raise NotFoundError(f"there is no service connection and no variable group '{name}'", do=hint)
 
 
 @click.command(epilog="Example: sluice run azure-pipelines.yml --parameter environment=test --stage Build")

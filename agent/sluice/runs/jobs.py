@@ -13,7 +13,6 @@ from sluice.dispatch.port import Dispatcher, Ended
 from sluice.errors import NotPermittedError, SluiceError
 from sluice.language.plan import Job, Stage
 from sluice.runs.access import RunAccess
-from sluice.runs.groups import uses_groups
 from sluice.runs.identifiers import join
 from sluice.runs.job_request import Place, Position, build_request
 from sluice.runs.logs import RunLogs
@@ -87,7 +86,7 @@ class Starter:
     def _fetched(self, run_id: int, job_ids: Sequence[str]) -> Fetched:
         """What the references of the jobs' variable groups name; read before anything is locked for the start."""
         with self.orchestrator.database.read() as transaction:
-            if not uses_groups(self.orchestrator.plan(transaction, run_id)):
+            if not self.orchestrator.uses_groups(transaction, run_id):
                 return {}
             loaded = self.orchestrator.load(transaction, run_id, steps=False)
             timeline = Timeline(loaded.situation.records, loaded.situation.steps)

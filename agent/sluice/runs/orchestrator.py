@@ -22,7 +22,7 @@ from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
 from sluice.runs.decide import Advanced, Situation
 from sluice.runs.evaluation import Evaluation
-from sluice.runs.groups import StoredGroups, has_groups
+from sluice.runs.groups import StoredGroups, has_groups, uses_groups
 from sluice.runs.phases import Instance
 from sluice.runs.progress import decode_secrets
 from sluice.runs.timeline import Timeline
@@ -77,6 +77,7 @@ class Orchestrator:
         self.clock = clock
         self._wait_seconds = wait_seconds
         self._plans: dict[int, Plan] = {}
+        self._with_groups: dict[int, bool] = {}
 
     def advance(self, run_id: int) -> Advanced:
         """Take a run as far as stored state allows; what the answer says to do has been stored before."""
@@ -135,6 +136,12 @@ class Orchestrator:
         if (plan := self._plans.get(run_id)) is None:
             plan = self._plans[run_id] = decode(runs.plan(transaction, run_id))
         return plan
+
+    def uses_groups(self, transaction: Transaction, run_id: int) -> bool:
+        """Whether any variable group comes in anywhere in a run."""
+        if (found := self._with_groups.get(run_id)) is None:
+            found = self._with_groups[run_id] = uses_groups(self.plan(transaction, run_id))
+        return found
 
     def _store(self, transaction: Transaction, loaded: Loaded, advanced: Advanced, now: float) -> None:
         run = loaded.run

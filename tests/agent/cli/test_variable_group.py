@@ -156,3 +156,54 @@ def test_no_command_and_no_file_shows_a_secret(sluice: Sluice) -> None:
     assert b"Region" in content
     for form in (SECRET.encode(), SECRET.encode().hex().encode(), SECRET.encode("utf-16-le")):
         assert form not in content
+
+
+PIPELINE = """
+variables:
+- group: settings
+steps:
+- bash: echo "region $(Region), token $(token), unmapped [$TOKEN], mapped ${#MAPPED}"
+  env: {MAPPED: $(token)}
+"""
+
+
+def test_a_run_waits_for_its_group_and_goes_on_when_it_is_permitted(sluice: Sluice) -> None:
+    create(sluice)
+    (sluice.folder / "azure-pipelines.yml").write_text(PIPELINE)
+    sluice.real = True
+    assert sluice.run("run", "--non-interactive").returncode == 4
+    assert "Variable group 'settings'" in sluice.printed
+    assert "sluice permit 1 --variable-group settings" in sluice.printed
+    assert "waits for variable group 'settings'" in sluice("runs", "show", "1")
+    (asked,) = sluice.json("runs", "show", "1")["waitingFor"]
+    assert (asked["resourceType"], asked["name"]) == ("variablegroup", "settings")
+    assert "does not wait for service connection 'settings'" in sluice(
+        "permit", "1", "--connection", "settings", status=2
+    )
+    sluice("variable-group", "permit", "settings", "--pipeline", sluice.json("runs", "list")[0]["pipeline"])
+    sluice("resume", "1", "--non-interactive")
+    assert f"region north, token ***, unmapped [], mapped {len(SECRET)}" in sluice("runs", "logs", "1")
+    (use,) = sluice.json("variable-group", "history", "settings")
+    assert (use["run"], use["result"]) == (1, "Succeeded")
+    assert "opened for job Job of run 1" in sluice("audit", "list")
+    sluice("audit", "verify")
+    assert SECRET not in sluice.printed
+    assert all(SECRET.encode() not in file.read_bytes() for file in sluice.folder.rglob("*") if file.is_file())
+
+
+def test_a_group_may_be_permitted_with_the_run_or_denied_in_it(sluice: Sluice) -> None:
+    create(sluice)
+    (sluice.folder / "azure-pipelines.yml").write_text(PIPELINE)
+    assert sluice.run("run", "--non-interactive").returncode == 4
+    assert "Denied 'settings'" in sluice("deny", "1", "--variable-group", "settings")
+    assert "did you mean" in sluice("run", "--permit", "setings", status=2)
+    sluice.real = True
+    sluice("run", "--non-interactive", "--permit", "SETTINGS")
+
+
+def test_a_pipeline_of_a_missing_group_does_not_start(sluice: Sluice) -> None:
+    (sluice.folder / "azure-pipelines.yml").write_text(PIPELINE)
+    error = sluice("run", status=2)
+    assert "azure-pipelines.yml:3:10: Could not find a variable group with name settings." in error
+    assert "sluice variable-group create 'settings'" in error
+    assert sluice.json("runs", "list") == []

@@ -171,7 +171,10 @@ def prepare(bench: Bench, given: Mapping[str, Any]) -> None:
     """The pipeline as it stands: its counters, its earlier runs, the next run's id."""
     if "now" in given:
         bench.clock.now = datetime.fromisoformat(given["now"]).timestamp()
-    owner, pipeline = bench.pipeline(given.get("pipeline", "demo"), given.get("project", "default"))
+    name, project = given.get("pipeline", "demo"), given.get("project", "default")
+    owner, pipeline = bench.pipeline(name, project)
+    for group, variables in given.get("groups", {}).items():
+        bench.group(group, variables, permit=name, project=project)
     with bench.database.write() as transaction:
         for prefix, value in given.get("counters", {}).items():
             counters.next_value(transaction, pipeline.id, "counter", str(prefix), value)
