@@ -14,6 +14,7 @@ from sluice.runtime.variables import environment_name
 from sluice.secret import Secret
 
 SYSTEM_CONNECTION = "SYSTEMVSSCONNECTION"
+ACCESS_TOKEN = "System.AccessToken"
 COLLECTION = "https://sluice.invalid/local/"
 """The server's address where there is none: a name that never resolves, so that nobody is sent the job's token."""
 
@@ -48,6 +49,8 @@ def task_environment(
     everything = job.variables.everything()
     public = [name for name, value in everything.items() if isinstance(value, str)]
     hidden = {name: value for name, value in everything.items() if isinstance(value, Secret)}
+    if not any(name.lower() == ACCESS_TOKEN.lower() for name in everything):
+        hidden[ACCESS_TOKEN] = system_token(job)
     environment["VSTS_PUBLIC_VARIABLES"] = json.dumps(public)
     environment["VSTS_SECRET_VARIABLES"] = json.dumps(list(hidden))
     named = chain(
@@ -86,7 +89,7 @@ def system_token(job: JobState) -> Secret:
     with job.lock:
         if job.token is None:
             job.token = Secret(secrets.token_urlsafe(32))
-            job.masker.add(job.token.reveal(), "System.AccessToken")
+            job.masker.add(job.token.reveal(), ACCESS_TOKEN)
         return job.token
 
 

@@ -107,6 +107,8 @@ def plan_execution(
             inputs[one.name] = expand(one.default.strip())
     program, arguments = _command(job, package, handler, packages)
     opened = open_connections(inputs)
+    ids = {name.lower(): ",".join(one.id.lower() for one in several) for name, several in opened.items()}
+    inputs = {name: ids.get(name.lower(), value) for name, value in inputs.items()}
     root = Path(job.variables.text("System.DefaultWorkingDirectory") or job.workspace.sources)
     return PackageRun(
         package=package,
