@@ -101,7 +101,7 @@ class Archive:
         try:
             with self._zip.open(info) as file:
                 yield file
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise UsageError(f"'{info.filename}' cannot be unpacked", where=str(self._path), why=str(error)) from error
 
     def _check(self, info: zipfile.ZipInfo) -> None:
@@ -119,13 +119,18 @@ def opened(path: Path, limits: Limits | None = None) -> Iterator[Archive]:
     try:
         with path.open("rb") as raw:
             _check_size(path, raw)
-            with zipfile.ZipFile(raw) as file:
+            with _unzipped(path, raw) as file:
                 yield Archive(path, file, limits or Limits())
-    except zipfile.BadZipFile as error:
-        raise UsageError("this is no zip file", where=str(path), why=str(error)) from error
     except OSError as error:
         name = error.filename or path
         raise UsageError("the package cannot be unpacked", where=str(name), why=error.strerror or str(error)) from error
+
+
+def _unzipped(path: Path, raw: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(raw)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error) as error:
+        raise UsageError("this is no zip file", where=str(path), why=str(error)) from error
 
 
 def copy_folder(source: Path, target: Path, limits: Limits | None = None) -> None:

@@ -14,7 +14,7 @@ from sluice.runtime.variables import environment_name
 from sluice.secret import Secret
 
 SYSTEM_CONNECTION = "SYSTEMVSSCONNECTION"
-ACCESS_TOKEN = "System.AccessToken"
+ACCESS_TOKEN = "System.AccessToken"  # noqa: S105  # a variable's name
 COLLECTION = "https://sluice.invalid/local/"
 """The server's address where there is none: a name that never resolves, so that nobody is sent the job's token."""
 
