@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sluice.language.plan import Plan
-from sluice.language.resources import ResourceUse, stage_resources
+from sluice.language.resources import ResourceUse, group_name, stage_resources
 from sluice.language.tasks import TaskCatalogue
 
 Compiled = Callable[..., Plan]
@@ -124,3 +124,18 @@ def test_a_repository_that_templates_come_from_is_needed_by_every_stage(compiled
         ("repository", "a/t", ""),
         ("endpoint", "gh", ""),
     ]
+
+
+def test_the_name_of_a_variable_group_is_the_one_that_its_checkpoint_asks_for(compiled: Compiled) -> None:
+    plan = compiled("""
+        variables:
+        - {name: env, value: prod}
+        - {name: later, value: "$[ 1 ]"}
+        - group: $(env)-settings
+        - group: $(later)
+        - group: plain
+        steps: [{script: x}]
+        """)
+    names = [group_name(plan, variable) for variable in plan.variables if variable.group]
+    assert names == ["prod-settings", "$(later)", "plain"]
+    assert names == [use.name for use in uses_of(plan) if use.kind == "variablegroup"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -536,3 +537,47 @@ def test_precedence_is_that_of_the_simple_rule() -> None:
         assert {name: variable.value for name, variable in scope.items()} == expected
 
     check()
+
+
+def attack(bench: Bench, statement: str) -> None:
+    with bench.database.write() as transaction:
+        transaction.execute(sqlalchemy.text(statement))
+
+
+def test_a_group_that_was_edited_by_hand_fails_the_job_and_hands_out_nothing(bench: Bench) -> None:
+    bench.group("settings", {"Region": "north"}, permit="demo")
+    attack(bench, 'UPDATE variable_groups SET variables = \'{"Region":"evil"}\'')
+    outcome = bench.run_pipeline(ECHO)
+    assert outcome.dispatcher.requests == []
+    assert outcome.run.result == "Failed"
+    assert "cannot be opened" in outcome.jobs("Job")[0].message
+
+
+@pytest.mark.parametrize("table", ["audit", "usage_history"])
+def test_a_job_whose_opening_cannot_be_recorded_does_not_start(bench: Bench, table: str) -> None:
+    group = bench.group("settings", secrets={"token": SECRET}, permit="demo")
+    run = bench.create(ECHO)
+    attack(bench, f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'full'); END")
+    with pytest.raises(sqlalchemy.exc.IntegrityError):
+        bench.drive(run.id)
+    attack(bench, "DROP TRIGGER full")
+    assert bench.orchestrator.groups.history(group) == ()
+    assert "Sluice.VariableGroupOpened" not in actions(bench)
+    assert bench.drive(run.id).run.result == "Succeeded"
+
+
+def test_a_permit_that_ends_while_jobs_start_lets_none_of_them_open_afterwards(bench: Bench) -> None:
+    group = bench.group("settings", secrets={"token": SECRET}, permit="demo")
+    jobs = "\n".join(
+        f"- {{job: J{number}, variables: [{{group: settings}}], steps: [{{bash: 'echo x'}}]}}" for number in range(6)
+    )
+    run = bench.create(f"jobs:\n{jobs}")
+    bench.drive(run.id, jobs=1, on_start={"J2.Bash1": lambda: bench.revoke(group)})
+    with bench.database.read() as transaction:
+        log = [link.entry for link in audit.newest(transaction, 100)]
+    (ended,) = [entry.sequence for entry in log if entry.action == "Pipelines.ResourceUnauthorizedForPipeline"]
+    opened = [entry.sequence for entry in log if entry.action == "Sluice.VariableGroupOpened"]
+    assert opened
+    assert max(opened) < ended
+    assert len(opened) < 6
+    assert waiting_names(bench, run.id)
