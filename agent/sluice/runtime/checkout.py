@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.cancellation import Cancellation
-from sluice.runtime.process import Sink, run_process
+from sluice.runtime.git import Git
 from sluice.runtime.workspace import empty, remove
 
 MAX_FILES = 20_000
@@ -22,19 +22,25 @@ MAX_BYTES = 1 << 30
 """Bytes that are copied at most where git does not do the work."""
 
 _USERINFO = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)
-# Nothing from the user's set-up may run or be asked for while we copy.
-_GIT = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false")
-_GIT_ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a checkout is asked for; `depth` 0 is the whole history, `submodules` is '', `true` or `recursive`."""
+    """What a checkout is asked for; `depth` 0 is the whole history, `submodules` is '', `true` or `recursive`.
+
+    The others count where a server is asked: `filter` is that of a partial clone, `directories` and `patterns` say what
+    of the tree is wanted, `lfs` fetches large files, `persist` lets the git of later steps use the credentials.
+    """
 
     clean: bool = False
     depth: int = 0
     tags: bool = True
     submodules: str = ""
+    filter: str = ""
+    directories: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    lfs: bool = False
+    persist: bool = False
 
 
 @dataclass(kw_only=True)
@@ -178,25 +184,8 @@ class Checkout:
         return any(path == avoided or avoided in path.parents for avoided in self.avoid)
 
     def _git(self, *arguments: str, of: Path | None = None, may_fail: bool = False) -> str:
-        pieces: list[bytes] = []
-        errors: list[bytes] = []
-        place = ("-C", os.fspath(of)) if of is not None else ()
-        end = run_process(
-            ("git", *_GIT, *place, *arguments),
-            cwd=self.target.parent,
-            env={**self.environ, **_GIT_ENVIRONMENT},
-            output=_collect(pieces),
-            errors=_collect(errors),
-            cancellation=self.cancellation,
-        )
-        if end.code and not may_fail and not self.cancellation.canceled:
-            said = b"".join(errors).decode("utf-8", "replace").strip()
-            raise TaskFailedError(f"git {arguments[0]} failed with exit code {end.code}", why=said)
-        return b"".join(pieces).decode("utf-8", "surrogateescape")
-
-
-def _collect(pieces: list[bytes]) -> Sink:
-    return Sink(feed=pieces.append, idle=lambda: None, waiting=lambda: False)
+        git = Git(environ=self.environ, cancellation=self.cancellation, cwd=self.target.parent)
+        return git(*arguments, of=of, may_fail=may_fail)
 
 
 def _inside_repository(folder: Path) -> bool:

@@ -34,6 +34,9 @@ IDLE_SECONDS = 0.5
 
 LINGER_SECONDS = 5.0
 
+MAX_GIVEN = 4096
+"""Bytes that fit into any pipe at once."""
+
 _NO_PIDFD_POLL_SECONDS = 0.05
 _KILLED_LINGER_SECONDS = 0.2
 _FOREVER_SECONDS = 3600.0
@@ -77,12 +80,14 @@ def run_process(
     errors: Sink | None = None,
     cancellation: Cancellation,
     graces: Graces | None = None,
+    given: bytes = b"",
 ) -> Exit:
     """Run it to its end. Without `errors` both streams go to `output`, in the order they were written.
 
-    Raises `TaskFailedError` when it cannot be started.
+    `given` is its standard input, a few kilobytes at most. Raises `TaskFailedError` when it cannot be started.
     """
-    process = _start(arguments, cwd, env, merged=errors is None)
+    with _standard_input(given) as stdin:
+        process = _start(arguments, cwd, env, stdin, merged=errors is None)
     with _Watch(process, graces or Graces()) as watch:
         watch.read(process.stdout, output)
         watch.read(process.stderr, errors or output)
@@ -95,13 +100,32 @@ def run_process(
             take_back_kill()
 
 
-def _start(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], *, merged: bool) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _standard_input(given: bytes) -> Iterator[int]:
+    """A descriptor that holds the text and ends after it."""
+    if not given:
+        yield subprocess.DEVNULL
+        return
+    if len(given) > MAX_GIVEN:
+        raise TaskFailedError(f"a process is given more than {MAX_GIVEN} bytes on its standard input")
+    read, write = os.pipe()
+    try:
+        os.write(write, given)
+        os.close(write)
+        yield read
+    finally:
+        os.close(read)
+
+
+def _start(
+    arguments: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: int, *, merged: bool
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             arguments,
             cwd=cwd,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,
             bufsize=0,

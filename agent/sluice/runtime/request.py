@@ -104,12 +104,32 @@ class JobProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobRepository:
+    """A repository of `resources.repositories`, or one that a checkout names in place, for the job to check out.
+
+    `alias` is what the step calls it, `commit` the one that the run is about ('' when that is found out at checkout),
+    `endpoint` the service connection's name, `path` a checkout on this machine to take it from instead; `options` are
+    inputs of the checkout that the step may leave empty.
+    """
+
+    alias: str
+    type: str = "git"
+    name: str = ""
+    ref: str = ""
+    commit: str = ""
+    endpoint: str = ""
+    path: Path | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
     """One attempt of one job.
 
     `identifier` is `Stage.Job` (or `Stage.Job.Leg`). `work` is the work folder (`Agent.WorkFolder`), `workspace` the
     job's own folder below it (`Pipeline.Workspace`); `repository` is the checked-out repository that `checkout: self`
-    takes its files from, and `private` are folders that it never copies, such as where Sluice keeps its state and keys.
+    takes its files from, and `private` are folders that it never copies, such as where Sluice keeps its state and keys;
+    `repositories` are the others that it may check out.
     `progress` is set when the job goes on where it stopped.
     """
 
@@ -121,6 +141,7 @@ class JobRequest:
     workspace: Path
     repository: Path | None = None
     private: tuple[Path, ...] = ()
+    repositories: tuple[JobRepository, ...] = ()
     attempt: int = 1
     variables: tuple[JobVariable, ...] = ()
     steps: tuple[StepRequest, ...] = ()

@@ -64,7 +64,8 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     inputs = {name.strip(): _expand(job, text.strip() if trim else text) for name, text in step.inputs.items()}
     environment = {name.strip(): _expand(job, text.strip()) for name, text in step.env.items()}
     if native is not None:
-        return StepPlan(inputs=inputs, environment=step_environment(job, environment), native=native)
+        opened = _open(job, step, host, inputs)
+        return StepPlan(inputs=inputs, environment=step_environment(job, environment), native=native, opened=opened)
     if step.package:
         package = _plan_package(job, step, host, inputs)
         return StepPlan(inputs=package.inputs, environment=step_environment(job, environment), package=package)
@@ -101,7 +102,7 @@ def run_plan(plan: StepPlan, scope: StepScope) -> None:
     sources = Path(root) if root else job.workspace.sources
     if plan.native is not None:
         inputs = {name.lower(): text for name, text in plan.inputs.items()}
-        plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment)))
+        plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment), plan.opened))
     elif plan.package is not None:
         from sluice.runtime.packages.running import run_package
 

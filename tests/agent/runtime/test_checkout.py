@@ -239,7 +239,7 @@ def test_several_checkouts_get_a_folder_each(jobs: Jobs, repository: Path) -> No
 
 def test_other_repositories_and_missing_ones_are_clear_errors(jobs: Jobs) -> None:
     ran = check_out(jobs, repository="tools")
-    assert ran.issues()[0][1].startswith("checkout of 'tools' is not supported yet")
+    assert ran.issues()[0][1].startswith("the repository 'tools' is not known (list it under")
     ran = jobs.run(jobs.step("Checkout@1"), repository=None)
     assert ran.issues()[0][1].startswith("there is no repository to check out")
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
+from sluice.hooks.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class StepInputs:
-    """Inputs by lower-case name, the default root of paths, and the environment for processes."""
+    """Inputs by lower-case name, the default root of paths, the environment for processes, and opened connections."""
 
     values: Mapping[str, str]
     root: Path
     environment: dict[str, str]
+    opened: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
 
     def text(self, name: str, default: str = "") -> str:
         """The value, or the default when it is missing or empty."""
