@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,13 @@ _NAMED = re.compile(r"endpoint\.([A-Za-z0-9_.\-]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Try:
     """How to try a connection of a type: the URL and the headers of one request, as templates."""
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     verb: str = "GET"
-    scheme_headers: Mapping[str, tuple[tuple[str, str], ...]] | None = None
+    scheme_headers: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Contributed:
 
     type: ConnectionType
     extension: str
-    probe: Probe | None = None
+    test: Try | None = None
 
 
 def installed_types(home: Home | None = None) -> Mapping[str, Contributed]:
@@ -107,15 +107,15 @@ def read_type(properties: Mapping[str, Any], extension: str) -> Contributed | No
         schemes=schemes,
         data=_fields(properties, addresses),
     )
-    probe = None
+    source = None
     if test is not None and _text(test, "endpointUrl"):
-        probe = Probe(
+        source = Try(
             url=_text(test, "endpointUrl"),
             headers=_headers(test),
             verb=_text(test, "requestVerb").upper() or "GET",
             scheme_headers=headers,
         )
-    return Contributed(type=kind, extension=extension, probe=probe)
+    return Contributed(type=kind, extension=extension, test=source)
 
 
 def _scheme(written: Mapping[str, Any], addresses: set[str]) -> Scheme:

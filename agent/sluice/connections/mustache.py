@@ -35,8 +35,8 @@ def fill(template: str, look_up: LookUp) -> str:
     """The template's text; raises `TemplateError`, which never holds a value."""
     if len(template) > MAX_TEMPLATE:
         raise TemplateError("the extension's template is too long")
-    text, rest, _ = _Filling(template, look_up).run(0, 0, writing=True)
-    if rest < len(template):
+    text, _, end = _Filling(template, look_up).run(0, 0, writing=True)
+    if end:
         raise TemplateError("the extension's template ends a block that it did not begin")
     if len(text) > MAX_RESULT:
         raise TemplateError("the extension's template makes too long a text")

@@ -63,13 +63,13 @@ def _contributed(type_name: str) -> Verify | None:
     from sluice.connections.contributed import installed_types
 
     found = installed_types().get(type_name.casefold())
-    if found is None or found.probe is None:
+    if found is None or found.test is None:
         return None
-    probe = found.probe
+    source = found.test
 
     def check(connection: Connection) -> str:
         from sluice.connections.probing import try_connection
 
-        return try_connection(connection, probe)
+        return try_connection(connection, source)
 
     return check
