@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice.cli.installation import current_user, opened_store
@@ -39,29 +40,43 @@ def decisions_of(orchestrator: Orchestrator) -> Decisions:
     return Decisions(database=orchestrator.database, clock=orchestrator.clock, by=current_user())
 
 
-@functools.cache
 def task_catalogue() -> TaskCatalogue:
     """The built-in tasks of Azure Pipelines, those of plugins, and the installed packages."""
-    from sluice.hooks.manager import installed
-    from sluice.language.tasks import TaskCatalogue
-
-    return TaskCatalogue(installed().tasks.values(), packages=task_packages())
+    return _catalogue_of(task_packages())
 
 
-@functools.cache
 def task_packages() -> InstalledPackages:
     """The task packages of this installation. Nothing is read before one is looked up."""
-    from sluice.runtime.packages.installed import InstalledPackages
-
-    return InstalledPackages(store=task_store(), handled=_is_handled, node=os.environ.get("SLUICE_NODE", ""))
+    return _packages_of(task_store(), os.environ.get("SLUICE_NODE", ""))
 
 
 def task_store() -> TaskStore:
     """Where the task packages of this installation lie."""
-    from sluice.runtime.packages.store import TaskStore
     from sluice.storage.home import Home
 
-    return TaskStore(Home.find().root / "tasks")
+    return _store_at(Home.find().root / "tasks")
+
+
+@functools.cache
+def _catalogue_of(packages: InstalledPackages) -> TaskCatalogue:
+    from sluice.hooks.manager import installed
+    from sluice.language.tasks import TaskCatalogue
+
+    return TaskCatalogue(installed().tasks.values(), packages=packages)
+
+
+@functools.cache
+def _packages_of(store: TaskStore, node: str) -> InstalledPackages:
+    from sluice.runtime.packages.installed import InstalledPackages
+
+    return InstalledPackages(store=store, handled=_is_handled, node=node)
+
+
+@functools.cache
+def _store_at(root: Path) -> TaskStore:
+    from sluice.runtime.packages.store import TaskStore
+
+    return TaskStore(root)
 
 
 def _is_handled(reference: str) -> bool:

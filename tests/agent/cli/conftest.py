@@ -80,6 +80,12 @@ class Sluice:
     def json(self, *arguments: str) -> Any:
         return json.loads(self(*arguments, "--output", "json"))
 
+    def json_of_failure(self, *arguments: str) -> Any:
+        """What a command that fails prints as data."""
+        result = self.run(*arguments, "--output", "json")
+        assert result.returncode == 1, result.stderr
+        return json.loads(result.stdout)
+
     def create(self, name: str = "web", *more: str, given: str | None = SECRET) -> str:
         secret = ("--secret", "password=-") if given is not None else ()
         fields = ("--type", "ssh", "--set", "Host=web.invalid", "--set", "username=deploy")

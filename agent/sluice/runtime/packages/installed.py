@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sluice.runtime.packages.store import Installed, TaskStore
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class InstalledPackages:
     """The packages of a store for compiling and for running.
 
@@ -32,8 +32,6 @@ class InstalledPackages:
 
     def find(self, name: str, version: str) -> TaskDefinition | None:
         """The package that a reference means, when it is what runs."""
-        if self.store.is_empty:
-            return None
         entry = self.store.find(name, version)
         return self._definition(entry) if entry is not None and self._runs(entry, name) else None
 
@@ -62,10 +60,10 @@ class InstalledPackages:
         return self.store.find(name, version)
 
     def _definition(self, entry: Installed) -> TaskDefinition:
-        key = f"{entry.id}@{entry.version_text}"
-        if key not in self._known:
-            self._known[key] = definition_of(self.store.manifest(entry))
-        return self._known[key]
+        folder = self.store.open(entry)  # each time: it may have been changed since
+        if entry.digest not in self._known:
+            self._known[entry.digest] = definition_of(read_manifest(folder))
+        return self._known[entry.digest]
 
 
 def definition_of(manifest: TaskManifest) -> TaskDefinition:

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +77,24 @@ class TaskStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._cached: tuple[tuple[int, int], tuple[Installed, ...]] = ((0, 0), ())
 
-    @cached_property
-    def is_empty(self) -> bool:
-        """Whether nothing was ever installed: one look at the disk."""
-        return not (self._root / LOCK).exists()
-
-    @cached_property
+    @property
     def all(self) -> tuple[Installed, ...]:
-        """Every version of every task, by name, newest first."""
-        entries = () if self.is_empty else self._read()
-        return tuple(sorted(entries, key=lambda one: (one.name.lower(), one.id, [-part for part in one.version])))
+        """Every version of every task, by name, newest first. Where nothing was installed this is one look at the disk."""
+        try:
+            status = (self._root / LOCK).stat()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise StorageError(
+                "the list of installed tasks cannot be read", where=str(self._root), why=error.strerror or ""
+            ) from error
+        now = (status.st_mtime_ns, status.st_ino)
+        if self._cached[0] != now:
+            entries = sorted(self._read(), key=lambda one: (one.name.lower(), one.id, [-part for part in one.version]))
+            self._cached = (now, tuple(entries))
+        return self._cached[1]
 
     def find(self, name: str, version: str = "") -> Installed | None:
         """The newest installed version that a reference means: `2`, `2.*`, `2.173.1`, or any ('').
@@ -237,8 +243,6 @@ class TaskStore:
                 where=str(error.filename or self._root),
                 why=error.strerror or str(error),
             ) from error
-        for name in ("is_empty", "all"):
-            self.__dict__.pop(name, None)
 
     def _read(self) -> tuple[Installed, ...]:
         path = self._root / LOCK

@@ -170,7 +170,6 @@ def test_to_be_preferred_is_kept_until_it_is_taken_back(store: TaskStore, packag
 
 def test_an_empty_store_costs_one_look(tmp_path: Path) -> None:
     store = TaskStore(tmp_path / "nowhere")
-    assert store.is_empty
     assert store.all == ()
     assert not (tmp_path / "nowhere").exists()
 
