@@ -30,7 +30,8 @@ class Packages:
             "version": {"Major": major, "Minor": minor, "Patch": patch},
             "execution": {"Node20_1": {"target": "main.js"}},
         }
-        return values | more
+        taken = {name.lower() for name in more}
+        return {name: value for name, value in values.items() if name.lower() not in taken} | more
 
     def write(self, version: str = "1.2.3", *, files: Mapping[str, str] | None = None, **more: Any) -> Path:
         """A folder."""
