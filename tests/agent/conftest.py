@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sluice.language.compiler import compile_pipeline
-from sluice.language.plan import Plan
+from sluice.language.plan import Plan, Repository
 
 CASES = Path(__file__).parents[1] / "conformance" / "pipelines.yaml"
 ENTRY = "azure-pipelines.yml"
@@ -28,8 +28,8 @@ class CaseFiles:
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = files
 
-    def read(self, repository: str, path: str) -> str:
-        key = path if repository == "self" else f"{repository}:{path}"
+    def read(self, repository: Repository, path: str) -> str:
+        key = path if repository.alias == "self" else f"{repository.alias}:{path}"
         if key not in self._files:
             raise FileNotFoundError(key)
         return self._files[key]

@@ -25,11 +25,13 @@ def asked_file(
     file: Path, parameters: tuple[str, ...], repositories: tuple[str, ...]
 ) -> tuple[PipelineFile, Given, Identity]:
     """The pipeline file, what is given with it, and who asks."""
+    from sluice.cli.template_permits import LookedAt
     from sluice.runs.compiling import Given, Identity, find_file
 
     pipeline = find_file(file)
     given = Given(
         parameters=pairs("parameter", parameters),
         repositories={name: Path(path) for name, path in pairs("repository", repositories).items()},
+        others=LookedAt(pipeline),
     )
     return pipeline, given, Identity(pipeline=pipeline.name, requested_by=current_user())

@@ -37,7 +37,7 @@ def pairs(kind: str, values: Sequence[str]) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What a person asks to run."""
+    """What a person asks to run; `asks` says that there is somebody to ask what to permit."""
 
     file: Path
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -48,10 +48,13 @@ class RunRequest:
     repositories: Mapping[str, Path] = field(default_factory=dict)
     project: str = "default"
     detach: bool = False
+    asks: bool = False
 
 
 def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     """Compile the pipeline and store a run of it."""
+    from sluice.cli.template_permits import permitting, templates_of
+    from sluice.runs.checkouts import local, pinned, without_given
     from sluice.runs.compiling import Given, Identity, compile_file, find_file
     from sluice.runs.creation import NewRun, create
     from sluice.runs.pipelines import register
@@ -62,29 +65,34 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     file = find_file(asked.file)
     now = orchestrator.clock()
     project, pipeline = register(orchestrator.database, asked.project, file, by=user, at=now)
-    plan = compile_file(
-        file,
-        Given(parameters=asked.parameters, repositories=asked.repositories),
-        catalogue=task_catalogue(),
-        identity=Identity(
-            pipeline=pipeline.name,
-            pipeline_id=pipeline.id,
-            project=project.name,
-            project_id=project.guid,
-            requested_by=user,
-        ),
+    others = templates_of(orchestrator, pipeline)
+    given = Given(parameters=asked.parameters, repositories=asked.repositories, others=others)
+    identity = Identity(
+        pipeline=pipeline.name,
+        pipeline_id=pipeline.id,
+        project=project.name,
+        project_id=project.guid,
+        requested_by=user,
+    )
+    plan = permitting(
+        lambda: compile_file(file, given, catalogue=task_catalogue(), identity=identity),
+        orchestrator,
+        pipeline,
+        permits=asked.permits,
+        asks=asked.asks,
     )
     if asked.permits:
         with orchestrator.database.write() as transaction:
             _permit(transaction, pipeline, asked.permits, by=user, at=now)
     new = NewRun(
-        plan=select(plan, asked.stages, asked.jobs),
+        plan=select(without_given(plan, asked.repositories), asked.stages, asked.jobs),
         project=project,
         pipeline=pipeline,
         source=file.source,
         email=file.email,
         requested_by=user,
         variables=asked.variables,
+        repositories=local(asked.repositories) | pinned(others.commits),
         detached=asked.detach,
     )
     return create(orchestrator, new)
@@ -152,6 +160,7 @@ def command(
     from sluice.cli.background import go_on_in_background
     from sluice.cli.driving import Manner, drive
 
+    manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output)
     asked = RunRequest(
         file=file,
         parameters=pairs("parameter", parameters),
@@ -162,10 +171,10 @@ def command(
         repositories={name: Path(path) for name, path in pairs("repository", repositories).items()},
         project=project,
         detach=detach,
+        asks=manner.asks and not detach,
     )
     with opened_orchestrator() as orchestrator:
         run = create_run(orchestrator, asked)
         if detach:
             return go_on_in_background(orchestrator, run.id, output)
-        manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output)
         return drive(orchestrator, run.id, manner)

@@ -117,6 +117,8 @@ def _repository(build: Build, fields: Fields, item: Mapping) -> Repository:
     kind = reader.choice(fields, "type", REPOSITORY) or "git"
     if kind not in {"git", "tfsgit"} and "endpoint" not in fields:
         build.problems.note(f"a repository of type '{kind}' needs 'endpoint', the name of a service connection", item)
+    if kind == "svn":
+        build.problems.note("repositories of type 'svn' are an addition of Sluice; Azure Pipelines refuses them", item)
     for name in ("name", "ref", "endpoint"):
         value = fields.get(name)
         if type(value) is Scalar and ("$(" in value.value or value.value.startswith("$[")):

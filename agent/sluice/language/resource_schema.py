@@ -26,7 +26,8 @@ CHECKOUT_OPTIONS = Shape(
         "persistCredentials": TEXT,
     },
 )
-REPOSITORY_TYPES = ("git", "github", "githubenterprise", "bitbucket", "tfsgit")
+REPOSITORY_TYPES = ("git", "github", "githubenterprise", "bitbucket", "tfsgit", "svn")
+"""`svn` is an addition of Sluice: Azure Pipelines takes Subversion from classic pipelines only."""
 REPOSITORY = Shape(
     "a repository",
     {

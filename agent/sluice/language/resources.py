@@ -25,6 +25,7 @@ _REPOSITORY_TYPES = {
     "github": ConnectionWanted("github"),
     "githubenterprise": ConnectionWanted("githubenterprise"),
     "bitbucket": ConnectionWanted("bitbucket"),
+    "svn": ConnectionWanted("subversion"),
 }
 _OTHER_TYPES = {
     ("package", ""): ConnectionWanted("github"),
@@ -67,7 +68,6 @@ def stage_resources(
     return tuple(dict.fromkeys(collector.stage(stage)))
 
 
-def _root_values(plan: Plan, given: Mapping[str, str]) -> Mapping[str, str]:
 def group_name(plan: Plan, variable: Variable) -> str:
     """The name of the variable group that comes in at a place, macros of root variables replaced as for checkpoints."""
     if "$(" not in variable.value.value:
@@ -76,6 +76,12 @@ def group_name(plan: Plan, variable: Variable) -> str:
     return str(expand(variable.value.value, lambda name: values.get(name.casefold()))).strip()
 
 
+def connection_type_of(repository_type: str) -> str:
+    """The type of service connection that opens repositories of a type; '' where several do."""
+    return _REPOSITORY_TYPES.get(repository_type, _ANY).type
+
+
+def _root_values(plan: Plan, given: Mapping[str, str]) -> Mapping[str, str]:
     values = {name.casefold(): value for name, value in given.items()}
     for variable in plan.variables:
         if variable.group or variable.value.value.startswith("$["):
@@ -153,7 +159,7 @@ class _Collector:
             return
         if not step.inputs or _needs_nothing(step):
             return
-        definition = self._catalogue.find(step.task.value)
+        definition = self._catalogue.find_planned(step.task.value, step.package)
         if definition is not None:
             yield from self._of_inputs(definition, step, job)
 

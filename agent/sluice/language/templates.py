@@ -6,13 +6,14 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sluice.errors import PipelineError, Problem, SluiceError
+from sluice.errors import PermissionPendingError, PipelineError, Problem, SluiceError
 from sluice.language.expansion import Expander
 from sluice.language.loader import load
 from sluice.language.parameters import bind, read_declared
+from sluice.language.plan import Repository
 from sluice.language.positions import BODIES, ROOT
 from sluice.language.problems import did_you_mean
-from sluice.language.reader import Reader
+from sluice.language.reader import Reader, text_of
 from sluice.language.schema import EXTENDS, INCLUDED, TEMPLATE
 from sluice.language.scope import Budget, Scope
 from sluice.language.tree import SELF, Mapping, Scalar, Sequence, Source, is_empty, kind_of
@@ -34,20 +35,34 @@ MAX_RECURSIVE = 500
 class Files(Protocol):
     """Where templates are read from."""
 
-    def read(self, repository: str, path: str) -> str | bytes:
-        """The content of a file, its path relative to the root of the repository with that alias.
+    def read(self, repository: Repository, path: str) -> str | bytes:
+        """The content of a file, its path relative to the root of the repository.
 
-        `self` is the pipeline's own repository.
+        `OWN`, with the alias `self`, is the pipeline's own; any other is as `resources.repositories` has it.
 
-        Raises `FileNotFoundError` when there is no such file, `SluiceError` when the repository is not at hand.
+        Raises `FileNotFoundError` when there is no such file, `PermissionPendingError` when somebody has to permit the
+        repository's service connection first (that ends the compilation), and another `SluiceError` when the
+        repository is not at hand.
         """
 
 
 class NoFiles:
     """For a pipeline that stands alone."""
 
-    def read(self, repository: str, path: str) -> str | bytes:
-        raise FileNotFoundError(f"{path}@{repository}")
+    def read(self, repository: Repository, path: str) -> str | bytes:
+        raise FileNotFoundError(f"{path}@{repository.alias}")
+
+
+OWN = Repository(alias=SELF, type="git")
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A repository by its alias, and where its other values are evaluated when a template in it is needed."""
+
+    alias: str
+    item: Mapping | None = None
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +81,7 @@ class Templates:
         self._loaded: dict[tuple[str, str], _File | None] = {}
         self._unreadable: set[tuple[str, str]] = set()
         self._recursive = 0
-        self._repositories = {SELF: SELF}
+        self._repositories = {SELF: _Declared(SELF)}
         self.expander = Expander(problems, budget, self.include)
         self.extends: list[str] = []
 
@@ -109,12 +124,12 @@ class Templates:
         """A root without anything left to expand, and without `extends`: what that brings is merged in."""
         extends = root.get("extends")
         rest = [pair for pair in root.pairs if pair[0].value != "extends"]
-        self.learn_repositories(root)
+        self.learn_repositories(root, scope)
         # even where there is nothing to expand the variables have to be learnt
         expanded = self.expander.expand(Mapping(rest, root.line, root.column, root.source, dynamic=True), scope, ROOT)
         if type(expanded) is not Mapping:
             return mapping_of([], root)
-        self.learn_repositories(expanded)
+        self.learn_repositories(expanded, scope)
         late = expanded.get("extends")
         if late is not None:
             expanded = mapping_of([pair for pair in expanded.pairs if pair[0].value != "extends"], root)
@@ -138,14 +153,14 @@ class Templates:
                 self._problems.add(f"'{name}' is already defined", own[name][0], do=f"by the template, at {key.where}")
         return mapping_of(pairs, root)
 
-    def learn_repositories(self, root: Mapping) -> None:
+    def learn_repositories(self, root: Mapping, scope: Scope) -> None:
         """Make the aliases of `resources.repositories` known to `template: file@alias`."""
         resources = root.get("resources")
         listed = resources.get("repositories") if type(resources) is Mapping else None
         for item in listed.items if type(listed) is Sequence else []:
             alias = item.get("repository") if type(item) is Mapping else None
-            if type(alias) is Scalar:
-                self._repositories[alias.value.casefold()] = alias.value
+            if type(item) is Mapping and type(alias) is Scalar and alias.value.casefold() != SELF:
+                self._repositories[alias.value.casefold()] = _Declared(alias.value, item, scope)
 
     def _called(self, item: Mapping, scope: Scope, shape: Shape) -> tuple[_File, Scope] | None:
         """The file that an item names and the scope of its body, parameters bound."""
@@ -214,13 +229,36 @@ class Templates:
                 (current.repository, posixpath.dirname(current.path)),
             ]
             return self._resolved(written, bases, path)
-        repository = self._repositories.get(alias.casefold())
-        if repository is None:
-            advice = did_you_mean(alias, self._repositories.values()) or "declare it under resources.repositories"
+        declared = self._repositories.get(alias.casefold())
+        if declared is None:
+            known = [each.alias for each in self._repositories.values()]
+            advice = did_you_mean(alias, known) or "declare it under resources.repositories"
             self._problems.add(f"the repository '{alias}' of the template '{path.value}' is unknown", path, do=advice)
             return []
+        repository = declared.alias
         bases = [(repository, posixpath.dirname(home.path))] if repository == home.repository else []
         return self._resolved(name, [*bases, (repository, "")], path)
+
+    def _repository(self, alias: str) -> Repository:
+        """The repository as it is declared, expressions evaluated."""
+        declared = self._repositories.get(alias.casefold())
+        if declared is None or declared.item is None or declared.scope is None:
+            return OWN
+        values: dict[str, Scalar] = {}
+        for key in ("type", "name", "ref", "endpoint"):
+            node = declared.item.get(key)
+            value = self.expander.scalar(node, declared.scope) if type(node) is Scalar else None
+            if type(value) is Scalar and value.value:
+                values[key] = value
+        texts = {key: value.value for key, value in values.items()}
+        return Repository(
+            alias=declared.alias,
+            type=texts.get("type", "git").casefold(),
+            name=texts.get("name", ""),
+            ref=texts.get("ref", ""),
+            endpoint=text_of(values["endpoint"]) if "endpoint" in values else None,
+            where=declared.item.where,
+        )
 
     def _resolved(self, name: str, bases: Iterable[tuple[str, str]], path: Scalar) -> list[tuple[str, str]]:
         found: dict[tuple[str, str], None] = {}
@@ -258,9 +296,11 @@ class Templates:
         source = Source(name, alias)
         self._problems.include(source.name, path.where)
         try:
-            content = self._files.read(alias, name)
+            content = self._files.read(self._repository(alias), name)
         except FileNotFoundError:
             return None
+        except PermissionPendingError:
+            raise
         except SluiceError as error:
             self._bad(place, f"the template '{source.name}' cannot be read: {error.what}", path, error.do)
             return None

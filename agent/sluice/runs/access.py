@@ -10,6 +10,7 @@ from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Assessment,
 from sluice.connections import lookup
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord
+from sluice.connections.preparation import prepare
 from sluice.connections.store import ConnectionStore
 from sluice.errors import ConflictError, NotPermittedError, PermissionPendingError
 from sluice.hooks.connection import Connection
@@ -115,8 +116,8 @@ class RunAccess:
         """The connection called `name`, for this step; see `sluice.runtime.request.ConnectionSource`."""
         for _ in range(TRIES - 1):
             with contextlib.suppress(ConflictError):  # edited between looking and opening: look again
-                return self._open(job, step, asked, name)
-        return self._open(job, step, asked, name)
+                return prepare(self._open(job, step, asked, name))
+        return prepare(self._open(job, step, asked, name))
 
     def _open(self, job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str) -> Connection:
         need = need_of(job, step, asked, name)

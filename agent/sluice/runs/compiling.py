@@ -10,6 +10,7 @@ from typing import TypedDict
 from sluice.language.compiler import compile_pipeline, preview_pipeline
 from sluice.language.plan import Plan
 from sluice.language.tasks import TaskCatalogue
+from sluice.language.templates import Files
 from sluice.runs.predefined import RunFacts, Source, template_variables
 from sluice.runs.source import LocalFiles, describe, find_root, read_pipeline
 
@@ -45,10 +46,14 @@ def find_file(path: Path) -> PipelineFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What a person gives with a pipeline: parameters, and checkouts of other repositories by alias."""
+    """What a person gives with a pipeline: parameters, and checkouts of other repositories by alias.
+
+    `others` reads templates of repositories that are not given.
+    """
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     repositories: Mapping[str, Path] = field(default_factory=dict)
+    others: Files | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,7 @@ def _surroundings(file: PipelineFile, given: Given, catalogue: TaskCatalogue, id
     )
     repositories = {alias.casefold(): path for alias, path in given.repositories.items()}
     return {
-        "files": LocalFiles(root=Path(file.source.root), repositories=repositories),
+        "files": LocalFiles(root=Path(file.source.root), repositories=repositories, others=given.others),
         "parameters": given.parameters,
         "predefined": template_variables(facts),
         "catalogue": catalogue,

@@ -39,7 +39,10 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """What a run is made of; `variables` are those given when it is queued."""
+    """What a run is made of; `variables` are those given when it is queued.
+
+    `repositories` is what is known of the pipeline's other repositories, by lower-case alias: a `path` or a `commit`.
+    """
 
     plan: Plan
     project: Project
@@ -48,6 +51,7 @@ class NewRun:
     requested_by: str
     email: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    repositories: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     detached: bool = False
 
 
@@ -81,6 +85,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
             "branch": new.source.branch,
             "version": new.source.version,
             "detached": new.detached,
+            "repositories": {alias: dict(facts) for alias, facts in new.repositories.items()},
             "variables": [_stored(variable) for variable in variables],
         }
         runs.set_plan(transaction, run_id, name=name, plan=encode(new.plan), options=options)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from sluice.errors import PipelineError, Problem
 from sluice.language.expressions import Value
 from sluice.language.plan import Job, Stage, Step, Text
 from sluice.language.tasks import TaskCatalogue, TaskDefinition
+from sluice.runs.checkouts import opening, with_named
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.executions import ALWAYS, execution_of, step_name, titled
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.predefined import JobFacts, job_variables
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import expand, expanded, scope_of
-from sluice.runtime.request import ConnectionInput, Execution, JobProgress, JobRequest, JobVariable, StepRequest
+from sluice.runtime.request import (
+    ConnectionInput,
+    Execution,
+    JobProgress,
+    JobRepository,
+    JobRequest,
+    JobVariable,
+    StepRequest,
+)
 from sluice.storage.records import RecordRow
 
 JOB_MINUTES = 60.0
@@ -31,13 +41,16 @@ _BOOLEANS = {"true": True, "y": True, "yes": True, "on": True, "false": False, "
 class Place:
     """Where the job runs on its host: the work folder, the job's workspace in it, and the repository's files.
 
-    `private` folders are never copied with the repository.
+    `private` folders are never copied with the repository; `repositories` are the others that it may check out, and
+    `given` is what the run knows of them, by lower-case alias.
     """
 
     work: Path
     workspace: Path
     repository: Path | None
     private: tuple[Path, ...] = ()
+    repositories: tuple[JobRepository, ...] = ()
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +90,8 @@ def build_request(
         scope[name.casefold()] = JobVariable(name=name, value=value, readonly=True)
     values = expanded(scope)
     written = {step.name: step for step in position.plan_steps}
+    repositories = with_named(place.repositories, position.plan_steps, place.given)
+    steps = (_step(row, written[step_name(row.ref_name)], catalogue, values) for row in position.steps)
     return JobRequest(
         run_id=position.run_id,
         id=record.id,
@@ -86,9 +101,10 @@ def build_request(
         workspace=place.workspace,
         repository=place.repository,
         private=place.private,
+        repositories=repositories,
         attempt=record.attempt,
         variables=tuple(scope.values()),
-        steps=tuple(_step(row, written[step_name(row.ref_name)], catalogue, values) for row in position.steps),
+        steps=tuple(opening(step, repositories) for step in steps),
         timeout_seconds=60 * evaluation.minutes(stage, job, job.timeout_minutes, timeline, JOB_MINUTES),
         cancel_timeout_seconds=60
         * evaluation.minutes(stage, job, job.cancel_timeout_minutes, timeline, CANCEL_MINUTES),

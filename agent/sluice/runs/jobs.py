@@ -13,11 +13,14 @@ from sluice.dispatch.port import Dispatcher, Ended
 from sluice.errors import NotPermittedError, SluiceError
 from sluice.language.plan import Job, Stage
 from sluice.runs.access import RunAccess
+from sluice.runs.checkouts import listed
 from sluice.runs.identifiers import join
 from sluice.runs.job_request import Place, Position, build_request
 from sluice.runs.logs import RunLogs
 from sluice.runs.opening import Fetched, GroupsPendingError, Opener
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
+from sluice.runs.pinning import OPTION as REPOSITORIES
+from sluice.runs.pinning import pin
 from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
 from sluice.runs.timeline import Timeline, parent
@@ -44,6 +47,7 @@ class Starter:
         """Start jobs that are ready; False when one of them could not be made ready: it has failed, or it waits."""
         if not job_ids:
             return True
+        pin(self.orchestrator, run_id)
         fetched = self._fetched(run_id, job_ids)
         claimed: list[tuple[Position, JobRequest]] = []
         with self.orchestrator.database.write() as transaction:
@@ -210,12 +214,15 @@ def _find_job(loaded: Loaded, identifier: str) -> tuple[Stage, Job]:
 def place_of(orchestrator: Orchestrator, loaded: Loaded, record: RecordRow) -> Place:
     """Where a job of a run works on this machine: a folder of its own, the same when it goes on."""
     repository = loaded.run.options.get("repository")
+    given = loaded.run.options.get(REPOSITORIES, {})
     home = orchestrator.home
     return Place(
         work=home.work,
         workspace=workspace_of(home.work, loaded.run.id, record.id),
         repository=Path(repository) if repository else None,
         private=(home.root,),
+        repositories=listed(loaded.plan, given),
+        given=given,
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
 from sluice.errors import NotFoundError, UsageError
+from sluice.language.plan import Repository
+from sluice.language.templates import Files
 from sluice.runs.predefined import Source
 
 GIT_SECONDS = 10.0
@@ -95,18 +97,24 @@ def read_pipeline(file: Path) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFiles:
-    """Templates from local folders: the pipeline's own repository, and checkouts of others by alias."""
+    """Templates from local folders: the pipeline's own repository, and checkouts of others by alias.
+
+    `others` reads those of repositories that are not given as a checkout.
+    """
 
     root: Path
     repositories: Mapping[str, Path] = field(default_factory=dict)
+    others: Files | None = None
 
-    def read(self, repository: str, path: str) -> bytes:
+    def read(self, repository: Repository, path: str) -> str | bytes:
         """The file at a path of a repository; links may not lead out of it."""
-        root = self.root if repository == "self" else self.repositories.get(repository.casefold())
+        alias = repository.alias
+        root = self.root if alias == "self" else self.repositories.get(alias.casefold())
         if root is None:
+            if self.others is not None:
+                return self.others.read(repository, path)
             raise NotFoundError(
-                f"the repository '{repository}' is not at hand",
-                do=f"name a checkout of it: --repository {repository}=PATH",
+                f"the repository '{alias}' is not at hand", do=f"name a checkout of it: --repository {alias}=PATH"
             )
         target = (root / PurePosixPath(path.lstrip("/"))).resolve()
         if not target.is_relative_to(root.resolve()):

@@ -71,6 +71,11 @@ def set_plan(tx: Transaction, run_id: int, *, name: str, plan: str, options: Map
     tx.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(values))
 
 
+def set_options(tx: Transaction, run_id: int, options: Mapping[str, Any]) -> None:
+    """Replace what a run was started with."""
+    change(tx, run_id, options=json.dumps(options, ensure_ascii=False))
+
+
 def get(tx: Transaction, run_id: int) -> RunRow | None:
     """One run."""
     row = tx.execute(_query().where(_RUNS.c.id == run_id)).mappings().first()

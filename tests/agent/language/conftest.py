@@ -10,7 +10,7 @@ import pytest
 
 from sluice.errors import PipelineError
 from sluice.language.compiler import compile_pipeline
-from sluice.language.plan import Plan
+from sluice.language.plan import Plan, Repository
 
 
 class GivenFiles:
@@ -20,8 +20,8 @@ class GivenFiles:
         self.files = {name: dedent(text) for name, text in files.items()}
         self.read_paths: list[str] = []
 
-    def read(self, repository: str, path: str) -> str:
-        name = path if repository == "self" else f"{path}@{repository}"
+    def read(self, repository: Repository, path: str) -> str:
+        name = path if repository.alias == "self" else f"{path}@{repository.alias}"
         self.read_paths.append(name)
         if name not in self.files:
             raise FileNotFoundError(name)

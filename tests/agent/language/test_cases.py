@@ -13,7 +13,7 @@ import pytest
 
 from sluice.errors import PipelineError
 from sluice.language.compiler import compile_pipeline
-from sluice.language.plan import Job, Plan, Stage, Step, Text, Variable
+from sluice.language.plan import Job, Plan, Repository, Stage, Step, Text, Variable
 from sluice.language.resources import stage_resources
 from sluice.language.tasks import TaskCatalogue
 
@@ -27,8 +27,8 @@ class CaseFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, repository: str, path: str) -> bytes:
-        root = self._folder if repository == "self" else self._folder / f"@{repository}"
+    def read(self, repository: Repository, path: str) -> bytes:
+        root = self._folder if repository.alias == "self" else self._folder / f"@{repository.alias}"
         return (root / path).read_bytes()
 
 

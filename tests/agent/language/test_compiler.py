@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sluice.errors import PipelineError
 from sluice.language.compiler import compile_pipeline
-from sluice.language.plan import Plan
+from sluice.language.plan import Plan, Repository
 from sluice.language.plan_json import decode, encode
 
 Problems = Callable[..., list[str]]
@@ -92,7 +92,7 @@ def test_a_bomb_of_structures_in_structures_is_cheap_when_nothing_prints_it() ->
     text, files = BOMBS["a mapping twice in itself"]
 
     class Given:
-        def read(self, repository: str, path: str) -> str:
+        def read(self, repository: Repository, path: str) -> str:
             return files[path].replace("${{ convertToJson(parameters.x) }}", "x")
 
     assert compile_pipeline("a.yml", text, files=Given()).stages

@@ -81,7 +81,7 @@ def test_triggers_are_kept_and_noted(compiled: Compiled) -> None:
     [
         ("resources: {repositories: [{name: a}]}", "a repository needs 'repository'"),
         ("resources: {repositories: [{repository: a b}]}", "'a b' is no alias"),
-        ("resources: {repositories: [{repository: a, type: svn}]}", "'type' cannot be 'svn'"),
+        ("resources: {repositories: [{repository: a, type: tfvc}]}", "'type' cannot be 'tfvc'"),
         ("resources: {repositories: [{repository: a, ref: $(x)}]}", "'ref' of a repository is read when"),
         ("resources: {repositories: [{repository: a}, {repository: A}]}", "a repository 'A' exists already"),
         ("resources: {pipelines: [{pipeline: self}]}", "the alias 'self' is reserved"),

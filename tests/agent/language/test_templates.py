@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import dedent
 
 import pytest
 
-from sluice.errors import NotFoundError, PipelineError
+from sluice.errors import NotFoundError, PermissionPendingError, PipelineError
 from sluice.language.compiler import compile_pipeline
-from sluice.language.plan import Plan
+from sluice.language.plan import Plan, Repository
 
 Compiled = Callable[..., Plan]
 Problems = Callable[..., list[str]]
@@ -119,8 +120,8 @@ def test_each_file_is_read_once(compiled: Compiled) -> None:
     reads: list[str] = []
 
     class Counting:
-        def read(self, repository: str, path: str) -> str:
-            reads.append(f"{path}@{repository}")
+        def read(self, repository: Repository, path: str) -> str:
+            reads.append(f"{path}@{repository.alias}")
             return "steps: [{script: x}]"
 
     compile_pipeline("a.yml", "steps:\n" + "- template: t.yml\n" * 50, files=Counting())
@@ -165,14 +166,42 @@ def test_a_wrong_template_is_told(problems: Problems, text: str, files: dict[str
 
 def test_a_repository_that_is_not_at_hand_is_told_with_advice() -> None:
     class Nothing:
-        def read(self, repository: str, path: str) -> str:
-            raise NotFoundError(f"the repository '{repository}' is not at hand", do="name a checkout of it")
+        def read(self, repository: Repository, path: str) -> str:
+            raise NotFoundError(f"the repository '{repository.alias}' is not at hand", do="name a checkout of it")
 
     with pytest.raises(PipelineError) as refused:
         compile_pipeline("a.yml", "extends: {template: x.yml}", files=Nothing())
     assert "the template 'x.yml' cannot be read: the repository 'self' is not at hand (name a checkout of it)" in str(
         refused.value
     )
+
+
+def test_whoever_reads_a_template_is_told_the_repository_with_its_expressions_evaluated() -> None:
+    seen: list[Repository] = []
+
+    class Watching:
+        def read(self, repository: Repository, path: str) -> str:
+            seen.append(repository)
+            return "steps: [{script: x}]"
+
+    text = """
+        parameters: [{name: at, default: release}]
+        steps: [{template: t.yml@TPL}]
+        resources: {repositories: [{repository: tpl, type: GitHub, name: o/r, ref: 'refs/heads/${{ parameters.at }}', endpoint: gh}]}
+    """
+    compile_pipeline("a.yml", dedent(text), files=Watching())
+    (found,) = seen
+    assert (found.alias, found.type, found.name, found.ref) == ("tpl", "github", "o/r", "refs/heads/release")
+    assert str(found.endpoint) == "gh"
+
+
+def test_a_template_that_waits_for_a_permit_ends_the_compilation_as_such() -> None:
+    class Unpermitted:
+        def read(self, repository: Repository, path: str) -> str:
+            raise PermissionPendingError("somebody has to permit it")
+
+    with pytest.raises(PermissionPendingError):
+        compile_pipeline("a.yml", "extends: {template: x.yml}", files=Unpermitted())
 
 
 def test_directives_at_every_level_of_a_deep_chain_are_no_problem(compiled: Compiled) -> None:

@@ -1,0 +1,126 @@
+"""Templates of other repositories for the commands: through permitted connections, with the question where there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from sluice.cli.installation import current_user, opened_store
+from sluice.cli.output import plain
+
+if TYPE_CHECKING:
+    from sluice.connections.store import ConnectionStore
+    from sluice.language.plan import Repository
+    from sluice.runs.compiling import PipelineFile
+    from sluice.runs.orchestrator import Orchestrator
+    from sluice.runs.repositories import RepositoryOpener, RepositoryPendingError
+    from sluice.runs.repository_cache import RepositoryCache
+    from sluice.runs.template_repositories import TemplateRepositories
+    from sluice.storage.home import Home
+    from sluice.storage.pipelines import Pipeline
+
+FOLDER = "repositories"
+"""Where clones lie in the state folder."""
+
+T = TypeVar("T")
+
+
+def templates_of(orchestrator: Orchestrator, pipeline: Pipeline) -> TemplateRepositories:
+    """Templates for a run that is about to be made."""
+    from sluice.runs.template_repositories import TemplateRepositories
+
+    @contextlib.contextmanager
+    def opener() -> Iterator[RepositoryOpener]:
+        yield _opener(orchestrator.store, orchestrator.clock, pipeline.project_id, pipeline.id, pipeline.name)
+
+    return TemplateRepositories(opener=opener, cache=lambda: _cache(orchestrator.home))
+
+
+class LookedAt:
+    """Templates for a pipeline that is only looked at: the installation is opened when one is needed, not before."""
+
+    def __init__(self, file: PipelineFile, project: str = "default") -> None:
+        self._file = file
+        self._project = project
+        self._files: TemplateRepositories | None = None
+
+    def read(self, repository: Repository, path: str) -> bytes:
+        """The file at a path of a repository; see `sluice.language.templates.Files`."""
+        if self._files is None:
+            from sluice.runs.template_repositories import TemplateRepositories
+            from sluice.storage.home import Home
+
+            self._files = TemplateRepositories(opener=self._opener, cache=lambda: _cache(Home.find()), looking=True)
+        return self._files.read(repository, path)
+
+    @contextlib.contextmanager
+    def _opener(self) -> Iterator[RepositoryOpener]:
+        from sluice.runs.repositories import UNREGISTERED
+        from sluice.storage import pipelines, projects
+
+        with opened_store() as store:
+            with store.database.read() as transaction:
+                home = projects.find(transaction, self._project)
+                known = pipelines.by_source(transaction, home.id, str(self._file.path))
+            name = known.name if known else self._file.name
+            yield _opener(store, time.time, home.id, known.id if known else UNREGISTERED, name)
+
+
+def permitting(
+    work: Callable[[], T], orchestrator: Orchestrator, pipeline: Pipeline, *, permits: Sequence[str], asks: bool
+) -> T:
+    """Compile, and again after each Permit that was given beforehand (by name), or that the person gives now."""
+    from sluice.runs.repositories import RepositoryPendingError
+    from sluice.storage import permissions
+    from sluice.storage.names import name_key
+
+    given = {name_key(name) for name in permits}
+    while True:
+        try:
+            return work()
+        except RepositoryPendingError as pending:
+            named = {name_key(pending.connection), name_key(pending.resource.id)} & given
+            if not named and not (asks and _permits(pending)):
+                raise
+            with orchestrator.database.write() as transaction:
+                permissions.grant(
+                    transaction, pending.resource, pipeline.id, by=current_user(), at=orchestrator.clock()
+                )
+
+
+def _permits(pending: RepositoryPendingError) -> bool:
+    from sluice.authorization import texts
+
+    place = f"  {pending.where}" if pending.where else ""
+    click.echo(f"\n{pending.what}\n{texts.PANEL_TITLE}", err=True)
+    click.echo(f"  Service connection '{plain(pending.connection)}'{plain(place)}  {texts.PERMISSION_NEEDED}", err=True)
+    click.echo(f"  {plain(pending.why)}", err=True)
+    click.echo(texts.permit_question(pending.resource.type, plain(pending.connection)), err=True)
+    return click.confirm(texts.PERMIT_TITLE, err=True)
+
+
+def _opener(
+    store: ConnectionStore, clock: Callable[[], float], project_id: int, pipeline_id: int, pipeline: str
+) -> RepositoryOpener:
+    from sluice.hooks.manager import installed
+    from sluice.runs.repositories import RepositoryOpener
+
+    return RepositoryOpener(
+        store=store,
+        clock=clock,
+        project_id=project_id,
+        pipeline_id=pipeline_id,
+        pipeline=pipeline,
+        actor=current_user(),
+        rules=lambda: installed().repositories,
+    )
+
+
+def _cache(home: Home) -> RepositoryCache:
+    from sluice.runs.repository_cache import RepositoryCache
+
+    return RepositoryCache(home.root / FOLDER)

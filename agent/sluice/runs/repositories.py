@@ -1,0 +1,131 @@
+"""Opens the repositories that a pipeline names, outside of its steps: for templates, and to fix commits.
+
+The connection has to be permitted for the pipeline before it is used, as for a step; each use is audited and in the
+usage history.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sluice.authorization import texts
+from sluice.connections import lookup
+from sluice.connections.preparation import prepare
+from sluice.errors import NotPermittedError, PermissionPendingError, SluiceError
+from sluice.hooks.repository import SourceRepository
+from sluice.language.plan import Repository
+from sluice.runtime.cancellation import Cancellation
+from sluice.runtime.environment import base_environment
+from sluice.runtime.git import Git
+from sluice.runtime.remote import Remote, Rules, locate
+from sluice.storage import permissions, usage
+
+if TYPE_CHECKING:
+    from sluice.connections.connection import ConnectionRecord
+    from sluice.connections.store import ConnectionStore
+    from sluice.storage.engine import Transaction
+
+GIT_SECONDS = 300.0
+"""How long a server may take to give out a repository's templates, or the commit of a ref."""
+
+UNREGISTERED = -1
+"""The id of a pipeline that has never been run: nothing is permitted for it alone."""
+
+
+class RepositoryPendingError(PermissionPendingError):
+    """Templates lie in a repository whose service connection nobody has permitted for the pipeline yet.
+
+    They are read before there is a run, so no run can wait for it: whoever asks for the run decides, or comes again.
+    """
+
+    reference = "repository-pending"
+
+    def __init__(self, repository: Repository, record: ConnectionRecord, pipeline: str) -> None:
+        super().__init__(
+            texts.banner(1),
+            where=repository.endpoint.where if repository.endpoint else None,
+            why=f"the service connection '{record.name}' of the repository '{repository.alias}', "
+            "from which templates are read before the run starts",
+            do=f"sluice connection permit '{record.name}' --pipeline '{pipeline}'",
+        )
+        self.resource = permissions.Resource(record.project_id, record.id)
+        self.connection = record.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryOpener:
+    """Opens repositories for one pipeline. `run_id` is 0 while there is no run."""
+
+    store: ConnectionStore
+    clock: Callable[[], float]
+    project_id: int
+    pipeline_id: int
+    pipeline: str
+    actor: str
+    rules: Callable[[], Rules]
+    run_id: int = 0
+
+    @contextlib.contextmanager
+    def opened(self, repository: Repository, *, purpose: str) -> Iterator[tuple[Remote, str]]:
+        """The repository's address with its log-in, and the id of its connection ('' without one).
+
+        Raises `RepositoryPendingError` when the connection is not permitted yet. Left: the use is over.
+        """
+        source = SourceRepository(type=repository.type, name=repository.name)
+        if repository.endpoint is None:
+            yield locate(self.rules(), source, None), ""
+            return
+        use = usage.Use(
+            project_id=self.project_id,
+            actor=self.actor,
+            pipeline_id=max(self.pipeline_id, 0),
+            run_id=self.run_id,
+            step_id=str(uuid.uuid4()),
+            step=f"repository {repository.alias}",
+            task=purpose,
+        )
+        record = self._record(repository, repository.endpoint.value)
+
+        def check(transaction: Transaction, one: ConnectionRecord) -> None:
+            resource = permissions.Resource(one.project_id, one.id)
+            if not permissions.permitted(transaction, resource, self.pipeline_id):
+                raise RepositoryPendingError(repository, one, self.pipeline)
+
+        connection = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
+        result = "Failed"
+        try:
+            yield locate(self.rules(), source, prepare(connection)), record.id
+            result = "Succeeded"
+        finally:
+            with self.store.database.write() as transaction:
+                usage.step_finished(transaction, use.run_id, use.step_id, result, at=self.clock())
+
+    def _record(self, repository: Repository, name: str) -> ConnectionRecord:
+        with self.store.database.read() as transaction:
+            record = lookup.find(transaction, self.project_id, name)
+            near = "" if record else lookup.nearest_name(transaction, self.project_id, name)
+        if record is None:
+            raise NotPermittedError(
+                f"A service connection with name {name} could not be found. The service connection does not exist, "
+                "has been disabled or has not been authorized for use.",
+                where=repository.endpoint.where if repository.endpoint else None,
+                do=f"did you mean '{near}'?" if near else "see 'sluice connection list'",
+            )
+        return record
+
+
+@contextlib.contextmanager
+def git_for(remote: Remote, cwd: Path, environ: Mapping[str, str] | None = None) -> Iterator[Git]:
+    """A git that speaks with a repository's server, for a limited time."""
+    cancellation = Cancellation()
+    environ = base_environment(os.environ if environ is None else environ)
+    with cancellation.deadline(GIT_SECONDS):
+        yield Git(environ=environ, cancellation=cancellation, cwd=cwd, remote=remote)
+    if cancellation.timed_out:
+        raise SluiceError(f"{remote.origin} did not answer in time", why=f"{GIT_SECONDS:.0f} seconds were given")
