@@ -37,3 +37,20 @@ def compare(goal: Goal, ours: Measure, floor: Measure, floor_name: str, pairs: i
         f"  {floor_name} {theirs:.1f} ms, ratio {ratio:.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
     )
     return met
+
+
+def compare_ratio(goal: Goal, ours: Measure, floor: Measure, floor_name: str, pairs: int = PAIRS) -> bool:
+    """As `compare`, for a goal that is a ratio: so many times the floor at most."""
+    ours(), floor()  # warm caches
+    rounds = [(ours(), floor()) for _ in range(pairs)]
+    mine = statistics.median(one for one, _ in rounds) * 1000
+    theirs = statistics.median(other for _, other in rounds) * 1000
+    ratios = sorted(one / other for one, other in rounds)
+    ratio = statistics.median(ratios)
+    met = ratio <= goal.must
+    verdict = "moonshot" if ratio <= goal.moonshot else "must" if met else "MISSED"
+    print(
+        f"{goal.name:4} {goal.what:42} {ratio:8.2f} x   (must {goal.must:g}, moonshot {goal.moonshot:g}): {verdict:8}"
+        f"  {mine:.1f} ms, {floor_name} {theirs:.1f} ms ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+    return met

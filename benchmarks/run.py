@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import node_task
 from measure import Goal, Measure, compare
 
 SLUICE = [sys.executable, "-m", "sluice"]
@@ -26,7 +27,7 @@ def main() -> int:
         os.environ["SLUICE_HOME"] = str(work / "home")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.chdir(work)
-        met = [*_start_up(), _first_output(work), _step_overhead(work)]
+        met = [*_start_up(), _first_output(work), _step_overhead(work), node_task.measure(work)]
     return 0 if all(met) else 1
 
 
