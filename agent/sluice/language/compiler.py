@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sluice.errors import Location, PipelineError, Problem
 from sluice.language.build import Build
 from sluice.language.expressions import Object
+from sluice.language.fixed_variables import note_fixed
 from sluice.language.loader import load
 from sluice.language.parameters import bind, given_nodes, read_declared, webhooks
 from sluice.language.pipeline import build_plan
@@ -117,6 +118,7 @@ class _Compilation:
             extends=tuple(self._templates.extends),
         )
         self.problems.raise_if_any()
+        note_fixed(plan, self.problems)
         return replace(plan, notes=self.problems.notes), expanded
 
     def root(self, text: str | bytes) -> MappingNode:

@@ -45,8 +45,12 @@ class Problems:
 
     def note(self, text: str, node: Node) -> None:
         """Record something that a person should know although it is no error."""
+        self.note_at(text, node.where)
+
+    def note_at(self, text: str, where: Location) -> None:
+        """Record something that a person should know of a place."""
         if len(self._notes) < MAX_PROBLEMS:
-            self._notes[f"{node.where}: {text}"] = None
+            self._notes[f"{where}: {text}"] = None
 
     def broken(self, node: Node) -> None:
         """Whatever else may be said of this place follows from a problem recorded already."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sluice.language.shapes import Key, Shape
     from sluice.language.tree import Node
 
-_TRUE = frozenset({"true", "y", "yes", "on"})
+TRUE = frozenset({"true", "y", "yes", "on"})
 _FALSE = frozenset({"false", "n", "no", "off"})
 
 Fields = dict[str, "Node"]
@@ -37,7 +37,7 @@ def known_later(text: str) -> bool:
 def to_boolean(text: str) -> bool | None:
     """The Boolean that a schema position reads in a text, None when it is none."""
     folded = text.strip().casefold()
-    if folded in _TRUE:
+    if folded in TRUE:
         return True
     return False if folded in _FALSE else None
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from sluice.errors import PipelineError, Problem
 from sluice.language.expressions import Context, Object
 from sluice.language.expressions.ordinal import fold
+from sluice.language.predefined_names import is_predefined
+from sluice.language.reader import TRUE
 from sluice.language.tree import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -25,14 +27,20 @@ _EXPRESSION_WORK = 4
 class Variables(Object):
     """The variables written so far; it grows while the pipeline is expanded."""
 
-    __slots__ = ()
+    __slots__ = ("_fixed",)
 
     def __init__(self, pairs: Dict[str, Value] | Iterable[tuple[str, Value]] = ()) -> None:
         super().__init__(pairs)
+        self._fixed: frozenset[str] = frozenset()
 
-    def define(self, name: str, value: str) -> None:
-        """A definition; a later one wins."""
-        self._pairs[fold(name)] = (name, value)
+    def define(self, name: str, value: str, *, readonly: bool = False) -> None:
+        """A definition; a later one wins, unless what there is is read-only or predefined."""
+        key = fold(name)
+        if key in self._fixed or (key in self._pairs and is_predefined(name)):
+            return
+        self._pairs[key] = (name, value)
+        if readonly:
+            self._fixed |= {key}
 
     def define_all(self, node: Node) -> None:
         """The definitions of an expanded `variables` block."""
@@ -50,12 +58,15 @@ class Variables(Object):
             return
         name, value = item.get("name"), item.get("value")
         if type(name) is Scalar and type(value) is Scalar:
-            self.define(name.value, value.value)
+            readonly = item.get("readonly")
+            fixed = type(readonly) is Scalar and readonly.value.casefold() in TRUE
+            self.define(name.value, value.value, readonly=fixed)
 
     def copy(self) -> Variables:
         """The same, for what is defined further inside."""
         copied = Variables()
         copied._pairs = dict(self._pairs)
+        copied._fixed = self._fixed
         return copied
 
 

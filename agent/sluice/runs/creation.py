@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Need, Refusal
-from sluice.errors import Location, PipelineError, Problem
+from sluice.errors import Location, PipelineError, Problem, UsageError
 from sluice.language.expressions import ExpressionError
 from sluice.language.plan import Plan, Stage
 from sluice.language.plan_json import encode
+from sluice.language.predefined_names import is_predefined
 from sluice.language.resources import ResourceUse, stage_resources
 from sluice.language.run_name import format_run_name
 from sluice.runs.access import assess_needs
@@ -62,6 +63,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
     not fit. One that merely is not permitted yet is no error: the run will wait for it.
     """
     _refuse_unsupported(new.plan)
+    _refuse_predefined(new.variables)
     catalogue = orchestrator.tasks()
     needs = {
         stage.name: tuple(map(_need, _protected(stage_resources(new.plan, stage, catalogue))))
@@ -205,9 +207,21 @@ def _root_scope(facts: RunFacts, new: NewRun, contexts: Contexts) -> Scope:
 
 
 def _given(facts: RunFacts, new: NewRun) -> Scope:
-    predefined = (JobVariable(name=name, value=value, readonly=True) for name, value in run_variables(facts).items())
+    predefined = (
+        JobVariable(name=name, value=value, readonly=is_predefined(name))
+        for name, value in run_variables(facts).items()
+    )
     given = (JobVariable(name=name, value=value) for name, value in new.variables.items())
     return scope_of((*predefined, *given))
+
+
+def _refuse_predefined(names: Iterable[str]) -> None:
+    if taken := sorted(filter(is_predefined, names)):
+        shown = ", ".join(f"'{name}'" for name in taken)
+        raise UsageError(
+            f"predefined variables are read-only and cannot be given: {shown}",
+            do="only Build.Clean and System.Debug can be; choose another name",
+        )
 
 
 def _stored(variable: JobVariable) -> tuple[str, str, bool]:

@@ -25,6 +25,7 @@ from sluice.runs.variables import (
     expanded,
     extend,
     no_groups,
+    put,
     runtime_expression,
 )
 from sluice.runtime.request import JobVariable
@@ -82,7 +83,7 @@ class Evaluation:
         scope = self.stage_scope(stage, timeline)
         scope = extend(scope, job.variables, lambda now: self.contexts.job(stage, job, timeline, now), self.groups)
         for name, value in (leg or {}).items():
-            scope[name.casefold()] = JobVariable(name=name, value=value)
+            put(scope, JobVariable(name=name, value=value))
         return scope
 
     def instances(self, stage: Stage, job: Job, timeline: Timeline) -> tuple[list[Instance], int]:

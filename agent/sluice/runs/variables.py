@@ -12,6 +12,7 @@ from sluice.errors import PermissionPendingError
 from sluice.language import macros
 from sluice.language.expressions import Context, ExpressionError, Object, Phase, Value, evaluate, parse, to_text
 from sluice.language.plan import Text, Variable
+from sluice.language.predefined_names import is_predefined
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
 
@@ -38,20 +39,30 @@ def extend(
 ) -> Scope:
     """The scope with a block of YAML variables on top, `$[ ]` values evaluated in file order.
 
-    A group does not change what is read-only. Raises `ExpressionError` with the place of the value when one cannot be
+    What is read-only below the block keeps its value, predefined variables too. Raises `ExpressionError` with the place of the value when one cannot be
     evaluated.
     """
     extended = dict(scope)
     for variable in block:
         if variable.group:
             for one in groups(variable):
-                known = extended.get(one.name.casefold())
-                if known is None or not known.readonly:
-                    extended[one.name.casefold()] = one
-            continue
-        value = runtime_value(variable.value, lambda: context(extended))
-        extended[variable.name.casefold()] = JobVariable(name=variable.name, value=value, readonly=variable.readonly)
+                put(extended, one)
+        elif not is_fixed(extended, variable.name):
+            value = runtime_value(variable.value, lambda: context(extended))
+            put(extended, JobVariable(name=variable.name, value=value, readonly=variable.readonly))
     return extended
+
+
+def put(scope: Scope, variable: JobVariable) -> None:
+    """Define a variable, unless one of that name is read-only."""
+    if not is_fixed(scope, variable.name):
+        scope[variable.name.casefold()] = variable
+
+
+def is_fixed(scope: Scope, name: str) -> bool:
+    """Whether what a scope says of that name stays: it is read-only, or predefined."""
+    known = scope.get(name.casefold())
+    return (known is not None and known.readonly) or is_predefined(name)
 
 
 def runtime_expression(text: str) -> str | None:

@@ -132,7 +132,7 @@ class CommandProcessor:
         if command.flag("isoutput") or name.lower() in scope.declared_outputs:
             scope.set_output(name, value)
             return
-        if scope.job.variables.is_readonly(name):
+        if scope.job.variables.is_predefined(name):
             raise CommandError(f"Overwriting readonly variable '{name}' is not permitted. {_READONLY_HELP}")
         scope.set_variable(
             JobVariable(

@@ -43,40 +43,6 @@ OUTSIDE_TEXT = frozenset(
 )
 """Variables that somebody outside may have written: they must not command anything when a step prints them."""
 
-_AGENT = """acceptteeeula artifactsdirectory builddirectory cainfo clientcert clientcertkey clientcertarchive
- clientcertpassword cloudid containermapping containernetwork diagnostic homedirectory id isselfhosted jobname jobstatus
- machinename name os osarchitecture proxybypasslist proxypassword proxyurl proxyusername readonlyvariables
- rootdirectory serveromdirectory skipcertvalidation tempdirectory toolsdirectory version workfolder"""
-_BUILD = """artifactstagingdirectory binariesdirectory buildid buildnumber builduri clean containerid definitionid
- definitionname definitionversion queuedby queuedbyid reason repository.clean repository.git.submodulecheckout
- repository.id repository.localpath repository.name repository.provider repository.uri requestedfor
- requestedforemail requestedforid sourcebranch sourcebranchname sourcesdirectory sourceversion sourceversionauthor
- sourceversionmessage stagingdirectory syncsources"""
-_SYSTEM = """accesstoken artifactsdirectory collectionid collectionuri culture debug defaultworkingdirectory
- definitionid definitionname enableaccesstoken hosttype isazurevm isdockercontainer isscheduled jobattempt
- jobdisplayname jobid jobidentifier jobname jobparallelismtag jobpositioninphase phaseattempt phasedisplayname
- phaseid phasename pipelinestarttime planid pullrequest.isfork pullrequest.pullrequestid
- pullrequest.pullrequestnumber pullrequest.sourcebranch pullrequest.sourcecommitid
- pullrequest.sourcerepositoryuri pullrequest.targetbranch servertype stageattempt stagedisplayname stageid
- stagename taskdefinitionsuri taskdisplayname taskinstanceid taskinstancename teamfoundationcollectionuri
- teamfoundationserveruri teamproject teamprojectid timelineid totaljobsinphase workfolder"""
-
-READ_ONLY = frozenset(
-    {
-        *(f"agent.{name}" for name in _AGENT.split()),
-        *(f"build.{name}" for name in _BUILD.split()),
-        *(f"system.{name}" for name in _SYSTEM.split()),
-        "common.testresultsdirectory",
-        "pipeline.workspace",
-        "system",
-        "task.displayname",
-        "task.publishtelemetry",
-        "tf_build",
-        "vsts_process_lookup_id",
-    }
-)
-"""Names, in lower case, that no logging command sets."""
-
 RESERVED_PREFIXES = ("endpoint", "input", "secret", "securefile")
 """Beginnings of names, in lower case, that never reach the environment: tasks receive other things under them."""
 

@@ -16,6 +16,7 @@ from sluice.runtime.results import merge
 from sluice.runtime.step_log import LogStream, StepLog
 from sluice.secret import Secret
 
+KEPT_VARIABLE = "The variable '{}' is read-only: it keeps its value."
 REFUSED_VARIABLE = "Setting variable '{}' has been disabled by the task or build definition."
 
 
@@ -116,11 +117,15 @@ class StepScope:
             kept[next((known for known in kept if known.lower() == name.lower()), name)] = value
 
     def set_variable(self, variable: JobVariable) -> None:
-        """Set a plain variable for the steps that follow."""
+        """Set a plain variable for the steps that follow; one that was made read-only is left, with a warning."""
         if isinstance(variable.value, Secret):
             self.learn(variable.value, variable.name)
         with self.job.lock:
-            self.job.variables.put(variable)
+            kept = self.job.variables.is_readonly(variable.name)
+            if not kept:
+                self.job.variables.put(variable)
+        if kept:
+            self.issue("warning", KEPT_VARIABLE.format(variable.name))
 
     def learn(self, secret: Secret, name: str) -> None:
         """Mask a secret from now on; one that cannot be masked is told by name, once in a job."""
@@ -202,7 +207,7 @@ class ScopeOutput:
         if not may_set(scope.step, name):
             scope.issue("warning", REFUSED_VARIABLE.format(name))
             return
-        if not output and scope.job.variables.is_readonly(name):
+        if not output and scope.job.variables.is_predefined(name):
             raise TaskFailedError(f"Overwriting readonly variable '{name}' is not permitted.", where=scope.step.task)
         if output:
             scope.set_output(name, value)

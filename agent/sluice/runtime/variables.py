@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from sluice.language import macros
+from sluice.language.predefined_names import READ_ONLY
 from sluice.runtime.logging_commands import neutralise
 from sluice.runtime.masking import Masker
-from sluice.runtime.predefined import OUTSIDE_TEXT, READ_ONLY, RESERVED_PREFIXES
+from sluice.runtime.predefined import OUTSIDE_TEXT, RESERVED_PREFIXES
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
 
@@ -64,11 +65,15 @@ class JobVariables:
         """Define or overwrite a plain one."""
         self.put(JobVariable(name=name, value=value))
 
+    @staticmethod
+    def is_predefined(name: str) -> bool:
+        """Whether it belongs to the agent: a step that sets it fails."""
+        return name.lower() in READ_ONLY
+
     def is_readonly(self, name: str) -> bool:
-        """Whether a logging command may not set it."""
-        key = name.lower()
-        known = self._written.get(key)
-        return key in READ_ONLY or (known is not None and known.readonly)
+        """Whether the pipeline, or a step, made it read-only: it keeps its value."""
+        known = self._written.get(name.lower())
+        return known is not None and known.readonly
 
     def get(self, name: str) -> Value | None:
         """The expanded value; None when there is no such variable."""

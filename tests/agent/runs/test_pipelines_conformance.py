@@ -26,7 +26,6 @@ LATER = {
     "p112": "environments with machines as resources are not there yet",
     "p113": "the canary strategy is not run yet",
     "p118": "the rolling strategy is not run yet",
-    "p060": "the agent fails the step that overwrites a read-only variable, so the step after it is skipped",
     "p131": "Sluice resolves a name that is known only at run time when the step starts, so the job starts",
     "p132": "as p131",
 }

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sluice.language.predefined_names import READ_ONLY
 from sluice.plugin import Secret, Task, TaskRun
 from sluice.runtime.events import IssueRaised, StepProgressed
 from sluice.runtime.logging_commands import escape
-from sluice.runtime.predefined import READ_ONLY
 
 if TYPE_CHECKING:
     from tests.agent.runtime.conftest import Jobs, Ran
@@ -59,23 +59,41 @@ def test_setsecret_masks_from_then_on(jobs: Jobs) -> None:
     assert ran.output("B") == ["***"]
 
 
-@pytest.mark.parametrize("name", ["Agent.JobStatus", "build.buildnumber", "SYSTEM.DEBUG", "B.out"])
-def test_read_only_variables_fail_the_step(jobs: Jobs, name: str) -> None:
-    ran = jobs.run(
-        jobs.script("echo '##vso[task.setvariable variable=out;isoutput=true]x'", "B"),
-        jobs.script(f"echo '##vso[task.setvariable variable={name}]evil'", "A"),
-    )
+@pytest.mark.parametrize("name", ["Agent.JobStatus", "build.buildnumber", "SYSTEM.DEBUG"])
+def test_setting_a_predefined_variable_fails_the_step(jobs: Jobs, name: str) -> None:
+    ran = jobs.run(jobs.script(f"echo '##vso[task.setvariable variable={name}]evil'", "A"))
     assert ran.results()["A"] == "Failed"
     assert f"Overwriting readonly variable '{name}' is not permitted." in ran.issues("A")[1][1]
 
 
-def test_a_variable_made_read_only_stays_so(jobs: Jobs) -> None:
-    ran = command(
-        jobs,
-        "##vso[task.setvariable variable=v;isreadonly=true]first",
-        "echo '##vso[task.setvariable variable=V]second'",
+def test_a_variable_made_read_only_keeps_its_value(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setvariable variable=v;isreadonly=true]first'", "A"),
+        jobs.script("echo '##vso[task.setvariable variable=V]second'", "B"),
+        jobs.script("echo $V", "C"),
     )
-    assert ran.results() == {"A": "Succeeded", "B": "Failed"}
+    assert ran.results() == {"A": "Succeeded", "B": "Succeeded", "C": "Succeeded"}
+    assert ran.issues("B") == [("warning", "The variable 'V' is read-only: it keeps its value.")]
+    assert ran.output("C") == ["first"]
+
+
+def test_an_output_of_another_step_keeps_its_value(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setvariable variable=out;isoutput=true]x'", "B"),
+        jobs.script("echo '##vso[task.setvariable variable=B.out]evil'", "A"),
+        jobs.script("echo $(B.out)", "C"),
+    )
+    assert ran.issues("A") == [("warning", "The variable 'B.out' is read-only: it keeps its value.")]
+    assert ran.output("C") == ["x"]
+
+
+def test_a_refused_secret_is_masked_nevertheless(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setvariable variable=v;isreadonly=true]first'", "A"),
+        jobs.script("echo '##vso[task.setvariable variable=v;issecret=true]guarded-value'", "B"),
+        jobs.script("echo guarded-value $V", "C"),
+    )
+    assert ran.output("C") == ["*** first"]
 
 
 def test_the_case_of_a_name_can_be_kept(jobs: Jobs) -> None:

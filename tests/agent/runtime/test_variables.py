@@ -59,7 +59,8 @@ def test_secrecy_and_read_only_are_sticky() -> None:
     assert variables.get("s") == Secret("second-one")
     assert variables.is_readonly("R")
     assert not variables.is_readonly("s")
-    assert variables.is_readonly("Agent.TempDirectory")
+    assert variables.is_predefined("Agent.TempDirectory")
+    assert not variables.is_predefined("r")
 
 
 def test_reserved_names_and_secrets_do_not_reach_the_environment() -> None:
