@@ -113,6 +113,7 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
         title = definition.label or definition.name
         inputs = build.reader.text_map(fields.get("inputs"), "inputs")
         _check_inputs(build, definition, fields.get("inputs"))
+        _check_required(build, definition, inputs, first)
     if task.value == CHECKOUT:
         inputs.setdefault("repository", Text("self", first.where))
         _check_repository(build, inputs["repository"], first)
@@ -234,6 +235,16 @@ def _check_inputs(build: Build, definition: TaskDefinition, node: Node | None) -
                 f"the task '{definition.reference}' has no input '{key.value}'" + (f" ({advice})" if advice else ""),
                 key,
             )
+
+
+def _check_required(build: Build, definition: TaskDefinition, inputs: dict[str, Text], node: Scalar) -> None:
+    """A required input that is left out may still come to nothing: what the task makes of it is its own."""
+    if definition.open_inputs or not any(each.required for each in definition.inputs):
+        return
+    from sluice.language.visibility import missing_inputs
+
+    for each in missing_inputs(definition, {name: text.value for name, text in inputs.items()}):
+        build.problems.note(f"the task '{definition.reference}' requires the input '{each.name}'", node)
 
 
 def _retries(build: Build, fields: Fields) -> int:

@@ -109,7 +109,7 @@ def test_more_retries_than_ten_are_noted(compiled: Compiled) -> None:
 
 def test_an_input_that_the_task_does_not_have_is_noted(compiled: Compiled) -> None:
     plan = compiled("steps:\n- task: CopyFiles@2\n  inputs:\n    contens: x\n")
-    assert plan.notes == ("a.yml:4:5: the task 'CopyFiles@2' has no input 'contens' (did you mean 'Contents'?)",)
+    assert "a.yml:4:5: the task 'CopyFiles@2' has no input 'contens' (did you mean 'Contents'?)" in plan.notes
 
 
 @pytest.mark.parametrize(

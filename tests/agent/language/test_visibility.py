@@ -1,0 +1,65 @@
+"""Required inputs that a step leaves out, as far as the task shows them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.hooks.declaration import Input
+from sluice.language.compiler import compile_pipeline
+from sluice.language.tasks import TaskDefinition
+from sluice.language.visibility import is_visible, missing_inputs
+
+VALUES = {"kind": "File", "flag": "true", "later": "$(kind)", "empty": ""}
+
+
+@pytest.mark.parametrize(
+    ("rule", "shows"),
+    [
+        ("", True),
+        ("kind = file", True),
+        ("kind == file", True),
+        ("kind != file", False),
+        ("KIND=inline", False),
+        ("kind = file && flag = true", True),
+        ("kind = file && flag = false", False),
+        ("kind = inline || flag = true", True),
+        ("kind = inline || flag = false", False),
+        ("kind = inline || kind = file && flag = true", False),
+        ("empty = ", True),
+        ("missing = x", False),
+        ("missing != x", False),
+        ("later = file", False),
+        ("later != file", False),
+        ("kind contains f", False),
+    ],
+)
+def test_a_rule_shows_an_input_only_when_that_is_certain(rule: str, shows: bool) -> None:
+    assert is_visible(rule, lambda name: VALUES.get(name.casefold())) is shows
+
+
+def test_what_is_left_out_is_found_by_name_and_alias() -> None:
+    definition = TaskDefinition(
+        reference="Any@1",
+        inputs=(
+            Input("kind", default="file"),
+            Input("path", required=True, visible="kind = file", aliases=("file",)),
+            Input("text", required=True, visible="kind = inline"),
+            Input("always", required=True, default="x"),
+        ),
+    )
+    assert [one.name for one in missing_inputs(definition, {})] == ["path"]
+    assert missing_inputs(definition, {"FILE": "a"}) == []
+    assert [one.name for one in missing_inputs(definition, {"Kind": "inline"})] == ["text"]
+    assert [one.name for one in missing_inputs(definition, {"always": " ", "file": "x"})] == ["always"]
+
+
+def test_a_pipeline_is_told_and_compiles() -> None:
+    plan = compile_pipeline("p.yml", "steps:\n- task: SSH@0\n  inputs: {runOptions: inline}\n")
+    assert [note for note in plan.notes if "requires the input 'sshEndpoint'" in note]
+
+
+@given(st.text(max_size=200))
+def test_any_rule_is_answered(rule: str) -> None:
+    is_visible(rule, lambda _: "x")
