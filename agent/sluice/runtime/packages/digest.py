@@ -25,20 +25,19 @@ def digest_of(folder: Path) -> str:
     return listing.hexdigest()
 
 
-def glance(folder: Path) -> str:
-    """A number that changes with any change to a file or folder, without reading one.
+def glance(folder: Path) -> tuple[str, int]:
+    """A text that changes with any change to a file or folder, without reading one, and when the last change was.
 
     It covers names, sizes, kinds, the file system's own numbers and the time of the last change of each, which nobody
-    can set: any write, rename or replacement shows.
+    can set: any write, rename or replacement shows, but for one in the very moment (nanoseconds since the epoch) of
+    the change before.
     """
-    seen = hashlib.blake2b(digest_size=32)
-    for name, status in sorted(_files(folder), key=lambda item: item[0]):
-        seen.update(
-            f"{name}\0{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}\n".encode(
-                "utf-8", "surrogateescape"
-            )
-        )
-    return seen.hexdigest()
+    seen = [
+        (name, status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for name, status in _files(folder)
+    ]
+    seen.sort()
+    newest = max((one[-1] for one in seen), default=0)
+    return hashlib.blake2b(repr(seen).encode("utf-8", "surrogateescape"), digest_size=32).hexdigest(), newest
 
 
 def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from sluice.runtime.packages.manifest import FILE, TaskManifest, read_manifest
 
 LOCK = "lock.json"
 FORMAT = 1
+SETTLED_NS = 200_000_000
+"""So long a file has to lie still: two changes within one tick of the file system's clock look like one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,7 @@ class TaskStore:
         folder = self._root / entry.folder
         marker = folder.with_name(f"{entry.version_text}.seen")
         try:
-            now = glance(folder)
+            now, newest = glance(folder)
             with contextlib.suppress(FileNotFoundError):
                 if marker.read_text() == f"{entry.digest} {now}":
                     return folder
@@ -141,8 +144,9 @@ class TaskStore:
             raise self._changed(entry, "files are missing or cannot be read") from error
         if digest != entry.digest:
             raise self._changed(entry, f"its digest is {digest[:16]}..., {entry.digest[:16]}... was installed")
-        with contextlib.suppress(OSError):
-            _replace(marker, f"{entry.digest} {now}")
+        if time.time_ns() - newest > SETTLED_NS:
+            with contextlib.suppress(OSError):
+                _replace(marker, f"{entry.digest} {now}")
         return folder
 
     def manifest(self, entry: Installed) -> TaskManifest:
