@@ -50,7 +50,7 @@ class RemoteCheckout:
         if self.options.clean:
             self._local("clean", "-ffdxq")
         if self.options.lfs:
-            self._local("lfs", "install", "--local", "--skip-smudge")
+            self._local("lfs", "install", "--local", "--skip-repo")
             self._local("lfs", "pull", "origin")
         if self.options.submodules:
             self._submodules()

@@ -126,6 +126,12 @@ def _fetch(scope: StepScope, asked: _Asked, repository: JobRepository, target: P
 
     opened = asked.inputs.opened.get(CONNECTION, ())
     connection: Connection | None = opened[0] if opened else None
+    if repository.endpoint and connection is None:
+        raise TaskFailedError(
+            f"the repository '{repository.alias}' needs its service connection '{repository.endpoint}'",
+            why="which repository is meant was not known before the step started",
+            do="write its alias without variables",
+        )
     source = SourceRepository(type=repository.type, name=repository.name)
     remote = locate(installed().repositories, source, connection)
     for secret in remote.secrets():
