@@ -258,6 +258,33 @@ def test_an_extension_brings_tasks_and_connection_types(sluice: Sluice) -> None:
     assert "no extension is installed" in sluice("extension", "list")
 
 
+def test_a_stage_waits_for_what_a_contributed_task_names(sluice: Sluice) -> None:
+    sluice("extension", "install", str(_vsix(sluice.folder)))
+    sluice(
+        *("connection", "create", "depot", "--type", "AcmeDepot", "--url", "https://depot.invalid"),
+        *("--set", "Shelf=a", "--secret", "apitoken=-"),
+        given="token-1234",
+    )
+    file = _pipeline(sluice, "- task: acme.tools.greet-task.Greet@1\n  inputs: {depot: depot}\n")
+    assert sluice.run("run", file, "--non-interactive").returncode == 4
+    sluice("task", "install", str(_write(sluice.folder, version="1.7.0")))
+    sluice("permit", "1")
+    output = sluice("resume", "1", "--non-interactive")
+    assert "Version      : 1.0.0" in output
+
+
+def test_a_job_that_goes_on_from_a_step_repeats_nothing_before_it(sluice: Sluice) -> None:
+    sluice("task", "install", str(_write(sluice.folder, **EXECUTIONS)))
+    mark = sluice.folder / "mark"
+    file = _pipeline(sluice, f"- task: Greet@1\n- script: test -e {mark}\n  name: bad\n")
+    assert sluice.run("run", file, "--non-interactive").returncode == 1
+    mark.touch()
+    output = sluice("retry", "1", "--from", "Job.bad", "--non-interactive")
+    assert "before" not in output
+    assert "during" not in output
+    assert "after Succeeded" in output
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
