@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run a pipeline on this machine."),
     "validate": ("validate", "Check a pipeline and name every problem in it."),
     "preview": ("preview", "Print a pipeline with everything expanded."),
+    "explain": ("explain", "Tell what a run would be, what it needs, and whether that is permitted."),
     "schema": ("schema", "Print a JSON schema of the language, for editors."),
     "runs": ("runs", "List, show, follow, cancel, resume and retry runs."),
     "permit": ("permit", "Permit a waiting run's pipeline to use what it waits for."),

@@ -66,7 +66,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
     _refuse_predefined(new.variables)
     catalogue = orchestrator.tasks()
     needs = {
-        stage.name: tuple(map(_need, _protected(stage_resources(new.plan, stage, catalogue))))
+        stage.name: tuple(map(need_of_use, _protected(stage_resources(new.plan, stage, catalogue))))
         for stage in new.plan.stages
     }
     with orchestrator.database.write() as transaction:
@@ -102,7 +102,8 @@ def _protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
     return [use for use in uses if use.kind == VARIABLE_GROUP or (use.kind == ENDPOINT and not use.unresolved)]
 
 
-def _need(use: ResourceUse) -> Need:
+def need_of_use(use: ResourceUse) -> Need:
+    """A use of a resource as authorization asks for it."""
     return Need(
         name=use.name,
         kind=use.kind,
@@ -165,7 +166,29 @@ def _name_and_variables(
     Where variable groups come in at the root, these are the variables below the root YAML variables: groups are read at
     run time, and what stands before and after them in their block with them.
     """
-    facts = RunFacts(
+    facts = run_facts(new, run_id, now)
+    contexts = Contexts(
+        new.plan,
+        started=now,
+        counter=lambda prefix, seed: counters.once_a_run(transaction, new.pipeline.id, run_id, prefix, seed),
+        open_outputs=lambda _: {},
+    )
+    scope = root_scope(facts, new, contexts)
+    values = {name: value for name, value in expanded(scope).items() if isinstance(value, str)}
+    name = format_run_name(
+        new.plan.run_name,
+        values,
+        now=datetime.fromtimestamp(now, UTC),
+        next_revision=lambda rest: counters.next_value(transaction, new.pipeline.id, "revision", rest, 1),
+    )
+    named = replace(facts, run_name=name)
+    scope = given_scope(named, new) if has_groups(new.plan.variables) else root_scope(named, new, contexts)
+    return name, tuple(scope.values())
+
+
+def run_facts(new: NewRun, run_id: int, now: float) -> RunFacts:
+    """What predefined variables tell of a run that has no number yet."""
+    return RunFacts(
         run_id=run_id,
         run_name="",
         pipeline_id=new.pipeline.id,
@@ -177,27 +200,11 @@ def _name_and_variables(
         started=datetime.fromtimestamp(now, UTC).isoformat(" ", "seconds"),
         source=new.source,
     )
-    contexts = Contexts(
-        new.plan,
-        started=now,
-        counter=lambda prefix, seed: counters.once_a_run(transaction, new.pipeline.id, run_id, prefix, seed),
-        open_outputs=lambda _: {},
-    )
-    scope = _root_scope(facts, new, contexts)
-    values = {name: value for name, value in expanded(scope).items() if isinstance(value, str)}
-    name = format_run_name(
-        new.plan.run_name,
-        values,
-        now=datetime.fromtimestamp(now, UTC),
-        next_revision=lambda rest: counters.next_value(transaction, new.pipeline.id, "revision", rest, 1),
-    )
-    named = replace(facts, run_name=name)
-    scope = _given(named, new) if has_groups(new.plan.variables) else _root_scope(named, new, contexts)
-    return name, tuple(scope.values())
 
 
-def _root_scope(facts: RunFacts, new: NewRun, contexts: Contexts) -> Scope:
-    scope = _given(facts, new)
+def root_scope(facts: RunFacts, new: NewRun, contexts: Contexts) -> Scope:
+    """The variables that hold for the whole run, as far as they are known before groups are read."""
+    scope = given_scope(facts, new)
     if not has_groups(new.plan.variables):
         return extend(scope, new.plan.variables, contexts.root)
     for variable in new.plan.variables:
@@ -206,7 +213,8 @@ def _root_scope(facts: RunFacts, new: NewRun, contexts: Contexts) -> Scope:
     return scope
 
 
-def _given(facts: RunFacts, new: NewRun) -> Scope:
+def given_scope(facts: RunFacts, new: NewRun) -> Scope:
+    """The variables below those of the YAML: predefined, and given when the run is queued."""
     predefined = (
         JobVariable(name=name, value=value, readonly=is_predefined(name))
         for name, value in run_variables(facts).items()

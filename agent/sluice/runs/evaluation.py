@@ -57,7 +57,7 @@ class Evaluation:
 
         Raises `PermissionPendingError` when it reads of a variable group that nobody has permitted yet.
         """
-        context = self.contexts.stage(stage, timeline, self._root())
+        context = self.contexts.stage(stage, timeline, self.root_scope())
         if self.block and stage.condition is not None and (locked := self.locked()):
             variables = context.names["variables"]
             assert isinstance(variables, Object)  # noqa: S101  # tells mypy; contexts are made like that
@@ -71,12 +71,15 @@ class Evaluation:
         scope = extend(scope, static, lambda now: self.contexts.job(stage, job, timeline, now), self.groups)
         return evaluate_condition(_text(job.condition), self.contexts.job(stage, job, timeline, scope))
 
-    def _root(self) -> Scope:
+    def root_scope(self) -> Scope:
+        """The variables that hold for all of the run."""
         return extend(self.root, self.block, self.contexts.root, self.groups) if self.block else self.root
 
     def stage_scope(self, stage: Stage, timeline: Timeline) -> Scope:
         """The variables of a stage."""
-        return extend(self._root(), stage.variables, lambda now: self.contexts.stage(stage, timeline, now), self.groups)
+        return extend(
+            self.root_scope(), stage.variables, lambda now: self.contexts.stage(stage, timeline, now), self.groups
+        )
 
     def job_scope(self, stage: Stage, job: Job, timeline: Timeline, leg: Mapping[str, str] | None = None) -> Scope:
         """The variables of a job, or of one instance with its leg's."""
