@@ -69,7 +69,7 @@ def _catalogue_of(packages: InstalledPackages) -> TaskCatalogue:
 def _packages_of(store: TaskStore, node: str) -> InstalledPackages:
     from sluice.runtime.packages.installed import InstalledPackages
 
-    return InstalledPackages(store=store, handled=_is_handled, node=node)
+    return InstalledPackages(store=store, handled=_is_handled, built_in=_is_built_in, node=node)
 
 
 @functools.cache
@@ -77,6 +77,13 @@ def _store_at(root: Path) -> TaskStore:
     from sluice.runtime.packages.store import TaskStore
 
     return TaskStore(root)
+
+
+def _is_built_in(reference: str) -> bool:
+    """Whether Azure Pipelines itself has a task of that name."""
+    from sluice.language.tasks import TaskCatalogue
+
+    return TaskCatalogue().find_own(reference) is not None
 
 
 def _is_handled(reference: str) -> bool:

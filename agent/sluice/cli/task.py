@@ -81,7 +81,7 @@ def list_command(*, output: str) -> None:
             "task": f"{entry.name}@{entry.version_text}",
             "id": entry.id,
             "from": entry.extension or entry.source,
-            "runs": "yes" if _runs(entry) else "no: handled by Sluice or a plugin",
+            "runs": "yes" if _runs(entry) else "only as " + _otherwise(entry),
         }
         for entry in entries
     ]
@@ -115,7 +115,7 @@ def show(*, reference: str, output: str) -> None:
             "author": manifest.author,
             "from": entry.extension or entry.source,
             "digest": f"sha256:{entry.digest}",
-            "runs": "yes" if _runs(entry) else "no: handled by Sluice or a plugin",
+            "runs": "yes" if _runs(entry) else "only as " + _otherwise(entry),
             "handlers": "; ".join(
                 f"{execution}: {', '.join(one.kind for one in several)}"
                 for execution, several in manifest.executions.items()
@@ -177,7 +177,15 @@ def as_json(entry: Installed) -> dict[str, Any]:
 def _runs(entry: Installed) -> bool:
     from sluice.cli.session import task_packages
 
-    return entry.preferred or not task_packages().handled(entry.reference)
+    packages = task_packages()
+    if entry.preferred:
+        return True
+    return not packages.handled(entry.reference) and not (entry.extension and packages.built_in(entry.reference))
+
+
+def _otherwise(entry: Installed) -> str:
+    """How a package runs whose plain name means something else."""
+    return f"{entry.full_name}@{entry.version[0]}" if entry.extension else "preferred"
 
 
 def _manifest_as_json(manifest: TaskManifest) -> dict[str, Any]:

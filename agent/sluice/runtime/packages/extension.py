@@ -78,17 +78,22 @@ def install_tasks(
     store: TaskStore, opened: archive.Archive, extension: Extension, *, source: str, preferred: bool | None
 ) -> list[tuple[Installed, bool]]:
     """Install every task that the extension contributes; answers them, and whether each is new."""
-    done = []
-    for contribution, folder in _tasks(opened, extension):
-        done.append(
-            store.install(
-                lambda target, folder=folder: opened.extract(folder, target),  # type: ignore[misc]  # bound at once
-                source=source,
-                extension=extension.full_name,
-                contribution=contribution,
-                preferred=preferred,
+    done: list[tuple[Installed, bool]] = []
+    try:
+        for contribution, folder in _tasks(opened, extension):
+            done.append(
+                store.install(
+                    lambda target, folder=folder: opened.extract(folder, target),  # type: ignore[misc]  # bound at once
+                    source=source,
+                    extension=extension.full_name,
+                    contribution=contribution,
+                    preferred=preferred,
+                )
             )
-        )
+    except BaseException:  # all of it or nothing
+        brought = [entry for entry, new in done if new]
+        store.remove(lambda one: one in brought)
+        raise
     return done
 
 

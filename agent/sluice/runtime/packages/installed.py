@@ -20,11 +20,13 @@ class InstalledPackages:
     """The packages of a store for compiling and for running.
 
     `handled` tells whether Sluice or a plugin has a handler for `Name@Major`: then a package is passed over, unless it
-    was installed to be preferred or is named with its publisher.
+    was installed to be preferred or is named with its publisher. `built_in` tells whether Azure Pipelines has a task
+    of that name: then what an extension calls so is passed over in the same way.
     """
 
     store: TaskStore
     handled: Callable[[str], bool]
+    built_in: Callable[[str], bool] = lambda _: False
     node: str = ""
     node_options: Sequence[str] = ()
     observe: Callable[[Command], None] | None = None
@@ -53,7 +55,10 @@ class InstalledPackages:
         return Package(folder=folder, manifest=read_manifest(folder))
 
     def _runs(self, entry: Installed, name: str) -> bool:
-        return entry.preferred or "." in name or not self.handled(entry.reference)
+        if entry.preferred or "." in name:
+            return True
+        taken = bool(entry.extension) and self.built_in(entry.reference)
+        return not taken and not self.handled(entry.reference)
 
     def _entry(self, package: str) -> Installed | None:
         name, _, version = package.partition("@")

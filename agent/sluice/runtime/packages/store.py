@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -190,9 +190,10 @@ class TaskStore:
                     do=f"sluice task remove {old.name}@{old.version_text}, then install it again",
                 )
             if old is None:
+                _check_owner(new, entries)
                 self._place(scratch, new)
-            elif preferred is None:
-                new = replace(new, preferred=old.preferred)
+            else:  # it stays whose it is
+                new = replace(old, preferred=old.preferred if preferred is None else preferred)
             entries[:] = [one for one in entries if one is not old] + [new]
         return new, old is None
 
@@ -299,6 +300,17 @@ def task_folders(opened: archive.Archive) -> list[str]:
             continue
         found.append(folder)
     return found
+
+
+def _check_owner(new: Installed, entries: Sequence[Installed]) -> None:
+    """An extension brings its own tasks only: a new version of another's would take that one's place in pipelines."""
+    other = next((one for one in entries if one.id == new.id and one.extension != new.extension), None)
+    if new.extension and other is not None:
+        raise ConflictError(
+            f"the task {new.name} ({new.id}) of {new.extension} is installed from elsewhere",
+            why=f"it came with {other.extension or other.source}",
+            do=f"if that is meant: sluice task remove {other.id}",
+        )
 
 
 def _check_targets(folder: Path, manifest: TaskManifest) -> None:

@@ -184,6 +184,14 @@ def test_an_archive_needs_exactly_one_task(store: TaskStore, packages: Packages)
         _install(store, packages.zip({"a/readme": "x"}, "none.zip"))
 
 
+def test_an_extension_cannot_take_the_place_of_another_ones_task(store: TaskStore, packages: Packages) -> None:
+    mine = _install(store, packages.write("1.0.0"), extension="acme.tools", contribution="a")
+    with pytest.raises(ConflictError, match=r"installed from elsewhere.*acme\.tools"):
+        _install(store, packages.write("1.9.0"), extension="evil.tools", contribution="a")
+    assert store.install(fill_from(packages.write("1.0.0")), source="x", extension="evil.tools") == (mine, False)
+    assert store.get("Probe", "1") == mine
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 9, "tasks": []}', '{"version": 1, "tasks": [{}]}'])
 def test_a_broken_lock_file_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "lock.json").write_text(text)
