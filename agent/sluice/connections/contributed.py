@@ -36,7 +36,7 @@ _SCHEMES = {
 }
 _BASE_FIELDS = {
     "UsernamePassword": (
-        Field("username", "Username", required=True),
+        Field("username", "Username"),
         Field("password", "Password", secret=True),
     ),
     "Token": (Field("apitoken", "API Token", secret=True, required=True),),
