@@ -15,7 +15,7 @@ from sluice.runtime.job_state import JobState
 from sluice.runtime.logging_commands import Command
 from sluice.runtime.packages.choosing import NODE, POWERSHELL, choose_handler
 from sluice.runtime.packages.manifest import HandlerSpec, TaskManifest
-from sluice.runtime.request import Execution, StepRequest
+from sluice.runtime.request import StepRequest
 
 NODE_VARIABLE = "SLUICE_NODE"
 """Environment variable that names the Node for task packages, when it is not the one on the PATH."""
@@ -125,11 +125,6 @@ def resolve_paths(manifest: TaskManifest, inputs: Mapping[str, str], root: Path)
     """The inputs, those of type `filePath` as full paths; also an empty one starts at the root."""
     paths = {one.name.lower() for one in manifest.inputs if one.type.lower() == "filepath"}
     return {name: _full_path(root, value) if name.lower() in paths else value for name, value in inputs.items()}
-
-
-def has_execution(manifest: TaskManifest, execution: Execution) -> bool:
-    """Whether the task does anything then."""
-    return bool(manifest.executions.get(execution))
 
 
 def _command(job: JobState, package: Package, handler: HandlerSpec, packages: Packages) -> tuple[str, tuple[str, ...]]:
