@@ -150,7 +150,8 @@ def remove(*, reference: str, output: str) -> None:
     store = task_store()
     name, _, version = reference.partition("@")
     task = store.get(name, version)
-    gone = store.remove(lambda one: one.id == task.id and store.means(one, version))
+    # The name as well: in the field two tasks share an id (Bash and ShellScript).
+    gone = store.remove(lambda one: (one.id, one.name) == (task.id, task.name) and store.means(one, version))
     if output == "json":
         print_json([as_json(one) for one in gone])
         return
