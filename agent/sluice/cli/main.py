@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("runs:retry", "Run the failed parts of a run again."),
     "connection": ("connection", "Service connections: create, show, verify, update, permit, delete."),
     "variable-group": ("variable_group", "Variable groups: create, show, update, permit, delete."),
+    "pipeline": ("pipeline", "Pipelines, and the variables that stay with one."),
     "task": ("task", "Task packages: install, list, show, try, remove."),
     "extension": ("extension", "Extensions (.vsix): their tasks and connection types."),
     "audit": ("audit", "The audit log: list it, and verify that nobody edited it."),

@@ -16,6 +16,7 @@ from sluice.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from sluice.runs.orchestrator import Orchestrator
+    from sluice.secret import Secret
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
     from sluice.storage.pipelines import Pipeline
@@ -42,6 +43,7 @@ class RunRequest:
     file: Path
     parameters: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
     stages: Sequence[str] = ()
     jobs: Sequence[str] = ()
     permits: Sequence[str] = ()
@@ -92,10 +94,25 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
         email=file.email,
         requested_by=user,
         variables=asked.variables,
+        secrets=asked.secrets,
         repositories=local(asked.repositories) | pinned(others.commits),
         detached=asked.detach,
     )
     return create(orchestrator, new)
+
+
+def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:
+    """The secrets that are given with the run, read now; what is to be said of them is said."""
+    if not sources:
+        return {}
+    from sluice.cli.connection_entry import read_secrets, say
+    from sluice.library.changes import fit_draft
+    from sluice.library.group import GroupDraft
+
+    contents = fit_draft(GroupDraft(name="run", secrets=read_secrets(sources)))
+    for warning in contents.warnings:
+        say(f"warning: {warning}")
+    return contents.secrets
 
 
 def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], *, by: str, at: float) -> None:
@@ -129,6 +146,13 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
 @click.option(
     "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, as given at queue time."
 )
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME=SOURCE",
+    help="A secret variable: NAME=- asks (or reads standard input), NAME=@file, NAME=env:VARIABLE.",
+)
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run only this stage (several: repeat).")
 @click.option("--job", "jobs", multiple=True, metavar="NAME", help="Run only this job (several: repeat).")
 @click.option("--permit", "permits", multiple=True, metavar="NAME", help="Permit this pipeline to use it.")
@@ -143,6 +167,7 @@ def command(
     file: Path,
     parameters: tuple[str, ...],
     variables: tuple[str, ...],
+    secrets: tuple[str, ...],
     stages: tuple[str, ...],
     jobs: tuple[str, ...],
     permits: tuple[str, ...],
@@ -165,6 +190,7 @@ def command(
         file=file,
         parameters=pairs("parameter", parameters),
         variables=pairs("variable", variables),
+        secrets=_checked(secrets),
         stages=stages,
         jobs=jobs,
         permits=permits,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +16,17 @@ from sluice.language.plan_json import encode
 from sluice.language.predefined_names import is_predefined
 from sluice.language.resources import ResourceUse, stage_resources
 from sluice.language.run_name import format_run_name
+from sluice.library.settings import Settings
+from sluice.library.settings import read as read_settings
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
 from sluice.runs.groups import has_groups
 from sluice.runs.identifiers import join, record_id
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.predefined import RunFacts, Source, run_variables
-from sluice.runs.variables import Scope, expanded, extend, scope_of
+from sluice.runs.secrets import OPTION as SECRETS
+from sluice.runs.secrets import keep, markers, names_of
+from sluice.runs.variables import Scope, expanded, extend, put, scope_of
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
 from sluice.storage import counters, records, runs
@@ -40,7 +44,7 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """What a run is made of; `variables` are those given when it is queued.
+    """What a run is made of; `variables` and `secrets` are those given when it is queued.
 
     `repositories` is what is known of the pipeline's other repositories, by lower-case alias: a `path` or a `commit`.
     """
@@ -52,6 +56,7 @@ class NewRun:
     requested_by: str
     email: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
     repositories: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     detached: bool = False
 
@@ -63,7 +68,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
     not fit. One that merely is not permitted yet is no error: the run will wait for it.
     """
     _refuse_unsupported(new.plan)
-    _refuse_predefined(new.variables)
+    _refuse_given(new)
     catalogue = orchestrator.tasks()
     needs = {
         stage.name: tuple(map(need_of_use, _protected(stage_resources(new.plan, stage, catalogue))))
@@ -80,7 +85,9 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
             options={},
             at=now,
         )
-        name, variables = _name_and_variables(transaction, new, run_id, now)
+        settings = read_settings(transaction, new.pipeline.id)
+        name, variables = _name_and_variables(transaction, new, settings, run_id, now)
+        keep(transaction, orchestrator.store.sealer, run_id, new.secrets)
         options = {
             "file": new.plan.file,
             "repository": new.source.root,
@@ -89,6 +96,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
             "detached": new.detached,
             "repositories": {alias: dict(facts) for alias, facts in new.repositories.items()},
             "variables": [_stored(variable) for variable in variables],
+            SECRETS: names_of(settings, new.variables, new.secrets),
         }
         runs.set_plan(transaction, run_id, name=name, plan=encode(new.plan), options=options)
         records.add(transaction, run_id, first_records(new.plan, needs))
@@ -159,12 +167,12 @@ def _place(where: str) -> tuple[str, int, int]:
 
 
 def _name_and_variables(
-    transaction: Transaction, new: NewRun, run_id: int, now: float
+    transaction: Transaction, new: NewRun, settings: Settings, run_id: int, now: float
 ) -> tuple[str, tuple[JobVariable, ...]]:
     """The run's number and its variables; the number may read those that do not depend on it.
 
-    Where variable groups come in at the root, these are the variables below the root YAML variables: groups are read at
-    run time, and what stands before and after them in their block with them.
+    Where variable groups come in at the root, or secrets were given, these are the variables below the root YAML
+    variables: groups are read at run time, and what stands before and after them in their block with them.
     """
     facts = run_facts(new, run_id, now)
     contexts = Contexts(
@@ -173,7 +181,7 @@ def _name_and_variables(
         counter=lambda prefix, seed: counters.once_a_run(transaction, new.pipeline.id, run_id, prefix, seed),
         open_outputs=lambda _: {},
     )
-    scope = root_scope(facts, new, contexts)
+    scope = root_scope(given_scope(facts, new, settings), new.plan, contexts)
     values = {name: value for name, value in expanded(scope).items() if isinstance(value, str)}
     name = format_run_name(
         new.plan.run_name,
@@ -182,8 +190,10 @@ def _name_and_variables(
         next_revision=lambda rest: counters.next_value(transaction, new.pipeline.id, "revision", rest, 1),
     )
     named = replace(facts, run_name=name)
-    scope = given_scope(named, new) if has_groups(new.plan.variables) else root_scope(named, new, contexts)
-    return name, tuple(scope.values())
+    scope = given_scope(named, new, settings)
+    if not is_deferred(scope, new.plan):
+        scope = root_scope(scope, new.plan, contexts)
+    return name, tuple(variable for variable in scope.values() if isinstance(variable.value, str))
 
 
 def run_facts(new: NewRun, run_id: int, now: float) -> RunFacts:
@@ -202,28 +212,39 @@ def run_facts(new: NewRun, run_id: int, now: float) -> RunFacts:
     )
 
 
-def root_scope(facts: RunFacts, new: NewRun, contexts: Contexts) -> Scope:
-    """The variables that hold for the whole run, as far as they are known before groups are read."""
-    scope = given_scope(facts, new)
-    if not has_groups(new.plan.variables):
-        return extend(scope, new.plan.variables, contexts.root)
-    for variable in new.plan.variables:
+def is_deferred(scope: Scope, plan: Plan) -> bool:
+    """Whether root YAML variables may read what is opened only when a job starts: a group, or a secret."""
+    return has_groups(plan.variables) or any(isinstance(variable.value, Secret) for variable in scope.values())
+
+
+def root_scope(scope: Scope, plan: Plan, contexts: Contexts) -> Scope:
+    """The variables that hold for the whole run, as far as they are known before groups and secrets are read."""
+    if not is_deferred(scope, plan):
+        return extend(scope, plan.variables, contexts.root)
+    for variable in plan.variables:
         with contextlib.suppress(ExpressionError):  # it may read what comes in with a group: told when that is read
             scope = extend(scope, [variable], contexts.root)
     return scope
 
 
-def given_scope(facts: RunFacts, new: NewRun) -> Scope:
-    """The variables below those of the YAML: predefined, and given when the run is queued."""
+def given_scope(facts: RunFacts, new: NewRun, settings: Settings) -> Scope:
+    """The variables below those of the YAML: predefined, set for the pipeline, and given when the run is queued."""
     predefined = (
         JobVariable(name=name, value=value, readonly=is_predefined(name))
         for name, value in run_variables(facts).items()
     )
-    given = (JobVariable(name=name, value=value) for name, value in new.variables.items())
-    return scope_of((*predefined, *given))
+    scope = scope_of(predefined)
+    for name, value in (*settings.variables.items(), *new.variables.items()):
+        put(scope, JobVariable(name=name, value=value))
+    for variable in markers({SECRETS: names_of(settings, new.variables, new.secrets)}):
+        put(scope, variable)
+    return scope
 
 
-def _refuse_predefined(names: Iterable[str]) -> None:
+def _refuse_given(new: NewRun) -> None:
+    names = [*new.variables, *new.secrets]
+    if twice := {name.casefold() for name in new.variables} & {name.casefold() for name in new.secrets}:
+        raise UsageError(f"'{min(twice)}' is given as a variable and as a secret", do="give one of the two")
     if taken := sorted(filter(is_predefined, names)):
         shown = ", ".join(f"'{name}'" for name in taken)
         raise UsageError(

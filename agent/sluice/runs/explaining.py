@@ -12,12 +12,13 @@ from sluice.connections.store import ConnectionStore
 from sluice.language.plan import Plan
 from sluice.language.resources import ResourceUse, stage_resources
 from sluice.language.tasks import TaskCatalogue
+from sluice.library.settings import read as read_settings
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
-from sluice.runs.creation import NewRun, first_records, given_scope, need_of_use, root_scope, run_facts
+from sluice.runs.creation import NewRun, first_records, given_scope, is_deferred, need_of_use, root_scope, run_facts
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.forecast import Forecast, forecast
-from sluice.runs.groups import StoredGroups, has_groups
+from sluice.runs.groups import StoredGroups
 from sluice.runs.timeline import Timeline
 from sluice.storage import permissions
 from sluice.storage.engine import Transaction
@@ -102,8 +103,9 @@ class Explainer:
         contexts = Contexts(plan, started=self.now, counter=lambda _, seed: seed, open_outputs=lambda _: {})
         facts = run_facts(new, 0, self.now)
         groups = StoredGroups(transaction, plan, new.project.id, new.pipeline.id)
-        block = plan.variables if has_groups(plan.variables) else ()
-        root = given_scope(facts, new) if block else root_scope(facts, new, contexts)
+        root = given_scope(facts, new, read_settings(transaction, new.pipeline.id))
+        block = plan.variables if is_deferred(root, plan) else ()
+        root = root if block else root_scope(root, plan, contexts)
         evaluation = Evaluation(
             contexts=contexts,
             root=root,

@@ -23,8 +23,9 @@ from sluice.runs.pinning import OPTION as REPOSITORIES
 from sluice.runs.pinning import pin
 from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
+from sluice.runs.secrets import open_secrets
 from sluice.runs.timeline import Timeline, parent
-from sluice.runs.variables import Groups, no_groups
+from sluice.runs.variables import Groups, no_groups, scope_of
 from sluice.runs.workspaces import workspace_of
 from sluice.runtime.request import JobProgress, JobRequest, Result
 from sluice.storage import records, runs
@@ -154,11 +155,15 @@ class Starter:
         self, transaction: Transaction, loaded: Loaded, timeline: Timeline, position: Position, fetched: Fetched
     ) -> JobRequest:
         progress = newest_progress(self.orchestrator, transaction, loaded.run.id, position.record.id)
+        groups = self._groups(transaction, loaded, position, fetched, progress)
+        root = loaded.evaluation.root
+        if progress is None:
+            orchestrator = self.orchestrator
+            sealer = orchestrator.store.sealer
+            root = root | scope_of(open_secrets(transaction, sealer, orchestrator.settings, loaded.run))
         return build_request(
             position,
-            evaluation=replace(
-                loaded.evaluation, groups=self._groups(transaction, loaded, position, fetched, progress)
-            ),
+            evaluation=replace(loaded.evaluation, groups=groups, root=root),
             timeline=timeline,
             catalogue=self.orchestrator.tasks(),
             place=place_of(self.orchestrator, loaded, position.record),

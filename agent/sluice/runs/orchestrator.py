@@ -16,6 +16,7 @@ from sluice.errors import NotFoundError
 from sluice.language.plan import Job, Plan, Stage
 from sluice.language.plan_json import decode
 from sluice.language.tasks import TaskCatalogue
+from sluice.library.settings import SettingsStore
 from sluice.library.store import VariableGroupStore
 from sluice.runs import decide
 from sluice.runs.access import assess_needs
@@ -25,6 +26,7 @@ from sluice.runs.evaluation import Evaluation
 from sluice.runs.groups import StoredGroups, has_groups, uses_groups
 from sluice.runs.phases import Instance
 from sluice.runs.progress import decode_secrets
+from sluice.runs.secrets import markers
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import scope_of
 from sluice.runs.waits import Asker
@@ -72,6 +74,7 @@ class Orchestrator:
         self.database = database
         self.home = home
         self.store = store
+        self.settings = SettingsStore(database, store.sealer, clock=clock)
         self.groups = VariableGroupStore(database, store.sealer, clock=clock, sources=store.sources)
         self.tasks = tasks
         self.clock = clock
@@ -119,9 +122,11 @@ class Orchestrator:
             counter=lambda prefix, seed: counters.once_a_run(transaction, run.pipeline_id, run_id, prefix, seed),
             open_outputs=lambda job_id: self._open_outputs(transaction, run_id, job_id),
         )
-        variables = [JobVariable(name=name, value=value, readonly=ro) for name, value, ro in run.options["variables"]]
+        sealed = markers(run.options)
+        public = [JobVariable(name=name, value=value, readonly=ro) for name, value, ro in run.options["variables"]]
+        variables = [*public, *sealed]
         groups = StoredGroups(transaction, situation.plan, run.project_id, run.pipeline_id)
-        block = situation.plan.variables if has_groups(situation.plan.variables) else ()
+        block = situation.plan.variables if sealed or has_groups(situation.plan.variables) else ()
         evaluation = Evaluation(
             contexts=contexts,
             root=scope_of(variables),

@@ -120,6 +120,12 @@ PIPELINE_CREATED = Action(
     "Create",
     'Created pipeline "{PipelineName}" in project {ProjectName}.',
 )
+PIPELINE_VARIABLES_CHANGED = Action(
+    "Sluice.PipelineVariablesChanged",
+    "Pipelines",
+    "Modify",
+    'Changed variables of pipeline "{PipelineName}" in project {ProjectName}.',
+)
 PERMISSION_REQUESTED = Action(
     "Sluice.PermissionRequested",
     "Pipelines",

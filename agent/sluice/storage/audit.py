@@ -17,8 +17,8 @@ from sluice.storage.actions import ACTIONS, Action
 from sluice.storage.chain import Breach, Entry, Head, Link, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.home import Home
-from sluice.storage.replay import CONNECTION, VARIABLE_GROUP, Replay, Version
-from sluice.storage.tables import audit, connections, permissions, variable_groups
+from sluice.storage.replay import CONNECTION, SETTINGS, VARIABLE_GROUP, Replay, Version
+from sluice.storage.tables import audit, connections, permissions, pipeline_settings, variable_groups
 
 _BATCH = 1000
 
@@ -132,7 +132,8 @@ def verify(transaction: Transaction, *kept: Head) -> Verdict:
 
 
 def _versions(transaction: Transaction) -> Iterator[Version]:
-    for table, kind in ((connections, CONNECTION), (variable_groups, VARIABLE_GROUP)):
+    kinds = ((connections, CONNECTION), (variable_groups, VARIABLE_GROUP), (pipeline_settings, SETTINGS))
+    for table, kind in kinds:
         for row in transaction.rows(select(table.c.id, table.c.version)):
             yield kind, row[0], row[1]
 

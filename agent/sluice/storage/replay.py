@@ -9,10 +9,11 @@ from sluice.storage import actions
 from sluice.storage.chain import Breach, Entry, Link
 
 Version = tuple[str, str, int]
-"""What a record is (`CONNECTION` or `VARIABLE_GROUP`), its id, its version."""
+"""What a record is (`CONNECTION`, `VARIABLE_GROUP` or `SETTINGS`), its id, its version."""
 
 CONNECTION = "connection"
 VARIABLE_GROUP = "variable group"
+SETTINGS = "pipeline settings"
 
 Permit = tuple[int, str, str, int]
 """Project, resource type, resource id, pipeline (0 for all)."""
@@ -66,11 +67,17 @@ class Replay:
                 return  # an entry that was changed; the chain says so
             (self._permits.add if entry.action in _GRANTS else self._permits.discard)(permit)
             return
-        record = (VARIABLE_GROUP if entry.action in _OF_GROUPS else CONNECTION, entry.resource_id)
+        record = (_kind(entry.action), entry.resource_id)
         if entry.action in _DELETIONS:
             self._versions.pop(record, None)
         elif entry.resource_id and entry.resource_version:
             self._versions[record] = max(entry.resource_version, self._versions.get(record, 0))
+
+
+def _kind(action: str) -> str:
+    if action == actions.PIPELINE_VARIABLES_CHANGED.id:
+        return SETTINGS
+    return VARIABLE_GROUP if action in _OF_GROUPS else CONNECTION
 
 
 def _named(permit: Permit) -> str:

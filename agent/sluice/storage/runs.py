@@ -125,7 +125,7 @@ def _row(row: Mapping[str, Any]) -> RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedRow:
-    """Something sealed for a job: progress after so many steps (`step` of 0 and up), or its secret outputs (-1)."""
+    """Something sealed for a job: progress after so many steps (`step` of 0 and up), its secret outputs (-1), or a run's (-2)."""
 
     run_id: int
     job_id: str
@@ -137,6 +137,9 @@ class SealedRow:
 
 OUTPUTS = -1
 """The `step` of a row that holds a job's secret outputs."""
+
+SECRETS = -2
+"""The `step` of a run's own row (its job is '') that holds the secrets given when it was queued."""
 
 
 def save_sealed(tx: Transaction, row: SealedRow) -> None:

@@ -9,9 +9,14 @@ import sqlalchemy
 from sqlalchemy import Table, bindparam, select
 
 from sluice.storage.engine import Transaction
-from sluice.storage.tables import connections, job_progress, variable_groups
+from sluice.storage.tables import connections, job_progress, pipeline_settings, variable_groups
 
-_TABLES = ((connections, "connection"), (variable_groups, "variable group"), (job_progress, "job progress"))
+_LIBRARY = (
+    (connections, "connection"),
+    (variable_groups, "variable group"),
+    (pipeline_settings, "pipeline settings"),
+)
+_TABLES = (*_LIBRARY, (job_progress, "job progress"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,7 @@ def key_ids(transaction: Transaction) -> frozenset[str]:
 
 def a_key_id(transaction: Transaction) -> str | None:
     """The id of a master key that something of the library is sealed with; None when there is nothing yet."""
-    for table in (connections, variable_groups):
+    for table, _ in _LIBRARY:
         if (found := transaction.value(select(table.c.key_id).limit(1))) is not None:
             return str(found)
     return None

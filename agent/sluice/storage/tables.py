@@ -117,6 +117,20 @@ pipelines = Table(
     sqlite_autoincrement=True,
 )
 
+# variables of a pipeline that stay; id is what the audit log names them by
+pipeline_settings = Table(
+    "pipeline_settings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("pipeline_id", Integer, ForeignKey("pipelines.id"), nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("variables", Text, nullable=False),
+    Column("secret_names", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 # pipeline_id 0 stands for all pipelines of the project (open access)
 permissions = Table(
     "permissions",

@@ -296,6 +296,7 @@ class Bench:
         variables: Mapping[str, str] | None = None,
         source: Mapping[str, str] | None = None,
         parameters: Mapping[str, object] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> RunRow:
         """A new run of YAML text (or of a plan)."""
         plan = pipeline
@@ -311,6 +312,7 @@ class Bench:
             source=Source(root=str(repository), **{"name": "repository", **(source or {})}),
             requested_by="tester",
             variables=variables or {},
+            secrets={name: Secret(value) for name, value in (secrets or {}).items()},
         )
         return create(self.orchestrator, new)
 

@@ -14,8 +14,9 @@ from sluice.runs.predefined import Source
 from sluice.storage import tables
 
 if TYPE_CHECKING:
-    from sluice.runs.explaining import ExplainedStage
     from tests.agent.runs.conftest import Bench
+
+    from sluice.runs.explaining import ExplainedStage
 
 
 def explain(bench: Bench, text: str, **variables: str) -> tuple[ExplainedStage, ...]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Case = Mapping[str, Any]
 
 LATER = {
-    "p059": "secret variables of the pipeline's settings are not stored yet",
     "p112": "environments with machines as resources are not there yet",
     "p113": "the canary strategy is not run yet",
     "p118": "the rolling strategy is not run yet",
@@ -174,6 +173,8 @@ def prepare(bench: Bench, given: Mapping[str, Any]) -> None:
     owner, pipeline = bench.pipeline(name, project)
     for group, variables in given.get("groups", {}).items():
         bench.group(group, variables, permit=name, project=project)
+    secrets = {name: Secret(value) for name, value in given.get("ui_secrets", {}).items()}
+    bench.orchestrator.settings.set(pipeline, given.get("ui_variables", {}), secrets, by="tester")
     with bench.database.write() as transaction:
         for prefix, value in given.get("counters", {}).items():
             counters.next_value(transaction, pipeline.id, "counter", str(prefix), value)
@@ -214,7 +215,7 @@ def test_the_case_runs_as_it_expects(request: pytest.FixtureRequest, bench: Benc
         plan,
         name=given.get("pipeline", "demo"),
         project=given.get("project", "default"),
-        variables={**given.get("ui_variables", {}), **given.get("queue_variables", {})},
+        variables=given.get("queue_variables", {}),
         source={"branch": branch},
     )
     outcome = bench.drive(run.id, cancel_at=given.get("cancel_while_running", ""))
