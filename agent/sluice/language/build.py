@@ -25,13 +25,15 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 class Build:
     """One compilation; the sets hold the aliases of `resources`, in lower case.
 
-    An `incomplete` tree lacks what could not be expanded, so nothing is said of what it does not have.
+    An `incomplete` tree lacks what could not be expanded, so nothing is said of what it does not have. With `extends` a
+    template may have read what means nothing by itself.
     """
 
     problems: Problems
     tasks: TaskCatalogue
     reader: Reader
     incomplete: bool = False
+    extends: bool = False
     repositories: set[str] = field(default_factory=lambda: {"self", "none"})
     containers: set[str] = field(default_factory=set)
     pipelines: set[str] = field(default_factory=set)
@@ -45,6 +47,14 @@ class Build:
             self.problems.note("a macro is not expanded in a condition", node)
         self._check(node.value, phase, node)
         return text_of(node)
+
+    def note_context(self, fields: Fields) -> None:
+        """Note a `templateContext` that nobody can have read."""
+        node = fields.get("templateContext")
+        if node is not None and not self.extends:
+            self.problems.note(
+                "'templateContext' is not acted on: the pipeline extends no template that reads it", node
+            )
 
     def check_runtime(self, node: Scalar) -> None:
         """Check a `$[ ]` expression that is the whole text of a node."""

@@ -23,6 +23,7 @@ from sluice.language.tasks import TaskCatalogue
 from sluice.language.templates import NoFiles, Templates
 from sluice.language.tree import Mapping as MappingNode
 from sluice.language.tree import Source, kind_of
+from sluice.language.unacted import note_unacted
 from sluice.language.values import mapping_of, plain_value
 
 if TYPE_CHECKING:
@@ -109,7 +110,13 @@ class _Compilation:
         scope = Scope.of(self._source, parameters, Variables(predefined), declared=not declared.legacy_form)
         body = mapping_of([pair for pair in root.pairs if pair[0].value != "parameters"], root)
         expanded = self._templates.expand_root(body, scope)
-        build = Build(self.problems, self._catalogue, self._reader, incomplete=bool(self.problems))
+        build = Build(
+            self.problems,
+            self._catalogue,
+            self._reader,
+            incomplete=bool(self.problems),
+            extends=bool(self._templates.extends),
+        )
         plan = build_plan(
             build,
             expanded,
@@ -119,6 +126,7 @@ class _Compilation:
         )
         self.problems.raise_if_any()
         note_fixed(plan, self.problems)
+        note_unacted(plan, self.problems)
         return replace(plan, notes=self.problems.notes), expanded
 
     def root(self, text: str | bytes) -> MappingNode:

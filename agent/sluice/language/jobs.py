@@ -90,6 +90,7 @@ def build_job(
     reader = build.reader
     pool = build_pool(build, fields.get("pool")) or stage_pool
     deploys = "deployment" in fields
+    build.note_context(fields)
     server = pool is not None and pool.server
     if not deploys and "steps" not in fields:
         build.problems.note(f"the job '{name}' has no steps", node)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sluice.language.plan import Container, Environment, Pool, Text
 from sluice.language.reader import text_of, to_boolean
 from sluice.language.resource_schema import JOB_CONTAINER, MOUNT_READ_ONLY
-from sluice.language.schema import ENVIRONMENT, POOL_SHAPE
+from sluice.language.schema import ENVIRONMENT, POOL_MEANING, POOL_SHAPE
 from sluice.language.tree import Mapping, Scalar
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def build_pool(build: Build, node: Node | None) -> Pool | None:
         if not node.value:
             return None
         if node.value.casefold() == "server":
+            build.problems.note("agentless jobs are not run yet: a run of this pipeline is refused", node)
             return Pool(server=True, where=node.where)
+        build.problems.note(f"the pool '{node.value}' is not acted on: {POOL_MEANING}", node)
         return Pool(name=node.value, where=node.where)
     if type(node) is not Mapping:
         return None

@@ -82,7 +82,16 @@ class Reader:
         for name in shape.required:
             if name not in found:
                 self.problems.add(f"{shape.what} needs '{name}'", node)
+        if shape.unacted:
+            self._note_unacted(node, shape, found)
         return found
+
+    def _note_unacted(self, node: Mapping, shape: Shape, found: Fields) -> None:
+        for key, value in node.pairs:
+            meaning = shape.unacted.get(key.value)
+            none = type(value) is Scalar and value.value.casefold() == "none"
+            if meaning is not None and key.value in found and not none:
+                self.problems.note(f"'{key.value}' of {shape.what} is not acted on: {meaning}", key)
 
     def unknown_key(self, key: Scalar, shape: Shape, do: str = "") -> None:
         advice = do or shape.advice.get(key.value) or did_you_mean(key.value, shape.keys)

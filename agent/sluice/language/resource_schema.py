@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sluice.language.shapes import BOOLEAN, FILTERS, MAPPING, TEXT, TEXTS, Key, Kind, Shape
 
+NO_TRIGGER = "runs are started by persons"
 RESOURCES = Shape(
     "'resources'",
     {
@@ -13,6 +14,12 @@ RESOURCES = Shape(
         "containers": Key(Kind.LIST, "container resource"),
         "packages": Key(Kind.LIST, "package"),
         "webhooks": Key(Kind.LIST, "webhook"),
+    },
+    unacted={
+        "pipelines": "no run starts by them, and nothing is read of their runs",
+        "builds": "no run starts by them, and nothing is downloaded",
+        "packages": "no run starts by them, and nothing is downloaded",
+        "webhooks": "no run starts by them",
     },
 )
 CHECKOUT_OPTIONS = Shape(
@@ -40,6 +47,7 @@ REPOSITORY = Shape(
         "checkoutOptions": Key(Kind.MAPPING, "checkout options"),
     },
     required=("repository",),
+    unacted={"trigger": NO_TRIGGER},
 )
 LEGACY_REPOSITORY = Shape(
     "a repository", {"repo": TEXT, "clean": TEXT, "fetchDepth": TEXT, "lfs": TEXT}, required=("repo",)
@@ -103,6 +111,7 @@ CONTAINER_RESOURCE = Shape(
         "trigger": Key(Kind.TEXT_OR_MAPPING, "container trigger"),
     },
     required=("container",),
+    unacted={"trigger": NO_TRIGGER},
 )
 PACKAGE = Shape(
     "a package",

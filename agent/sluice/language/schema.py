@@ -29,9 +29,13 @@ from sluice.language.resource_schema import (
 )
 from sluice.language.shapes import ANY, BOOLEAN, LIST, MAPPING, NUMBER, TEXT, TEXTS, Key, Kind, Shape
 
+_REFUSED = "such jobs are not run yet, and a run of this pipeline is refused"
+_JOB_UNACTED = {"container": _REFUSED, "services": _REFUSED}
+_NO_LOCKS = "runs do not wait for each other"
 VARIABLES = Key(Kind.LIST_OR_MAPPING, "variable")
 PARAMETERS = Key(Kind.LIST_OR_MAPPING, "parameter")
 POOL = Key(Kind.TEXT_OR_MAPPING, "pool")
+POOL_MEANING = "jobs run where they are dispatched to, whatever pool they name"
 LOCK_BEHAVIOR = Key(Kind.TEXT, values=("sequential", "runLatest"))
 STEPS = Key(Kind.LIST, "step")
 JOBS = Key(Kind.LIST, "job")
@@ -70,6 +74,11 @@ PIPELINE = Shape(
         "phases": "'phases' is the old form: write 'jobs'",
         "queue": "'queue' is the old form: write 'pool'",
         "server": "'server' is the old form: write 'pool: server'",
+    },
+    unacted={
+        "lockBehavior": _NO_LOCKS,
+        "appendCommitMessageToRunName": "a run is called by its number",
+        **_JOB_UNACTED,
     },
 )
 IMPLICIT_JOB_KEYS = frozenset(_IMPLICIT_JOB)
@@ -150,6 +159,12 @@ STAGE = Shape(
         "checks": LIST,
     },
     advice={"steps": "put the steps into a job: 'jobs: [{job: ..., steps: [...]}]'"},
+    unacted={
+        "group": "deployments are not listed by path",
+        "lockBehavior": _NO_LOCKS,
+        "isSkippable": "nobody can skip a stage by hand",
+        "checks": "checks belong to resources, not to stages",
+    },
 )
 
 _JOB_COMMON = {
@@ -171,6 +186,7 @@ JOB = Shape(
     "a job",
     {"job": TEXT, **_JOB_COMMON, "strategy": Key(Kind.MAPPING, "strategy"), "steps": STEPS},
     advice={"environment": "only a deployment job has an environment: write 'deployment:' instead of 'job:'"},
+    unacted=_JOB_UNACTED,
 )
 DEPLOYMENT = Shape(
     "a deployment job",
@@ -181,6 +197,7 @@ DEPLOYMENT = Shape(
         "strategy": Key(Kind.MAPPING, "deployment strategy"),
     },
     advice={"steps": "a deployment job has its steps in 'strategy.runOnce.deploy.steps'"},
+    unacted=_JOB_UNACTED,
 )
 STRATEGY = Shape(
     "a strategy",
@@ -215,9 +232,18 @@ ENVIRONMENT = Shape(
     required=("name",),
 )
 # templates for managed pools read further keys of it (`image`, `os`), and the service lets them pass everywhere
-POOL_SHAPE = Shape("a pool", {"name": TEXT, "vmImage": TEXT, "demands": TEXTS}, open=True)
+POOL_SHAPE = Shape(
+    "a pool",
+    {"name": TEXT, "vmImage": TEXT, "demands": TEXTS},
+    open=True,
+    unacted={
+        "name": POOL_MEANING,
+        "vmImage": "jobs run on the machine that they are dispatched to, as it is",
+        "demands": "nothing is compared with what the machine can do",
+    },
+)
 WORKSPACE = Shape("a workspace", {"clean": Key(Kind.TEXT, values=("outputs", "resources", "all"))})
-USES = Shape("'uses'", {"repositories": TEXTS, "pools": TEXTS})
+USES = Shape("'uses'", {"repositories": TEXTS, "pools": TEXTS}, unacted={"pools": POOL_MEANING})
 TARGET = Shape(
     "a target",
     {

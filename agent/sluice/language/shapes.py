@@ -58,7 +58,8 @@ class Key:
 class Shape:
     """An object of the language: `what` a person calls it, its keys, and advice for keys that are often misplaced.
 
-    An `open` one may have other keys too, which mean nothing to Sluice.
+    An `open` one may have other keys too, which mean nothing to Sluice. `unacted` says of keys that are checked and kept,
+    but not acted on, what that means.
     """
 
     what: str
@@ -66,6 +67,7 @@ class Shape:
     required: tuple[str, ...] = ()
     advice: Dict[str, str] = field(default_factory=dict)
     open: bool = False
+    unacted: Dict[str, str] = field(default_factory=dict)
     accepts: Dict[str, frozenset[type]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -72,6 +72,7 @@ def _stage(
     lock_behavior: str,
 ) -> Stage:
     reader = build.reader
+    build.note_context(fields)
     own_pool = build_pool(build, fields.get("pool"))
     jobs = fields.get("jobs")
     if not build.incomplete and (type(jobs) is not Sequence or not jobs.items):

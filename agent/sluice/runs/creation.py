@@ -143,6 +143,16 @@ def _refuse_unsupported(plan: Plan) -> None:
         for job in stage.jobs
         if job.container is not None or job.services
     ]
+    problems += [
+        Problem(f"steps in the container '{step.target.container}' are not run by Sluice yet", step.where)
+        for stage in plan.stages
+        for job in stage.jobs
+        for step in (
+            *job.steps,
+            *(step for hook in (job.deployment.hooks if job.deployment else ()) for step in hook.steps),
+        )
+        if step.target and step.target.container.casefold() not in {"", "host"}
+    ]
     if problems:
         raise PipelineError(problems)
 

@@ -125,7 +125,7 @@ def _row(row: Mapping[str, Any]) -> RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedRow:
-    """Something sealed for a job: progress after so many steps (`step` of 0 and up), its secret outputs (-1), or a run's (-2)."""
+    """Something sealed: a job's progress after so many steps (`step` of 0 and up), its secret outputs (-1), or a run's (-2)."""
 
     run_id: int
     job_id: str

@@ -1,0 +1,52 @@
+"""Notes on what a plan asks for and Sluice does not act on, as far as the schema alone does not tell it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sluice.language.tasks import CHECKOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sluice.language.plan import Job, Plan, Step
+    from sluice.language.problems import Problems
+
+_OF_SELF = {
+    "fetchFilter": "the repository is on this machine",
+    "lfs": "files kept by Git LFS stay pointers",
+    "persistCredentials": "no credentials are used",
+    "sparseCheckoutDirectories": "everything is checked out",
+    "sparseCheckoutPatterns": "everything is checked out",
+}
+
+
+def note_unacted(plan: Plan, problems: Problems) -> None:
+    """Note settings of steps and deployments that do nothing here, each at its place."""
+    for stage in plan.stages:
+        for job in stage.jobs:
+            for step in _steps(job):
+                if step.task.value == CHECKOUT and not step.implicit:
+                    _note_checkout(step, problems)
+                elif step.target is not None and step.target.container.casefold() not in {"", "host"}:
+                    text = f"the target '{step.target.container}' is a container: a run of this pipeline is refused"
+                    problems.note_at(text, step.where)
+
+
+def _steps(job: Job) -> Iterator[Step]:
+    yield from job.steps
+    if job.deployment is not None:
+        for hook in job.deployment.hooks:
+            yield from hook.steps
+
+
+def _note_checkout(step: Step, problems: Problems) -> None:
+    for name, text in step.inputs.items():
+        if name == "workspaceRepo" and text.value.casefold() not in {"", "false"}:
+            meaning = "variables follow the number of checkouts"
+        elif name in _OF_SELF and step.inputs["repository"].value.casefold() == "self":
+            meaning = _OF_SELF[name]
+        else:
+            continue
+        if text.value.casefold() not in {"", "false"}:
+            problems.note_at(f"'{name}' of this checkout is not acted on: {meaning}", text.where)
