@@ -10,13 +10,14 @@ API = "https://api.bitbucket.org/"
 
 
 def verify(connection: Connection) -> str:
-    """Ask for the account, the cheapest authenticated question; tell wrong credentials and missing scopes apart."""
-    probe = Probe(
-        connection=connection, authorization=_authorization(connection), headers={"Accept": "application/json"}
-    )
-    answer = probe.ask(f"{(connection.url or API).rstrip('/')}/2.0/user", limit=BODY)
+    """Ask for the account; a token that may not read it may still read repositories, which is the documented request."""
+    authorization = _authorization(connection)
+    probe = Probe(connection=connection, authorization=authorization, headers={"Accept": "application/json"})
+    base = (connection.url or API).rstrip("/")
+    account = probe.ask(f"{base}/2.0/user", limit=BODY)
+    answer = probe.ask(f"{base}/2.0/repositories?role=member", limit=BODY) if account.status == 403 else account
     body = answer.json()
-    if answer.status == 401:
+    if answer.status in {401, 410}:
         raise VerificationError(
             "Bitbucket does not accept the credentials: they are wrong, expired or revoked",
             where=connection.name,
@@ -29,6 +30,8 @@ def verify(connection: Connection) -> str:
         raise VerificationError(
             f"there is no Bitbucket API at {answer.origin}", where=connection.name, why=answer.shown
         )
+    if account.status == 403:
+        return f"{answer.origin} accepts the credentials; the token may read repositories and not its account"
     return f"{answer.origin} knows the credentials as {printable(body.get('display_name') or body.get('username'))}"
 
 
@@ -48,4 +51,4 @@ def _missing(status: str, body: object) -> str:
     required = detail.get("required") if isinstance(detail, dict) else None
     if isinstance(required, list) and required:
         return f"{status}; it takes: {', '.join(printable(one) for one in required[:10])}"
-    return f"{status}; it takes read:user (account) and read:repository"
+    return f"{status}; it takes read:repository:bitbucket"

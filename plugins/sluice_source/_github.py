@@ -75,10 +75,9 @@ def prepare(connection: Connection) -> Connection:
     return dataclasses.replace(connection, scheme="Token", parameters=parameters)
 
 
-def installation_token(connection: Connection, *, now: float | None = None) -> Secret:
+def installation_token(connection: Connection) -> Secret:
     """A token of the installation, issued anew when the last one is about to end."""
-    now = time.time() if now is None else now
-    key = _identity(connection)
+    key, now = _identity(connection), time.time()
     with _lock:
         known = _issued.get(key)
         if known is None or known.ends - now < RENEW_SECONDS:

@@ -53,7 +53,7 @@ class Answer:
     url: str
     origin: Origin
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)  # a token may be in it
 
     @property
     def ok(self) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sluice.authorization import texts
 from sluice.connections import lookup
 from sluice.connections.preparation import prepare
-from sluice.errors import NotPermittedError, PermissionPendingError, SluiceError
+from sluice.errors import CanceledError, NotPermittedError, PermissionPendingError, SluiceError
 from sluice.hooks.repository import SourceRepository
 from sluice.language.plan import Repository
 from sluice.runtime.cancellation import Cancellation
@@ -125,7 +125,10 @@ def git_for(remote: Remote, cwd: Path, environ: Mapping[str, str] | None = None)
     """A git that speaks with a repository's server, for a limited time."""
     cancellation = Cancellation()
     environ = base_environment(os.environ if environ is None else environ)
-    with cancellation.deadline(GIT_SECONDS):
-        yield Git(environ=environ, cancellation=cancellation, cwd=cwd, remote=remote)
-    if cancellation.timed_out:
-        raise SluiceError(f"{remote.origin} did not answer in time", why=f"{GIT_SECONDS:.0f} seconds were given")
+    try:
+        with cancellation.deadline(GIT_SECONDS):
+            yield Git(environ=environ, cancellation=cancellation, cwd=cwd, remote=remote)
+    except CanceledError:
+        raise SluiceError(
+            f"{remote.origin} did not answer in time", why=f"{GIT_SECONDS:.0f} seconds were given"
+        ) from None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sluice.errors import TaskFailedError
+from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.process import Sink, run_process
 from sluice.runtime.remote import Remote
@@ -55,9 +55,14 @@ class Git:
     more: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str, of: Path | None = None, may_fail: bool = False) -> str:
-        """Run it in the folder `of`; answers what it printed. Raises `GitFailedError` unless it `may_fail`."""
+        """Run it in the folder `of`; answers what it printed.
+
+        Raises `GitFailedError` unless it `may_fail`, and `CanceledError` when it was stopped.
+        """
         code, printed, said = self.attempt(*arguments, of=of)
-        if code and not may_fail and not self.cancellation.canceled:
+        if self.cancellation.canceled:
+            raise CanceledError("git was stopped")
+        if code and not may_fail:
             raise self._failed(arguments, code, said)
         return printed.decode("utf-8", "surrogateescape")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sluice.errors import TaskFailedError
+from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.checkout import Options
 from sluice.runtime.git import collect, printable
@@ -33,7 +33,7 @@ class Svn:
     remote: Remote
 
     def __call__(self, command: str, *arguments: str) -> str:
-        """Run it; answers what it printed. Raises `TaskFailedError`."""
+        """Run it; answers what it printed. Raises `TaskFailedError`, or `CanceledError` when stopped."""
         login = self.remote.login
         how = ["--non-interactive", "--no-auth-cache", "--config-dir", os.fspath(self.settings)]
         if login.trust_any_certificate:
@@ -54,7 +54,9 @@ class Svn:
             cancellation=self.cancellation,
         )
         said = printable(b"".join(errors).decode("utf-8", "replace"))
-        if end.code and not self.cancellation.canceled:
+        if self.cancellation.canceled:
+            raise CanceledError("svn was stopped")
+        if end.code:
             lines = [line.removeprefix("svn: ") for line in said.splitlines() if line.startswith("svn: E")]
             raise TaskFailedError(_meaning(said, self.remote), why=lines[-1] if lines else said)
         return b"".join(pieces).decode("utf-8", "replace")

@@ -14,13 +14,20 @@ from sluice.hooks.manager import PluginHost
 from sluice.hooks.observation import RunEvent
 
 GOOD = """
-from sluice.plugin import ConnectionType, Family, Task, hookimpl
+from sluice.plugin import ConnectionType, Family, Login, RepositoryRule, Task, hookimpl
 def handle(run): ...
 def verify(connection): return "fine"
 @hookimpl
 def sluice_family():
     kind = ConnectionType("{name}", "{name}")
-    return Family(types=(kind,), verify={{"{name}": verify}}, tasks=(Task("{name}@1", handle),))
+    rule = RepositoryRule(types=("git",), url=lambda repository, connection: "", login=lambda connection: Login())
+    return Family(
+        types=(kind,),
+        verify={{"{name}": verify}},
+        tasks=(Task("{name}@1", handle),),
+        prepare={{"{name}": lambda connection: connection}},
+        repositories={{"{name}": rule}},
+    )
 """
 
 
@@ -52,7 +59,7 @@ def test_what_a_plugin_declares_is_found_by_casefolded_name(plugin: _Maker) -> N
     host = PluginHost([plugin("acme", GOOD.format(name="Acme"))])
     assert host.types["acme"].name == "Acme"
     assert host.tasks["acme@1"].reference == "Acme@1"
-    assert set(host.verifiers) == {"acme"}
+    assert set(host.verifiers) == set(host.preparations) == set(host.repositories) == {"acme"}
     (report,) = host.reports
     assert (report.state, report.hooks) == ("loaded", ("sluice_family",))
 

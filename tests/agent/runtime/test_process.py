@@ -97,6 +97,15 @@ def test_standard_input_is_empty() -> None:
     assert taken.text == b"end\n"
 
 
+def test_standard_input_is_what_was_given_and_no_more() -> None:
+    taken = Taken()
+    arguments = {"cwd": Path("/"), "env": dict(os.environ), "output": taken.sink(), "cancellation": Cancellation()}
+    run_process(("cat",), **arguments, given=b"secret")  # type: ignore[arg-type]
+    assert taken.text == b"secret"
+    with pytest.raises(TaskFailedError, match="more than 4096 bytes"):
+        run_process(("cat",), **arguments, given=b"x" * 4097)  # type: ignore[arg-type]
+
+
 def test_an_unfinished_line_is_noticed_while_the_process_goes_on() -> None:
     taken = Taken()
     bash("printf 'working... '; sleep 0.8; echo done", taken)

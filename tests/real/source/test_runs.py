@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,6 +130,28 @@ def test_a_permitted_pipeline_reads_its_templates_and_checks_out(person: Person,
 
 def test_permit_at_the_start_is_enough(person: Person) -> None:
     assert "from the template" in person.sluice("run", "--permit", "git-main")
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 4)])
+def test_on_a_terminal_the_person_is_asked_before_anything_is_read(
+    person: Person, server: GitServer, answer: str, status: int
+) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(person.pipeline)
+        os.execve(sys.executable, [sys.executable, "-m", "sluice", "run"], person.environ)
+    shown, answered = "", False
+    with contextlib.suppress(OSError):  # the end of a terminal is an error
+        while piece := os.read(terminal, 4096).decode("utf-8", "replace"):
+            shown += piece
+            if not answered and "Permit access?" in shown:
+                assert server.asked == []
+                os.write(terminal, f"{answer}\n".encode())
+                answered = True
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status, shown
+    assert "Granting permission here will permit the use of Service connection 'git-main'" in shown
+    assert ("from the template" in shown) == (status == 0)
+    assert bool(server.asked) == (status == 0)
 
 
 def test_a_run_keeps_its_commit_while_the_branch_goes_on(person: Person, server: GitServer) -> None:

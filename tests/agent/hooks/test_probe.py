@@ -1,0 +1,119 @@
+"""The probe: what it follows, what it sends where, and what it reads (why there is no answer: see sluice_generic)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from tests.doubles.web import Call, Double, Reply, served
+
+from sluice.errors import VerificationError
+from sluice.hooks import probe as module
+from sluice.hooks.connection import Connection
+from sluice.hooks.probe import Probe, SpecialAddressError, check_host
+from sluice.secret import Secret
+
+CONNECTION = Connection(id="1", name="api", type="any")
+HEADER = Secret("Bearer token-0123456789")
+
+
+class Service(Double):
+    """Answers what its path says."""
+
+    def answer(self, call: Call) -> Reply:
+        if call.path.startswith("/to/"):
+            return Reply(307, headers={"Location": call.path.removeprefix("/to/")})
+        return Reply(200, {"sent": call.body.decode(), "much": "x" * 100_000})
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[], Service]]:
+    with ExitStack() as running:
+
+        def begin() -> Service:
+            service = Service()
+            running.enter_context(served(service))
+            return service
+
+        yield begin
+
+
+def test_the_header_is_sent_and_a_redirect_within_the_origin_is_followed(start: Callable[[], Service]) -> None:
+    service = start()
+    probe = Probe(connection=CONNECTION, authorization=HEADER, headers={"Accept": "x/y"})
+    answer = probe.ask(f"{service.url}/to//there", method="POST", body=b"{}", limit=1 << 20)
+    assert (answer.ok, answer.shown, answer.url) == (True, "200 OK", f"{service.url}/there")
+    assert answer.json()["sent"] == "{}"
+    assert [call.headers["authorization"] for call in service.calls] == [HEADER.reveal()] * 2
+    assert {call.headers["accept"] for call in service.calls} == {"x/y"}
+    assert HEADER.reveal() not in repr(probe)
+    assert "sent" not in repr(answer)
+
+
+def test_the_header_does_not_follow_to_another_origin(start: Callable[[], Service]) -> None:
+    service, other = start(), start()
+    with pytest.raises(VerificationError, match=f"{service.url} redirects to {other.url}"):
+        Probe(connection=CONNECTION, authorization=HEADER).ask(f"{service.url}/to/{other.url}/x")
+    assert other.calls == []
+
+
+def test_of_the_body_no_more_is_read_than_was_asked_for(start: Callable[[], Service]) -> None:
+    probe = Probe(connection=CONNECTION)
+    url = start().url
+    assert probe.ask(url).body == b""
+    answer = probe.ask(url, limit=10)
+    assert len(answer.body) == 10
+    assert answer.json() is None
+
+
+def test_without_authentication_nothing_is_sent(start: Callable[[], Service]) -> None:
+    service = start()
+    Probe(connection=CONNECTION, authorization=HEADER).ask(service.url, authenticate=False)
+    assert "authorization" not in service.calls[0].headers
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "::ffff:169.254.169.254", "2852039166", "fe80::1", "0.0.0.0", "::"]
+)
+def test_special_addresses_are_refused_in_every_spelling(host: str) -> None:
+    with pytest.raises(VerificationError, match="is a link-local or special address"):
+        check_host(host, 80, name="api")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.1", "nowhere.invalid"])
+def test_other_addresses_are_not(host: str) -> None:
+    check_host(host, 80, name="api")
+
+
+def test_a_name_that_changed_its_mind_is_noticed_before_anything_is_said() -> None:
+    class Reached:
+        sent = closed = False
+
+        class sock:  # noqa: N801  # as urllib3 has it
+            @staticmethod
+            def getpeername() -> tuple[str, int]:
+                return "169.254.169.254", 80
+
+        def close(self) -> None:
+            self.closed = True
+
+    reached = Reached()
+    with pytest.raises(SpecialAddressError):
+        module._check_peer(reached)
+    assert reached.closed
+
+
+def test_every_connection_looks_at_its_peer(start: Callable[[], Service], monkeypatch: pytest.MonkeyPatch) -> None:
+    service = start()
+    looked: list[str] = []
+    real = socket.socket.getpeername
+
+    def look(self: socket.socket) -> object:
+        looked.append("looked")
+        return real(self)
+
+    monkeypatch.setattr(socket.socket, "getpeername", look, raising=False)
+    assert Probe(connection=CONNECTION).ask(service.url).ok
+    assert looked
