@@ -7,13 +7,8 @@ metadata service) are not asked, whatever a name resolves to in the moment of co
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import json
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -63,6 +58,8 @@ class Answer:
     @property
     def shown(self) -> str:
         """The status with its standard name: what the server calls it is text of a stranger."""
+        from http import HTTPStatus
+
         try:
             return f"{self.status} {HTTPStatus(self.status).phrase}"
         except ValueError:
@@ -70,6 +67,8 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON; None when it is none."""
+        import json
+
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -178,6 +177,9 @@ class Probe:
             raise self._unreachable(origin, error) from None
 
     def _unreachable(self, origin: Origin, error: Exception) -> VerificationError:
+        import socket
+        import ssl
+
         import requests
 
         causes = tuple(_causes(error))
@@ -216,6 +218,8 @@ def check_host(host: str, port: int, *, name: str, shown: str = "") -> None:
     `name` is the connection's, `shown` what the error calls the host. A host that is not resolved is no error here:
     the connection itself tells why, or a proxy knows the name.
     """
+    import socket
+
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -227,6 +231,8 @@ def check_host(host: str, port: int, *, name: str, shown: str = "") -> None:
 
 
 def _is_special(text: str) -> bool:
+    import ipaddress
+
     address = ipaddress.ip_address(text.partition("%")[0])
     plain = getattr(address, "ipv4_mapped", None) or address
     return bool(plain.is_link_local or plain.is_multicast or plain.is_unspecified)

@@ -250,6 +250,13 @@ def test_none_checks_nothing_out(jobs: Jobs, repository: Path) -> None:
     assert tree(sources(jobs)) == {}
 
 
+@pytest.mark.parametrize("variable", [{"agent.source.skip": "true"}, {"build.syncSources": "False"}])
+def test_variables_of_the_agent_skip_it(jobs: Jobs, repository: Path, variable: dict[str, str]) -> None:
+    ran = jobs.run(jobs.step("Checkout@1", "Checkout"), variables=jobs.variables(**variable))
+    assert ran.results() == {"Checkout": "Succeeded"}
+    assert tree(sources(jobs)) == {}
+
+
 def test_options_that_mean_nothing_here_are_named(jobs: Jobs, repository: Path) -> None:
     ran = check_out(jobs, lfs="true", persistCredentials="false", fetchFilter="blob:none", submodules="maybe")
     assert [message.split("'")[1] for _, message in ran.issues()] == ["fetchFilter", "lfs", "submodules: maybe"]

@@ -170,6 +170,26 @@ def test_a_run_keeps_its_commit_while_the_branch_goes_on(person: Person, server:
     assert "fine" in person.sluice("run")
 
 
+def test_credentials_that_a_kill_left_behind_are_swept_by_the_next_job(person: Person) -> None:
+    """Abuse case 25: what is on disk after `kill -9` goes when the next job starts."""
+    person.write(
+        PIPELINE.replace("- checkout: tools", "- checkout: tools\n      persistCredentials: true").replace(
+            "echo commit $(git rev-parse HEAD)", "kill -9 $PPID; sleep 60"
+        )
+    )
+    person.sluice("run", "--permit", "git-main", status=-9)
+    secret = RIGHT.split()[1].encode()
+
+    def left() -> list[Path]:
+        return [path for path in person.home.rglob("*") if path.is_file() and secret in path.read_bytes()]
+
+    assert [path.name.partition("-")[0] for path in left()] == ["git"]
+    assert left()[0].stat().st_mode & 0o077 == 0
+    person.write("steps: [{checkout: none}, {script: echo next}]")
+    person.sluice("run")
+    assert left() == []
+
+
 def test_a_repository_that_is_only_checked_out_waits_at_its_stage(person: Person, server: GitServer) -> None:
     person.write(PIPELINE.replace("- template: steps.yml@tools", "- script: cat steps.yml"))
     person.sluice("run", "--non-interactive", status=4)

@@ -56,6 +56,10 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
     alias = inputs.text("repository", "self").strip()
     if alias.casefold() == "none":
         return
+    variables = scope.job.variables
+    if variables.flag("agent.source.skip") or variables.text("build.syncSources").casefold() == "false":
+        scope.say("Skip sync source for repository.")
+        return
     known = {each.alias.casefold(): each for each in scope.job.request.repositories}
     asked = _Asked(inputs, known.get(alias.casefold()))
     if inputs.text("workspaceRepo").strip().casefold() not in {"", "false"}:
