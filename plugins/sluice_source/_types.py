@@ -211,7 +211,8 @@ GIT = ConnectionType(
             "Attempt accessing this Git server from Azure Pipelines",
             kind="boolean",
             default="true",
-            help="When false the server is contacted by jobs only, never to read templates or to fix a commit.",
+            help="Whether the service itself looks at the server for changes, as Azure Pipelines has it; kept as it is. "
+            "Sluice contacts the server for runs and verification only.",
         ),
     ),
 )

@@ -48,7 +48,7 @@ class Starter:
         """Start jobs that are ready; False when one of them could not be made ready: it has failed, or it waits."""
         if not job_ids:
             return True
-        pin(self.orchestrator, run_id)
+        pin(self.orchestrator, run_id, job_ids)
         fetched = self._fetched(run_id, job_ids)
         claimed: list[tuple[Position, JobRequest]] = []
         with self.orchestrator.database.write() as transaction:

@@ -1,11 +1,14 @@
-"""Fixes the commits of a run's repositories: once, before its first job that could check one out."""
+"""Fixes the commits of a run's repositories: once, before the first job that checks one out.
+
+Not before: until then the connection's stage has not passed its checkpoint.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,16 @@ from sluice.hooks.manager import installed
 from sluice.language.plan import Job, Plan, Repository, Step
 from sluice.language.tasks import CHECKOUT
 from sluice.runs.checkouts import COMMIT, PATH
+from sluice.runs.identifiers import join
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.repositories import GIT_SECONDS, RepositoryOpener, git_for
+from sluice.runs.timeline import parent
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
 from sluice.runtime.remote import Remote
 from sluice.runtime.revisions import COMMIT as IS_COMMIT
 from sluice.runtime.revisions import resolve
-from sluice.storage import runs
+from sluice.storage import records, runs
 
 OPTION = "repositories"
 """What a run's options keep of its repositories, by lower-case alias."""
@@ -29,20 +34,22 @@ OPTION = "repositories"
 TASK = "checkout"
 
 
-def pin(orchestrator: Orchestrator, run_id: int) -> None:
-    """Find out and store the commits of repositories that jobs check out and that have none yet.
+def pin(orchestrator: Orchestrator, run_id: int, job_ids: Sequence[str]) -> None:
+    """Find out and store the commits of repositories that these jobs check out and that have none yet.
 
-    One whose connection is not permitted yet is left for later; so is one whose server does not answer, since its
-    checkout will tell that better.
+    One whose connection is not permitted any more is left to its checkout; so is one whose server does not answer,
+    since the checkout will tell that better.
     """
     with orchestrator.database.read() as transaction:
         plan = orchestrator.plan(transaction, run_id)
         if not plan.repositories:
             return
         run = runs.get(transaction, run_id)
-    if run is None:
+        found_jobs = [records.get(transaction, run_id, job_id) for job_id in job_ids]
+    phases = {parent(record.identifier) for record in found_jobs if record is not None}
+    left = unpinned(plan, run.options.get(OPTION, {}), phases) if run is not None else []
+    if run is None or not left:
         return
-    left = unpinned(plan, run.options.get(OPTION, {}))
     opener = RepositoryOpener(
         store=orchestrator.store,
         clock=orchestrator.clock,
@@ -65,9 +72,9 @@ def pin(orchestrator: Orchestrator, run_id: int) -> None:
                 runs.set_options(transaction, run_id, {**now.options, OPTION: known})
 
 
-def unpinned(plan: Plan, known: Mapping[str, Mapping[str, Any]]) -> list[Repository]:
-    """The repositories that jobs check out and that have neither a commit nor a folder."""
-    wanted = {name.casefold() for name in _checked_out(plan)}
+def unpinned(plan: Plan, known: Mapping[str, Mapping[str, Any]], jobs: Collection[str]) -> list[Repository]:
+    """The repositories that jobs (`Stage.Job`) check out and that have neither a commit nor a folder."""
+    wanted = {name.casefold() for name in _checked_out(plan, jobs)}
     return [
         each
         for each in plan.repositories
@@ -77,10 +84,10 @@ def unpinned(plan: Plan, known: Mapping[str, Mapping[str, Any]]) -> list[Reposit
     ]
 
 
-def _checked_out(plan: Plan) -> Iterable[str]:
+def _checked_out(plan: Plan, jobs: Collection[str]) -> Iterable[str]:
     for stage in plan.stages:
         for job in stage.jobs:
-            for step in _steps(job):
+            for step in _steps(job) if join(stage.name, job.name) in jobs else ():
                 if step.task.value == CHECKOUT:
                     yield step.inputs["repository"].value.strip()
 

@@ -68,6 +68,8 @@ def test_what_is_given_as_a_checkout_opens_nothing() -> None:
 
 
 def test_commits_are_looked_for_of_what_is_checked_out_and_has_none() -> None:
-    assert [each.alias for each in unpinned(plan(), {})] == ["Tools"]
-    assert unpinned(plan(), pinned({"tools": "c0ffee"})) == []
-    assert unpinned(plan(), local({"tools": Path("/x")})) == []
+    jobs = {"Job"}
+    assert [each.alias for each in unpinned(plan(), {}, jobs)] == ["Tools"]
+    assert unpinned(plan(), {}, {"Later.Job"}) == []
+    assert unpinned(plan(), pinned({"tools": "c0ffee"}), jobs) == []
+    assert unpinned(plan(), local({"tools": Path("/x")}), jobs) == []
