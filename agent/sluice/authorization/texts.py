@@ -9,7 +9,10 @@ PERMIT_TITLE = "Permit access?"
 ABORTED = (
     "Check aborted. This could be because the run was canceled or another check on the stage failed."  # check status
 )
-TYPE_LABELS = {"endpoint": "Service connection", "variablegroup": "Variable group"}
+STAGE = "stage"
+"""What a stage with `trigger: manual` waits for as a resource is called: itself, to be started by a person."""
+
+TYPE_LABELS = {"endpoint": "Service connection", "variablegroup": "Variable group", STAGE: "Stage"}
 """How a resource type is called in dialogs."""
 
 
@@ -18,6 +21,11 @@ def banner(count: int, stage: str = "") -> str:
     resources = "a resource" if count == 1 else f"{count} resources"
     text = f"This pipeline needs permission to access {resources} before this run can continue"
     return f"{text} to {stage}" if stage else text
+
+
+def start_banner(stage: str) -> str:
+    """The banner on a run whose stage a person has to start; `stage` is its display name."""
+    return f"The stage {stage} waits for a person to start it" if stage else "This run waits for a person to start it"
 
 
 def permit_question(resource_type: str, name: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice.authorization.texts import STAGE
 from sluice.cli.session import decisions_of
 from sluice.cli.view.choose import lively
 from sluice.cli.view.prompt import Choice, Screen, ask
@@ -39,10 +40,12 @@ class Asking:
         with self.orchestrator.database.read() as transaction:
             loaded = self.orchestrator.load(transaction, self.run_id)
         screen = Screen(stdin=sys.stdin, stdout=sys.stdout, colour=lively(sys.stdout, os.environ))
+        # permits come first: what is asked together is of one kind
+        permits = [request for request in requests if request.resource_type != STAGE]
         try:
             with self.view.suspended():
                 decision = ask(
-                    requests,
+                    permits or requests,
                     run=loaded.run,
                     plan=loaded.plan,
                     screen=screen,
@@ -64,7 +67,7 @@ class Asking:
 
     def _record(self, choice: Choice, names: Sequence[str]) -> None:
         decisions = decisions_of(self.orchestrator)
-        decide = decisions.permit if choice is Choice.PERMIT else decisions.deny
+        decide = {Choice.PERMIT: decisions.permit, Choice.START: decisions.start}.get(choice, decisions.deny)
         try:
             decide(self.run_id, names)
         except ConflictError:

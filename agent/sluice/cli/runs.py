@@ -118,6 +118,19 @@ def resume(*, run_id: int, non_interactive: bool, verbose: bool, output: str) ->
         return drive(orchestrator, run_id, Manner(non_interactive=non_interactive, verbose=verbose, output=output))
 
 
+@command.command(epilog="Example: sluice runs start 7 --stage Deploy")
+@run_argument
+@click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only this stage (several: repeat).")
+def start(*, run_id: int, stages: tuple[str, ...]) -> None:
+    """Start stages of a run that wait for a person (`trigger: manual`)."""
+    from sluice.cli.background import go_on
+
+    with opened_orchestrator() as orchestrator:
+        for request in decisions_of(orchestrator).start(run_id, stages):
+            click.echo(f"Started: stage '{plain(request.resource_name)}' of run {run_id}.")
+        click.echo(go_on(orchestrator, run_id))
+
+
 @command.command(epilog="Example: sluice retry 7 --from Deploy.Web.Copy")
 @run_argument
 @click.option("--from", "from_step", default="", metavar="STAGE.JOB.STEP", help="Go on from this step of a job.")

@@ -17,8 +17,8 @@ from sluice.language.plan import Plan, Stage
 from sluice.runs.identifiers import DEFAULT, attempted, record_id
 from sluice.runs.outcomes import roll_up
 from sluice.runs.phases import Phases, World
-from sluice.runs.timeline import CANCELED, STARTED_AFTER, ReadSteps, Timeline
-from sluice.runs.waits import TIMED_OUT, Asker, Waits, needs_of
+from sluice.runs.timeline import CANCELED, STARTED_AFTER, STARTED_BY, ReadSteps, Timeline
+from sluice.runs.waits import GAVE_UP, Asker, Waits, needs_of
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
@@ -117,6 +117,17 @@ class _Advance:
             self.waits.close(self.waits.of_stage(stage.name), "approved")
             self._end(stage, record, Result.SKIPPED)
             return True
+        return self._admit(stage, record)
+
+    def _admit(self, stage: Stage, record: RecordRow) -> bool:
+        """A stage whose condition holds comes to its checkpoint, or waits for a person to start it."""
+        if stage.manual and not record.details.get(STARTED_BY):
+            if not (person := self.waits.started_by(stage.name)):
+                self.waits.ask_start(stage, record.attempt)
+                shown = stage.display_name if stage.name != DEFAULT else ""
+                self.timeline.put(record, state="waiting", operation=texts.start_banner(shown))
+                return record.state != "waiting"
+            record = self.timeline.put(record, details={**record.details, STARTED_BY: person})
         return self._checkpoint(stage, record, needs_of(record))
 
     def _waiting(self, stage: Stage, record: RecordRow) -> bool:
@@ -127,7 +138,7 @@ class _Advance:
             return True
         if record.details.get(FOR_CONDITION):
             return self._enter(stage, record)
-        return self._checkpoint(stage, record, needs_of(record))
+        return self._admit(stage, record)
 
     def _checkpoint(self, stage: Stage, record: RecordRow, needs: Sequence[Need], *, unasked: str = "") -> bool:
         """Compare what the stage needs with what is permitted now; whether the stage's state changed.
@@ -155,7 +166,7 @@ class _Advance:
         return True
 
     def _wait(self, stage: Stage, record: RecordRow, count: int, *, for_condition: bool) -> None:
-        if record.state != "waiting":
+        if self.timeline.find(CHECKPOINT, f"{record.identifier}.{CHECKPOINT}") is None:
             around = self.timeline.put(_checkpoint_record(CHECKPOINT, record, record.id), started_at=self.world.now)
             self.timeline.put(_checkpoint_record(AUTHORIZATION, record, around.id), started_at=self.world.now)
         shown = stage.display_name if stage.name != DEFAULT else ""
@@ -190,7 +201,7 @@ class _Advance:
     def _result(self, stages: Iterable[RecordRow]) -> Result:
         stages = tuple(stages)
         result = roll_up(record.result for record in stages)
-        gave_up = any(record.message == TIMED_OUT for record in stages)
+        gave_up = any(record.message in GAVE_UP for record in stages)
         if self.situation.canceled or (gave_up and result is not Result.FAILED):
             return Result.CANCELED
         return result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.authorization.texts import TYPE_LABELS
+from sluice.authorization.texts import STAGE, TYPE_LABELS
 from sluice.errors import ConflictError, NotFoundError
 from sluice.storage import actions, audit, permissions, requests, runs
 from sluice.storage.names import name_key
@@ -43,12 +43,29 @@ class Decisions:
         """
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
-            chosen = _choose(transaction, run, names)
+            chosen = _choose(transaction, run, names, of=lambda kind: kind != STAGE)
             now = self.clock()
             for request in chosen:
                 resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
                 permissions.grant(transaction, resource, request.pipeline_id, by=self.by, at=now)
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
+            return chosen
+
+    def start(self, run_id: int, stages: Sequence[str] = ()) -> list[RequestRow]:
+        """Start stages of a run that wait for a person (all of them, or those that are named).
+
+        Answers the requests that were granted. Raises `NotFoundError` for a stage that does not wait.
+        """
+        with self.database.write() as transaction:
+            run = _run(transaction, run_id)
+            names = [ResourceName(STAGE, stage) for stage in stages]
+            chosen = _choose(transaction, run, names, of=lambda kind: kind == STAGE, what="does not wait to be started")
+            now = self.clock()
+            for request in chosen:
+                requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
+            audit.append_all(
+                transaction, [_event(actions.STAGE_STARTED, run, request, self.by, now) for request in chosen]
+            )
             return chosen
 
     def deny(self, run_id: int, names: Names = ()) -> list[RequestRow]:
@@ -59,7 +76,9 @@ class Decisions:
             now = self.clock()
             for request in chosen:
                 requests.decide(transaction, request.id, state="rejected", by=self.by, at=now)
-            audit.append_all(transaction, [_denied_event(run, request, self.by, now) for request in chosen])
+            audit.append_all(
+                transaction, [_event(actions.PERMISSION_DENIED, run, request, self.by, now) for request in chosen]
+            )
             return chosen
 
     def cancel(self, run_id: int) -> RunRow:
@@ -87,16 +106,26 @@ def _run(transaction: Transaction, run_id: int) -> RunRow:
     return run
 
 
-def _choose(transaction: Transaction, run: RunRow, names: Names) -> list[RequestRow]:
-    open_requests = requests.of_run(transaction, run.id, state="running")
+def _choose(
+    transaction: Transaction,
+    run: RunRow,
+    names: Names,
+    *,
+    of: Callable[[str], bool] = lambda _: True,
+    what: str = "asks for no permission",
+) -> list[RequestRow]:
+    waiting = requests.of_run(transaction, run.id, state="running")
+    open_requests = [request for request in waiting if of(request.resource_type)]
     if not open_requests:
         state = f"it is over ({run.result})" if run.state == "completed" else "it is not waiting"
-        raise ConflictError(f"run {run.id} asks for no permission: {state}", do=f"see 'sluice runs show {run.id}'")
+        if waiting:
+            state = "it waits for " + ", ".join(_asked(one) for one in waiting)
+        raise ConflictError(f"run {run.id} {what}: {state}", do=f"see 'sluice runs show {run.id}'")
     if not names:
         return open_requests
     for name in names:
         if not any(_means(name, one) for one in open_requests):
-            asked = ", ".join(f"{_label(one.resource_type)} '{one.resource_name}'" for one in open_requests)
+            asked = ", ".join(_asked(one) for one in open_requests)
             raise NotFoundError(f"run {run.id} does not wait for {_shown(name)}", do=f"it waits for {asked}")
     return [one for one in open_requests if any(_means(name, one) for name in names)]
 
@@ -104,20 +133,24 @@ def _choose(transaction: Transaction, run: RunRow, names: Names) -> list[Request
 def _means(name: str | ResourceName, request: RequestRow) -> bool:
     if isinstance(name, ResourceName):
         return name.kind == request.resource_type and _means(name.name, request)
-    return name_key(name) in {name_key(request.resource_name), request.resource_id}
+    return name_key(name) in {name_key(request.resource_name), name_key(request.resource_id)}
 
 
 def _shown(name: str | ResourceName) -> str:
     return f"{_label(name.kind)} '{name.name}'" if isinstance(name, ResourceName) else f"'{name}'"
 
 
+def _asked(request: RequestRow) -> str:
+    return f"{_label(request.resource_type)} '{request.resource_name}'"
+
+
 def _label(kind: str) -> str:
     return TYPE_LABELS.get(kind, kind).lower()
 
 
-def _denied_event(run: RunRow, request: RequestRow, by: str, at: float) -> audit.Event:
+def _event(action: actions.Action, run: RunRow, request: RequestRow, by: str, at: float) -> audit.Event:
     return audit.Event(
-        action=actions.PERMISSION_DENIED,
+        action=action,
         actor=by,
         at=at,
         project_id=run.project_id,

@@ -92,7 +92,8 @@ def _forecast(
         what = ", ".join([*known.left_open, *(f"whether '{name}' runs" for name in undecided)])
         return Forecast(verdict=Verdict.OPEN, why=f"known only in a run: it depends on {what}", condition=condition)
     verdict = Verdict.RUNS if holds else Verdict.SKIPPED
-    return Forecast(verdict=verdict, why=_why(stage, before, known, holds=holds), condition=condition)
+    why = _why(stage, before, known, holds=holds) + (", once a person starts it" if holds and stage.manual else "")
+    return Forecast(verdict=verdict, why=why, condition=condition)
 
 
 def _why(stage: Stage, before: Mapping[str, Forecast], known: _Known, *, holds: bool) -> str:

@@ -16,7 +16,7 @@ from sluice.runs.evaluation import Evaluation
 from sluice.runs.executions import ALWAYS, execution_of, step_name, titled
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.predefined import JobFacts, job_variables
-from sluice.runs.timeline import Timeline
+from sluice.runs.timeline import STARTED_BY, Timeline
 from sluice.runs.variables import expand, expanded, scope_of
 from sluice.runtime.request import (
     ConnectionInput,
@@ -131,6 +131,7 @@ def _facts(position: Position) -> JobFacts:
         job_attempt=record.attempt,
         position=int(record.details.get("position", 1)),
         total=int(record.details.get("total", 1)),
+        started_by=str(stage.details.get(STARTED_BY, "")),
     )
 
 

@@ -107,7 +107,10 @@ def run_variables(facts: RunFacts) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """Where a job instance stands in its run; `position` counts from 1."""
+    """Where a job instance stands in its run; `position` counts from 1.
+
+    `started_by` is who started its stage by hand ('' when nobody had to).
+    """
 
     stage: str
     stage_display_name: str
@@ -123,11 +126,17 @@ class JobFacts:
     job_attempt: int
     position: int = 1
     total: int = 1
+    started_by: str = ""
 
 
 def job_variables(facts: JobFacts) -> Mapping[str, str]:
     """Those of one job instance."""
+    by_hand = {
+        "Build.StageRequestedBy": facts.started_by,
+        "Build.StageRequestedForId": str(uuid.uuid5(_NAMESPACE, facts.started_by)),
+    }
     return {
+        **(by_hand if facts.started_by else {}),
         "Checks.StageAttempt": str(facts.stage_attempt),
         "System.JobAttempt": str(facts.job_attempt),
         "System.JobDisplayName": facts.job_display_name,

@@ -11,8 +11,8 @@ from sluice.language.plan import Job, Stage
 from sluice.runs.decide import AUTHORIZATION, CHECKPOINT
 from sluice.runs.identifiers import attempted, record_id, shown
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
-from sluice.runs.timeline import Timeline
-from sluice.runs.waits import TIMED_OUT
+from sluice.runs.timeline import STARTED_BY, Timeline
+from sluice.runs.waits import GAVE_UP
 from sluice.runtime.request import Result
 from sluice.storage import records, runs
 from sluice.storage.engine import Transaction
@@ -20,7 +20,7 @@ from sluice.storage.records import RecordRow
 from sluice.storage.runs import SealedRow
 
 _BAD = frozenset({Result.FAILED, Result.CANCELED, Result.ABANDONED})
-_KEPT_DETAILS = ("needs", "leg", "position", "total", "hook")
+_KEPT_DETAILS = ("needs", "leg", "position", "total", "hook", STARTED_BY)
 """What of an element's details holds for each of its attempts."""
 
 
@@ -68,7 +68,7 @@ class _Retry:
 
     def _is_bad(self, stage: Stage, *, canceled: bool) -> bool:
         record = self.timeline.stage(stage)
-        if record.result in _BAD or record.message == TIMED_OUT or (canceled and record.result == Result.SKIPPED):
+        if record.result in _BAD or record.message in GAVE_UP or (canceled and record.result == Result.SKIPPED):
             return True
         return any(self._holds_step(self.timeline.phase(stage, job)) for job in stage.jobs)
 

@@ -16,10 +16,13 @@ Unit = TypeVar("Unit", Stage, Job)
 def select(plan: Plan, stages: Sequence[str] = (), jobs: Sequence[str] = ()) -> Plan:
     """The plan with only the stages, and only the jobs, that are named; all when none are.
 
-    A dependency on what is left out is dropped: whoever names a stage wants to run it now. Raises `UsageError` for a
+    A dependency on what is left out is dropped, and a stage that waits to be started by hand does not wait: whoever
+    names a stage wants to run it now. Raises `UsageError` for a
     name that the pipeline does not have.
     """
     kept = _kept(plan.stages, stages, "stage")
+    if stages:
+        kept = tuple(replace(stage, manual=False) for stage in kept)
     if jobs:
         names = {job.name for stage in kept for job in stage.jobs}
         _refuse_unknown(jobs, names, "job")

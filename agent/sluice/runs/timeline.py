@@ -14,6 +14,9 @@ from sluice.storage.records import RecordRow, ended
 STARTED_AFTER = "startedAfter"
 """What a stage or a job started in spite of, because its condition held: the cancellation of the run, or a denial."""
 
+STARTED_BY = "startedBy"
+"""Detail of a stage that a person started by hand: who."""
+
 CANCELED = "canceled"
 DENIED = "denied"
 

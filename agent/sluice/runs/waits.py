@@ -6,13 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sluice.authorization import texts
-from sluice.authorization.resources import Need, Pending
+from sluice.authorization.resources import Known, Need, Pending
+from sluice.language.plan import Stage
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
 
 REFUSED = "Permission was denied."
 TIMED_OUT = "Nobody permitted it in time."
+NOT_STARTED = "Nobody started it in time."
+GAVE_UP = frozenset({TIMED_OUT, NOT_STARTED})
+"""How a stage says that it waited too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,21 @@ class Waits:
             if (one.resource.kind, one.resource.id) not in known:
                 self.asked.append(self._request(one, stage, attempt, job_id, step_id))
 
+    def ask_start(self, stage: Stage, attempt: int) -> None:
+        """Ask for a person who starts the stage, once."""
+        asked = [*self.of_stage(stage.name), *(one for one in self.asked if one.stage == stage.name)]
+        if not any(request.resource_type == texts.STAGE for request in asked):
+            known = Known(id=stage.name, name=stage.display_name, kind=texts.STAGE)
+            need = Need(name=stage.name, kind=texts.STAGE, where=str(stage.where))
+            self.asked.append(self._request(Pending(resource=known, needs=(need,)), stage.name, attempt, "", ""))
+
+    def started_by(self, stage: str) -> str:
+        """Who started the stage by hand, '' as long as nobody has."""
+        for request in self._requests:
+            if request.resource_type == texts.STAGE and request.stage == stage and request.state == "approved":
+                return request.decided_by
+        return ""
+
     def _request(self, pending: Pending, stage: str, attempt: int, job_id: str, step_id: str) -> RequestRow:
         asker = self._asker
         return RequestRow(
@@ -85,14 +104,15 @@ class Waits:
         """Whether somebody said no to anything in the stage."""
         return any(request.state == "rejected" and request.stage == stage for request in self._requests)
 
-    def refusal(self, stage: str, requests: Iterable[RequestRow], *, canceled: bool) -> tuple[Result, str, str] | None:
+    def refusal(self, stage: str, requests: Sequence[RequestRow], *, canceled: bool) -> tuple[Result, str, str] | None:
         """What ends a wait without a permit: result, message, and the state of the requests; None while it goes on."""
         if canceled:
             return Result.CANCELED, texts.ABORTED, "canceled"
         if self.denied(stage):
             return Result.CANCELED, REFUSED, "canceled"
         if any(request.expires_at <= self._now for request in requests):
-            return Result.SKIPPED, TIMED_OUT, "timedOut"
+            by_hand = any(request.resource_type == texts.STAGE for request in requests)
+            return Result.SKIPPED, NOT_STARTED if by_hand else TIMED_OUT, "timedOut"
         return None
 
     def _open(self) -> list[RequestRow]:

@@ -126,11 +126,41 @@ PIPELINE_VARIABLES_CHANGED = Action(
     "Modify",
     'Changed variables of pipeline "{PipelineName}" in project {ProjectName}.',
 )
+ENVIRONMENT_CREATED = Action(
+    "Sluice.EnvironmentCreated",
+    "Pipelines",
+    "Create",
+    'Created environment "{EnvironmentName}" in project {ProjectName}.',
+)
+ENVIRONMENT_CHANGED = Action(
+    "Sluice.EnvironmentChanged",
+    "Pipelines",
+    "Modify",
+    'Changed environment "{EnvironmentName}" in project {ProjectName}: {Change}.',
+)
+ENVIRONMENT_DELETED = Action(
+    "Sluice.EnvironmentDeleted",
+    "Pipelines",
+    "Remove",
+    'Deleted environment "{EnvironmentName}" from project {ProjectName}.',
+)
+DEPLOYMENT_COMPLETED = Action(
+    "Pipelines.DeploymentJobCompleted",
+    "Pipelines",
+    "Execute",
+    'Deployment for run "{RunName}" on pipeline "{PipelineName}" to environment "{EnvironmentName}" {DeploymentResult}',
+)
 PERMISSION_REQUESTED = Action(
     "Sluice.PermissionRequested",
     "Pipelines",
     "Access",
     'Stage {StageName} of run {RunId} asks to use {ResourceType} "{ResourceName}" for pipeline "{PipelineName}".',
+)
+STAGE_STARTED = Action(
+    "Sluice.StageStarted",
+    "Pipelines",
+    "Execute",
+    'Started stage {StageName} of run {RunId} of pipeline "{PipelineName}" by hand.',
 )
 PERMISSION_DENIED = Action(
     "Sluice.PermissionDenied",

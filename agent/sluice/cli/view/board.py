@@ -75,7 +75,7 @@ class Board:
         for request in self.requests:
             by_stage.setdefault(request.stage, []).append(request)
         return [
-            Wait(texts.banner(len(requests), stage_title(self.plan, stage)), tuple(requests))
+            Wait(_banner(requests, stage_title(self.plan, stage)), tuple(requests))
             for stage, requests in by_stage.items()
         ]
 
@@ -86,6 +86,12 @@ class Board:
     def _below(self, parent: tuple[str, str]) -> list[RecordRow]:
         children = [self._records[key] for key in tuple(self._children.get(parent, ()))]
         return sorted(children, key=lambda record: record.order)
+
+
+def _banner(requests: Sequence[RequestRow], stage: str) -> str:
+    if all(request.resource_type == texts.STAGE for request in requests):
+        return texts.start_banner(stage)
+    return texts.banner(len(requests), stage)
 
 
 def stage_title(plan: Plan, name: str) -> str:

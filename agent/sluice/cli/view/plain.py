@@ -132,7 +132,7 @@ class PlainView:
             for request in wait.requests:
                 place = f", {one_line(request.where)}" if request.where else ""
                 self._say(
-                    f"  {words.resource(request)}{place}: {texts.PERMISSION_NEEDED}",
+                    f"  {words.resource(request)}{place}: {words.needed(request)}",
                     f"    {words.permit_command(request)}",
                 )
 

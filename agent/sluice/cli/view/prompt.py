@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sluice.storage.runs import RunRow
 
 _MENU: Final = "[p]ermit, [v]iew, [d]eny, [w]ait: "
+_START_MENU: Final = "[s]tart, [d]eny, [w]ait: "
 _MAY_PERMIT: Final = "whoever is User or Administrator of it"
 _DENIAL: Final = "Denying cancels what waits. Nothing is remembered: the next run asks again."
 _BOLD, _NORMAL = "\x1b[1;33m", "\x1b[0m"
@@ -30,6 +31,7 @@ class Choice(enum.StrEnum):
 
     PERMIT = "permit"
     DENY = "deny"
+    START = "start"
     WAIT = "wait"
     SETTLED = "settled"
 
@@ -71,7 +73,9 @@ def ask(
     if not requests or not in_foreground(screen.stdin):
         return Decision(Choice.WAIT)
     with keys_of(screen.stdin) as keys:
-        question = _Question(requests, run, plan, screen, keys, poll, folder or Path())
+        by_hand = all(request.resource_type == texts.STAGE for request in requests)
+        kind = _StartQuestion if by_hand else _Question
+        question = kind(requests, run, plan, screen, keys, poll, folder or Path())
         try:
             return question.ask()
         except _SettledElsewhere:
@@ -132,7 +136,7 @@ class _Question:
             self.say("", f"{_BOLD}{wait.banner}{_NORMAL}" if self._screen.colour else wait.banner, texts.PANEL_TITLE)
             for request in wait.requests:
                 place = f"  {one_line(request.where)}" if request.where else ""
-                self.say(f"  {words.resource(request)}{place}  {texts.PERMISSION_NEEDED}")
+                self.say(f"  {words.resource(request)}{place}  {words.needed(request)}")
 
     def _permit(self) -> list[RequestRow]:
         """The resources that are permitted: each is confirmed under the documented text."""
@@ -201,6 +205,20 @@ class _Question:
             encoding = stream.encoding or "ascii"
             stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
+
+
+class _StartQuestion(_Question):
+    """Whether to start the stages that wait for a person."""
+
+    def ask(self) -> Decision:
+        self._announce()
+        key = self._key(_START_MENU, {"s": "start", "d": "deny", "w": "wait", END: "wait"})
+        if key == "s":
+            return Decision(Choice.START, self._requests)
+        if key == "d" and self._sure("Deny? That cancels the stage. [y/N]: "):
+            return Decision(Choice.DENY, self._requests)
+        self.say("The run waits. Start the stage from here or from another terminal:", *self._commands())
+        return Decision(Choice.WAIT)
 
 
 def _permit_text(request: RequestRow) -> str:

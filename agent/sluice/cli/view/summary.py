@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from sluice.authorization import texts
 from sluice.cli.view import words
 from sluice.cli.view.board import Board, named
 from sluice.cli.view.controls import one_line
@@ -144,8 +145,9 @@ def issue_lines(record: RecordRow, place: str) -> Iterator[Line]:
 def _next(board: Board, run: RunRow) -> Iterator[Line]:
     advice: dict[str, str] = {}
     if run.state != "completed":
-        permits = dict.fromkeys(words.permit_command(request) for request in board.requests)
-        yield from (Line(f"permit it    {command}") for command in permits)
+        permits = {words.permit_command(request): request for request in board.requests}
+        for command, request in permits.items():
+            yield Line(f"{'start it' if request.resource_type == texts.STAGE else 'permit it':<11}  {command}")
         advice["go on"] = f"sluice resume {run.id}"
     elif tone(run.result) == "bad" or run.result == "Canceled":
         advice["try again"] = f"sluice retry {run.id}"

@@ -104,11 +104,18 @@ def resource(request: RequestRow) -> str:
     return f"{texts.TYPE_LABELS.get(request.resource_type, request.resource_type)} '{one_line(request.resource_name)}'"
 
 
+def needed(request: RequestRow) -> str:
+    """What a person is to do about what a run waits for."""
+    return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
+
+
 _PERMIT_OPTIONS = {"endpoint": "--connection", "variablegroup": "--variable-group"}
 
 
 def permit_command(request: RequestRow) -> str:
-    """The command that permits a resource, ready for a shell."""
+    """The command that permits a resource (or starts a stage), ready for a shell."""
+    if request.resource_type == texts.STAGE:
+        return f"sluice runs start {request.run_id} --stage {shlex.quote(one_line(request.resource_id))}"
     command = f"sluice permit {request.run_id}"
     option = _PERMIT_OPTIONS.get(request.resource_type)
     return f"{command} {option} {shlex.quote(one_line(request.resource_name))}" if option else command
