@@ -17,6 +17,9 @@ ENDPOINT = "endpoint"
 VARIABLE_GROUP = "variablegroup"
 """The resource type of variable groups."""
 
+ENVIRONMENT = "environment"
+"""The resource type of environments."""
+
 ALL_PIPELINES = 0
 """The pipeline id that stands for every pipeline of the project (open access)."""
 

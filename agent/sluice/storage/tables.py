@@ -103,6 +103,52 @@ variable_groups = Table(
     sqlite_autoincrement=True,
 )
 
+# id is what permits and the audit log name it by, number its id in the REST interface and for jobs
+environments = Table(
+    "environments",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Integer, ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("project_id", "name_key"),
+    sqlite_autoincrement=True,
+)
+
+environment_resources = Table(
+    "environment_resources",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("environment_id", Text, ForeignKey("environments.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    UniqueConstraint("environment_id", "name_key"),
+    sqlite_autoincrement=True,
+)
+
+# one row for each attempt of a deployment job; record_id is its timeline record's
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("environment_id", Text, ForeignKey("environments.id", ondelete="CASCADE"), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("result", Text, nullable=False),
+    Index(None, "environment_id", "started_at"),
+)
+
 pipelines = Table(
     "pipelines",
     metadata,
