@@ -22,6 +22,9 @@ def reported(*, debug: bool) -> Iterator[None]:
         _report(error, debug=debug)
     except click.exceptions.Exit as leave:
         raise SystemExit(leave.exit_code) from None
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)  # the help, which is ours
+        raise SystemExit(ExitCode.USAGE) from None
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "sluice"
         message = error.format_message().rstrip(".")
