@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -53,11 +54,10 @@ def commit(folder: Path, files: dict[str, str], message: str = "m") -> str:
 def command_lines() -> bytes:
     """The arguments of every process of this machine, as anybody may read them."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes())
-        except OSError:
-            continue
+    for name in os.listdir("/proc"):  # noqa: PTH208  # processes come and go while we look
+        with suppress(OSError):
+            if name.isdecimal():
+                found.append(Path(f"/proc/{name}/cmdline").read_bytes())
     return b"\n".join(found)
 
 
@@ -70,6 +70,8 @@ class GitServer:
     accepted: str | None = None
     secrets: tuple[str, ...] = ()
     redirect: str = ""
+    old: bool = False
+    """Speaks git's first protocol only, in which no commit is given out that no ref names."""
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     seen_in_arguments: list[str] = field(default_factory=list)
     large: dict[str, bytes] = field(default_factory=dict)
@@ -163,7 +165,7 @@ class _Backend(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers["Content-Type"] or "",
             "CONTENT_LENGTH": str(len(body)),
             "HTTP_CONTENT_ENCODING": self.headers["Content-Encoding"] or "",
-            "GIT_PROTOCOL": self.headers["Git-Protocol"] or "",
+            "GIT_PROTOCOL": "" if self.server_of.old else self.headers["Git-Protocol"] or "",
             "REMOTE_ADDR": "127.0.0.1",
         }
         done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env=environ, check=False)
@@ -187,7 +189,7 @@ def git_servers(require_program: Callable[[str, str], Path], tmp_path: Path) -> 
     with ExitStack() as running:
         count = 0
 
-        def begin(**options: Any) -> GitServer:
+        def begin(*, tls: ssl.SSLContext | None = None, **options: Any) -> GitServer:
             nonlocal count
             count += 1
             root = tmp_path / f"served{count}"
@@ -195,7 +197,9 @@ def git_servers(require_program: Callable[[str, str], Path], tmp_path: Path) -> 
             server = GitServer(root, **options)
             http = ThreadingHTTPServer(("127.0.0.1", 0), type("Backend", (_Backend,), {"server_of": server}))
             running.callback(http.server_close)
-            server.url = f"http://127.0.0.1:{http.server_port}"
+            if tls is not None:
+                http.socket = tls.wrap_socket(http.socket, server_side=True)
+            server.url = f"{'https' if tls else 'http'}://127.0.0.1:{http.server_port}"
             thread = threading.Thread(target=http.serve_forever, args=(0.01,))
             thread.start()
             running.callback(thread.join)
@@ -203,6 +207,18 @@ def git_servers(require_program: Callable[[str, str], Path], tmp_path: Path) -> 
             return server
 
         yield begin
+
+
+@pytest.fixture
+def self_signed(require_program: Callable[[str, str], Path], tmp_path: Path) -> ssl.SSLContext:
+    """TLS with a certificate that nobody trusts."""
+    openssl = require_program("openssl", "apt-get install openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    arguments = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([openssl, *arguments.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 @dataclass(frozen=True)

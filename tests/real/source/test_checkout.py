@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import ssl
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -169,6 +170,21 @@ def test_the_commit_of_the_run_is_checked_out_though_the_branch_went_on(server: 
         assert (bench.sources / "a.txt").read_text() == "old"
 
 
+@pytest.mark.parametrize("depth", ["", "1"])
+def test_a_server_that_gives_out_no_commit_as_such_is_asked_for_the_branch(
+    server: GitServer, bench: Bench, depth: str
+) -> None:
+    server.old = True
+    server.repository("tools", {"a.txt": "old"})
+    old = server.git(server.root / "tools.git", "rev-parse", "main")
+    server.push("tools", {"a.txt": "new"})
+    bench.run(bench.checkout(fetchDepth=depth), repository=repository(ref="refs/heads/main", commit=old))
+    assert bench.issues() == []
+    assert (bench.sources / "a.txt").read_text() == "old"
+    bench.run(bench.checkout(fetchDepth=depth), repository=repository())
+    assert (bench.sources / "a.txt").read_text() == "new"
+
+
 @pytest.mark.parametrize("ref", ["side", "refs/heads/side", "refs/tags/v1", "v1"])
 def test_a_ref_is_a_branch_or_a_tag(server: GitServer, bench: Bench, ref: str) -> None:
     work = server.repository("tools")
@@ -327,6 +343,23 @@ def test_an_enterprise_server_is_cloned_with_its_token(git_servers: Callable[...
     assert "does not open repositories of type 'bitbucket'" in bench.issues()[0]
 
 
+def test_a_certificate_that_nobody_trusts_is_accepted_only_when_the_connection_says_so(
+    git_servers: Callable[..., GitServer], bench: Bench, self_signed: ssl.SSLContext
+) -> None:
+    server = git_servers(tls=self_signed, accepted=basic("x-access-token", TOKEN))
+    server.repository("octo/tools")
+    values = {"apitoken": TOKEN}
+    bench.connection = make_connection("githubenterprise", "conn", url=server.url, scheme="Token", values=values)
+    asked = repository("octo/tools", type="githubenterprise")
+    bench.run(bench.checkout(), repository=asked)
+    assert f"no trusted TLS connection to {server.url}" in bench.issues()[0]
+    assert server.asked == []
+    values["acceptUntrustedCerts"] = "true"
+    bench.connection = make_connection("githubenterprise", "conn", url=server.url, scheme="Token", values=values)
+    bench.run(bench.checkout(), repository=asked)
+    assert bench.issues() == []
+
+
 def test_a_connection_that_was_not_opened_is_no_anonymous_clone(bench: Bench) -> None:
     bench.run(bench.checkout(), repository=repository("a/b", type="github"))
     assert "needs its service connection 'conn'" in bench.issues()[0]
@@ -378,7 +411,10 @@ def test_large_files_come_over_with_the_same_credentials(
 
 def test_the_look_at_arguments_would_see_a_secret(git_servers: Callable[..., GitServer]) -> None:
     server = git_servers(secrets=(PASSWORD,))
-    with subprocess.Popen(["sh", "-c", "read x", PASSWORD], stdin=subprocess.PIPE) as process:
+    arguments = ["sh", "-c", "echo ready; read x", PASSWORD]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         server.look_at_arguments()
         process.communicate()
     assert server.seen_in_arguments == [PASSWORD]
