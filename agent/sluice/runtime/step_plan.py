@@ -64,7 +64,7 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     inputs = {name.strip(): _expand(job, text.strip() if trim else text) for name, text in step.inputs.items()}
     environment = {name.strip(): _expand(job, text.strip()) for name, text in step.env.items()}
     if native is not None:
-        opened = _open(job, step, host, inputs)
+        opened = _open(job, step, host, inputs) if native.opens_connections else {}
         return StepPlan(inputs=inputs, environment=step_environment(job, environment), native=native, opened=opened)
     if step.package:
         package = _plan_package(job, step, host, inputs)

@@ -19,6 +19,7 @@ class NativeTask:
     version: str
     help: str
     run: Callable[[StepScope, StepInputs], None]
+    opens_connections: bool = False
 
 
 _DOCS = "https://learn.microsoft.com/azure/devops/pipelines/tasks/reference"
@@ -29,6 +30,7 @@ _CHECKOUT = NativeTask(
     version="1.0.0",
     help="https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/steps-checkout",
     run=checkout.run,
+    opens_connections=True,
 )
 
 NATIVE: Mapping[str, NativeTask] = {
