@@ -11,6 +11,7 @@ from sluice.authorization.texts import TYPE_LABELS
 
 ENDPOINT = "endpoint"
 VARIABLE_GROUP = "variablegroup"
+ENVIRONMENT = "environment"
 LEARN_MORE = "For authorization details, refer to https://aka.ms/yamlauthz."
 
 
@@ -187,4 +188,6 @@ def _nearest(need: Need, names: Iterable[str]) -> str:
         return f"did you mean '{folded[near[0]]}'?"
     if need.kind == VARIABLE_GROUP:
         return f"create it: sluice variable-group create '{need.name}' --set ..."
+    if need.kind == ENVIRONMENT:
+        return f"create it: sluice environment create '{need.name}'"
     return f"create it: sluice connection create '{need.name}' --type ..."

@@ -12,7 +12,12 @@ ABORTED = (
 STAGE = "stage"
 """What a stage with `trigger: manual` waits for as a resource is called: itself, to be started by a person."""
 
-TYPE_LABELS = {"endpoint": "Service connection", "variablegroup": "Variable group", STAGE: "Stage"}
+TYPE_LABELS = {
+    "endpoint": "Service connection",
+    "variablegroup": "Variable group",
+    "environment": "Environment",
+    STAGE: "Stage",
+}
 """How a resource type is called in dialogs."""
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("runs:retry", "Run the failed parts of a run again."),
     "connection": ("connection", "Service connections: create, show, verify, update, permit, delete."),
     "variable-group": ("variable_group", "Variable groups: create, show, update, permit, delete."),
+    "environment": ("environment", "Environments: create, list, show, resources, permits, history."),
     "pipeline": ("pipeline", "Pipelines, and the variables that stay with one."),
     "task": ("task", "Task packages: install, list, show, try, remove."),
     "extension": ("extension", "Extensions (.vsix): their tasks and connection types."),
@@ -91,6 +92,7 @@ def sluice(ctx: click.Context, *, debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    reporting.open_streams()
     with reporting.reported(debug="--debug" in arguments):
         status = sluice.main(arguments, prog_name="sluice", standalone_mode=False)
         sys.stdout.flush()

@@ -12,12 +12,14 @@ from sluice.cli.session import decisions_of, opened_orchestrator
 @click.command(epilog="Example: sluice permit 7 --connection build-host")
 @click.argument("run_id", metavar="RUN", type=int)
 @resource_options
-def command(*, run_id: int, connections: tuple[str, ...], groups: tuple[str, ...]) -> None:
+def command(
+    *, run_id: int, connections: tuple[str, ...], groups: tuple[str, ...], environments: tuple[str, ...]
+) -> None:
     """Permit the pipeline of a waiting run to use what it waits for, in this and all future runs."""
     from sluice.cli.background import go_on, wake_others
 
     with opened_orchestrator() as orchestrator:
-        granted = decisions_of(orchestrator).permit(run_id, named(connections, groups))
+        granted = decisions_of(orchestrator).permit(run_id, named(connections, groups, environments))
         with orchestrator.database.read() as transaction:
             run = orchestrator.load(transaction, run_id).run
         for request in granted:

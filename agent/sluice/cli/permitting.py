@@ -31,21 +31,25 @@ _CONNECTION = click.option(
 _GROUP = click.option(
     "--variable-group", "groups", multiple=True, metavar="NAME", help="Only this variable group (several: repeat)."
 )
+_ENVIRONMENT = click.option(
+    "--environment", "environments", multiple=True, metavar="NAME", help="Only this environment (several: repeat)."
+)
 
 
 def resource_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options that name some of what a run waits for."""
-    return _CONNECTION(_GROUP(command))
+    return _CONNECTION(_GROUP(_ENVIRONMENT(command)))
 
 
-def named(connections: Sequence[str], groups: Sequence[str]) -> list[ResourceName]:
+def named(connections: Sequence[str], groups: Sequence[str], environments: Sequence[str]) -> list[ResourceName]:
     """What these options name."""
-    from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP
+    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, VARIABLE_GROUP
     from sluice.runs.decisions import ResourceName
 
     return [
         *(ResourceName(ENDPOINT, name) for name in connections),
         *(ResourceName(VARIABLE_GROUP, name) for name in groups),
+        *(ResourceName(ENVIRONMENT, name) for name in environments),
     ]
 
 

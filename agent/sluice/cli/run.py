@@ -116,7 +116,7 @@ def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:
 
 
 def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], *, by: str, at: float) -> None:
-    """Permit connections, and variable groups where there is no connection of that name."""
+    """Permit connections, else variable groups, else environments of that name."""
     from sluice.storage import permissions
 
     for name in names:
@@ -129,15 +129,18 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
     from sluice.connections.catalogue import nearest
     from sluice.library import lookup as groups
     from sluice.library.store import resource_of
-    from sluice.storage import connections, permissions, variable_groups
+    from sluice.storage import connections, environments, permissions, variable_groups
 
     if connection := lookup.find(transaction, project_id, name):
         return permissions.Resource(project_id, connection.id)
     if group := groups.find(transaction, project_id, name):
         return resource_of(group)
-    known = [*connections.names(transaction, project_id), *variable_groups.names(transaction, project_id)]
+    if environment := environments.find(transaction, project_id, name):
+        return environments.resource_of(environment)
+    listed = (connections.names, variable_groups.names, environments.names)
+    known = [one for names in listed for one in names(transaction, project_id)]
     hint = nearest(name, known, otherwise="see 'sluice connection list' and 'sluice variable-group list'")
-    raise NotFoundError(f"there is no service connection and no variable group '{name}'", do=hint)
+    raise NotFoundError(f"there is no service connection, variable group or environment '{name}'", do=hint)
 
 
 @click.command(epilog="Example: sluice run azure-pipelines.yml --parameter environment=test --stage Build")

@@ -70,10 +70,19 @@ def stage_resources(
 
 def group_name(plan: Plan, variable: Variable) -> str:
     """The name of the variable group that comes in at a place, macros of root variables replaced as for checkpoints."""
-    if "$(" not in variable.value.value:
-        return variable.value.value.strip()
+    return _named(plan, variable.value)
+
+
+def environment_name(plan: Plan, text: Text) -> str:
+    """The name of the environment that is written at a place, macros of root variables replaced."""
+    return _named(plan, text)
+
+
+def _named(plan: Plan, text: Text) -> str:
+    if "$(" not in text.value:
+        return text.value.strip()
     values = _root_values(plan, {})
-    return str(expand(variable.value.value, lambda name: values.get(name.casefold()))).strip()
+    return str(expand(text.value, lambda name: values.get(name.casefold()))).strip()
 
 
 def connection_type_of(repository_type: str) -> str:

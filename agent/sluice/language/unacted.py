@@ -9,7 +9,7 @@ from sluice.language.tasks import CHECKOUT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sluice.language.plan import Job, Plan, Step
+    from sluice.language.plan import Deployment, Job, Plan, Step
     from sluice.language.problems import Problems
 
 _OF_SELF = {
@@ -25,6 +25,8 @@ def note_unacted(plan: Plan, problems: Problems) -> None:
     """Note settings of steps and deployments that do nothing here, each at its place."""
     for stage in plan.stages:
         for job in stage.jobs:
+            if job.deployment is not None:
+                _note_deployment(job, job.deployment, problems)
             for step in _steps(job):
                 if step.task.value == CHECKOUT and not step.implicit:
                     _note_checkout(step, problems)
@@ -38,6 +40,17 @@ def _steps(job: Job) -> Iterator[Step]:
     if job.deployment is not None:
         for hook in job.deployment.hooks:
             yield from hook.steps
+
+
+def _note_deployment(job: Job, deployment: Deployment, problems: Problems) -> None:
+    problems.note_at("a deployment job downloads artifacts only where it says 'download'", job.where)
+    environment = deployment.environment
+    if environment is None:
+        return
+    if environment.resource_type.casefold() == "kubernetes":
+        problems.note_at("the resource lends no connection details to the steps: they name a connection", job.where)
+    elif environment.resource_name or environment.resource_type or deployment.strategy == "rolling":
+        problems.note_at("the steps run where the job is dispatched to, not on the resource that is named", job.where)
 
 
 def _note_checkout(step: Step, problems: Problems) -> None:

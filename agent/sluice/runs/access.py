@@ -6,7 +6,17 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Assessment, Key, Known, Need, assess, refuse
+from sluice.authorization.resources import (
+    ENDPOINT,
+    ENVIRONMENT,
+    VARIABLE_GROUP,
+    Assessment,
+    Key,
+    Known,
+    Need,
+    assess,
+    refuse,
+)
 from sluice.connections import lookup
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord
@@ -19,7 +29,7 @@ from sluice.library.group import VariableGroup
 from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
-from sluice.storage import actions, audit, permissions
+from sluice.storage import actions, audit, environments, permissions
 from sluice.storage import connections as connection_rows
 from sluice.storage import variable_groups as group_rows
 from sluice.storage.engine import Transaction
@@ -45,6 +55,9 @@ def assess_needs(
     for name in {need.name for need in needs if need.kind == VARIABLE_GROUP}:
         if group := groups.find(transaction, project_id, name):
             found[VARIABLE_GROUP, name] = _known_group(transaction, group, pipeline_id)
+    for name in {need.name for need in needs if need.kind == ENVIRONMENT}:
+        if environment := environments.find(transaction, project_id, name):
+            found[ENVIRONMENT, name] = _known_environment(transaction, environment, pipeline_id)
     missing = {need.kind for need in needs if need.key not in found}
     return assess(needs, found, {kind: _NAMES[kind](transaction, project_id) for kind in missing})
 
@@ -52,6 +65,7 @@ def assess_needs(
 _NAMES: Mapping[str, Callable[[Transaction, int], list[str]]] = {
     ENDPOINT: connection_rows.names,
     VARIABLE_GROUP: group_rows.names,
+    ENVIRONMENT: environments.names,
 }
 
 
@@ -88,6 +102,11 @@ def _known_connection(record: ConnectionRecord, linked: tuple[str, ...], *, perm
 def _known_group(transaction: Transaction, group: VariableGroup, pipeline_id: int) -> Known:
     permitted = permissions.permitted(transaction, resource_of(group), pipeline_id)
     return Known(id=group.id, name=group.name, kind=VARIABLE_GROUP, version=group.version, permitted=permitted)
+
+
+def _known_environment(transaction: Transaction, environment: environments.Environment, pipeline_id: int) -> Known:
+    permitted = permissions.permitted(transaction, environments.resource_of(environment), pipeline_id)
+    return Known(id=environment.id, name=environment.name, kind=ENVIRONMENT, permitted=permitted)
 
 
 def _permitted(transaction: Transaction, record: ConnectionRecord, pipeline_id: int) -> bool:

@@ -133,6 +133,8 @@ def _prefixes(job: Job, instance: RecordRow) -> tuple[str, ...]:
     """How outputs of an instance are addressed: by leg or slice, by deployment or hook, or directly."""
     if job.deployment is not None:
         hook = str(instance.details.get("hook", instance.ref_name))
+        if part := instance.details.get("increment") or instance.details.get("resource"):
+            return (f"{hook}_{part}.",)
         return (f"{job.name}.", f"{hook}.") if hook.casefold() == "deploy" else (f"{hook}.",)
     return ("",) if instance.ref_name == DEFAULT else (f"{instance.ref_name}.",)
 

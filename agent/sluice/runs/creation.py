@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Need, Refusal
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, VARIABLE_GROUP, Need, Refusal
 from sluice.errors import Location, PipelineError, Problem, UsageError
 from sluice.language.expressions import ExpressionError
 from sluice.language.plan import Plan, Stage
@@ -20,6 +20,7 @@ from sluice.library.settings import Settings
 from sluice.library.settings import read as read_settings
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
+from sluice.runs.environments import prepare_environments
 from sluice.runs.groups import has_groups
 from sluice.runs.identifiers import join, record_id
 from sluice.runs.orchestrator import Orchestrator
@@ -35,11 +36,6 @@ from sluice.storage.pipelines import Pipeline
 from sluice.storage.projects import Project
 from sluice.storage.records import RecordRow
 from sluice.storage.runs import RunRow
-
-_UNSUPPORTED = {
-    "rolling": "deployment jobs with the strategy 'rolling' need virtual machine resources, which Sluice does not have",
-    "canary": "deployment jobs with the strategy 'canary' are not run by Sluice yet",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +71,9 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
         for stage in new.plan.stages
     }
     with orchestrator.database.write() as transaction:
-        _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
         now = orchestrator.clock()
+        prepare_environments(transaction, new, at=now)
+        _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
         run_id = runs.add(
             transaction,
             project_id=new.project.id,
@@ -107,7 +104,8 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
 
 def _protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
     """What the checkpoints ask for. A connection's name that is known only at run time is looked up by its step."""
-    return [use for use in uses if use.kind == VARIABLE_GROUP or (use.kind == ENDPOINT and not use.unresolved)]
+    kinds = {VARIABLE_GROUP, ENVIRONMENT}
+    return [use for use in uses if use.kind in kinds or (use.kind == ENDPOINT and not use.unresolved)]
 
 
 def need_of_use(use: ResourceUse) -> Need:
@@ -126,16 +124,11 @@ def need_of_use(use: ResourceUse) -> Need:
 
 def _refuse_unsupported(plan: Plan) -> None:
     problems = [
-        Problem(_UNSUPPORTED[job.deployment.strategy], job.where)
-        for stage in plan.stages
-        for job in stage.jobs
-        if job.deployment and job.deployment.strategy in _UNSUPPORTED
-    ]
-    problems += [
         Problem("agentless jobs (pool: server) are not run by Sluice yet", job.where)
         for stage in plan.stages
         for job in stage.jobs
-        if job.pool and job.pool.server
+        for pool in (job.pool, *(hook.pool for hook in (job.deployment.hooks if job.deployment else ())))
+        if pool and pool.server
     ]
     problems += [
         Problem("jobs in a container are not run by Sluice yet", job.where)

@@ -12,6 +12,7 @@ from sluice.language.expressions import Object, Value, as_number, evaluate_condi
 from sluice.language.jobs import is_leg_name
 from sluice.language.plan import Deployment, Job, Stage, Strategy, Text, Variable
 from sluice.runs.contexts import Contexts
+from sluice.runs.deployments import Target, batch_size, chosen_resources, deployment_instances
 from sluice.runs.executions import names_of
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.phases import Instance
@@ -43,7 +44,7 @@ class Evaluation:
     """Evaluates for one run; `root` holds the variables that hold for all of it, root YAML variables included.
 
     Where variable groups come in at the root, `root` is what lies below the root YAML variables and `block` are these.
-    `groups` answers what comes in; the variables that `locked` names must not be read by the conditions of stages.
+    `target` answers where a job deploys to. `groups` answers what comes in; the variables that `locked` names must not be read by the conditions of stages.
     """
 
     contexts: Contexts
@@ -51,6 +52,7 @@ class Evaluation:
     block: tuple[Variable, ...] = ()
     groups: Groups = no_groups
     locked: Callable[[], frozenset[str]] = frozenset
+    target: Callable[[Job], Target] = lambda _: Target()
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
         """Whether the stage's condition holds.
@@ -92,7 +94,7 @@ class Evaluation:
     def instances(self, stage: Stage, job: Job, timeline: Timeline) -> tuple[list[Instance], int]:
         """The instances of a job, and how many may run at once (0: all)."""
         if job.deployment is not None:
-            return _hooks(job, job.deployment), 1
+            return self._deployment(stage, job, job.deployment, timeline), 0
         if job.strategy is None or (job.strategy.matrix is None and job.strategy.parallel is None):
             return [_instance(job, DEFAULT, job.display_name, {})], 0
         scope = self.job_scope(stage, job, timeline)
@@ -106,6 +108,26 @@ class Evaluation:
             for position, (name, leg, more) in enumerate(legs, start=1)
         ]
         return instances, self._max_parallel(stage, job, job.strategy, timeline, scope)
+
+    def _deployment(self, stage: Stage, job: Job, deployment: Deployment, timeline: Timeline) -> list[Instance]:
+        target = self.target(job)
+        values = expanded(self.job_scope(stage, job, timeline))
+        increments = [str(expand(text, values)).strip() for text in deployment.increments]
+        for increment in increments:
+            if not increment.isdecimal() or not 0 < int(increment[:9]) <= 100:
+                raise _problem(f"an increment is a percentage from 1 to 100, not '{increment}'", job.where)
+        at_once = 0
+        if deployment.max_parallel is not None and deployment.strategy == "rolling":
+            count = len(chosen_resources(job, deployment, target))
+            value = self._field(stage, job, deployment.max_parallel, timeline, self.job_scope(stage, job, timeline))
+            try:
+                at_once = batch_size(value, count)
+            except ValueError:
+                where = deployment.max_parallel.where
+                raise _problem(f"'maxParallel' is a number or a percentage, not '{value}'", where) from None
+        instances = deployment_instances(job, deployment, target, increments=increments, at_once=at_once)
+        _limit(job, len(instances))
+        return instances
 
     def continues_on_error(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
         """The job's `continueOnError`."""
@@ -219,18 +241,6 @@ def _leg(name: str, leg: object, where: Location) -> dict[str, str]:
 
 def _instance(job: Job, name: str, display_name: str, details: Mapping[str, Any]) -> Instance:
     return Instance(name=name, display_name=display_name, steps=names_of(job.steps), details=details)
-
-
-def _hooks(job: Job, deployment: Deployment) -> list[Instance]:
-    return [
-        Instance(
-            name=hook.name,
-            display_name=f"{job.display_name} {hook.name}" if len(deployment.hooks) > 1 else job.display_name,
-            steps=names_of(hook.steps),
-            details={"hook": hook.name},
-        )
-        for hook in deployment.hooks
-    ]
 
 
 def _text(text: Text | None) -> str:

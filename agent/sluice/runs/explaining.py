@@ -6,7 +6,16 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Assessment, Known, Need, Reason, Refusal
+from sluice.authorization.resources import (
+    ENDPOINT,
+    ENVIRONMENT,
+    VARIABLE_GROUP,
+    Assessment,
+    Known,
+    Need,
+    Reason,
+    Refusal,
+)
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.connections.store import ConnectionStore
 from sluice.language.plan import Plan
@@ -27,19 +36,20 @@ PERMITTED = "permitted"
 NOT_AUTHORIZED = "not-authorized"
 RUN_TIME_NAME = "run-time-name"
 NOT_ASKED = "not-asked"
+MADE = "made"
+"""An environment that does not exist: the run makes it."""
 
-_COMMANDS = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group"}
+_COMMANDS = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group", ENVIRONMENT: "environment"}
 _UNASKED = {
     "repository": "Sluice asks for the service connection of a repository, not for the repository",
     "queue": "Sluice runs the job where it is dispatched, whatever its pool",
     "securefile": "Sluice keeps no secure files",
-    "environment": "Sluice keeps no environments",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedNeed:
-    """One place that names a resource. `state` is `permitted`, `not-asked`, or the code of the reason why not.
+    """One place that names a resource. `state` is `permitted`, `not-asked`, `made`, or the code of the reason why not.
 
     `via` is the connection that leads to this one ('' for what the pipeline names itself), `mend` the command that
     makes it usable ('' where there is none).
@@ -137,6 +147,10 @@ class Explainer:
             text = f"the pipeline '{self.new.pipeline.name}' may not use it yet: a run would wait for a Permit"
             yield _explained(need, known.name, NOT_AUTHORIZED, text, self._permit(known))
         for refusal in assessment.refusals:
+            if need.kind == ENVIRONMENT:
+                text = "it does not exist: the run makes it, and permits this pipeline to use it"
+                yield _explained(need, need.name, MADE, text)
+                continue
             text = f"{refusal.text} {refusal.hint}".strip()
             yield _explained(need, refusal.need.name, str(refusal.reason), text, _mend(refusal))
 
@@ -199,4 +213,4 @@ def label(kind: str) -> str:
 
 def unmet(stages: Sequence[ExplainedStage]) -> int:
     """How many places name what could not be used."""
-    return sum(need.state not in {PERMITTED, NOT_ASKED} for stage in stages for need in stage.needs)
+    return sum(need.state not in {PERMITTED, NOT_ASKED, MADE} for stage in stages for need in stage.needs)

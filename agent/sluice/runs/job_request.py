@@ -12,6 +12,7 @@ from sluice.language.expressions import Value
 from sluice.language.plan import Job, Stage, Step, Text
 from sluice.language.tasks import TaskCatalogue, TaskDefinition
 from sluice.runs.checkouts import opening, with_named
+from sluice.runs.deployments import variables_of
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.executions import ALWAYS, execution_of, step_name, titled
 from sluice.runs.identifiers import DEFAULT
@@ -70,7 +71,8 @@ class Position:
         """The steps as written: the job's, or those of the deployment's hook."""
         if self.job.deployment is None:
             return self.job.steps
-        return next(hook.steps for hook in self.job.deployment.hooks if hook.name == self.record.ref_name)
+        name = self.record.details.get("hook", self.record.ref_name)
+        return next(hook.steps for hook in self.job.deployment.hooks if hook.name == name)
 
 
 def build_request(
@@ -85,7 +87,9 @@ def build_request(
     """The request of one attempt of a job; raises `SluiceError` when its variables cannot be evaluated."""
     stage, job, record = position.stage, position.job, position.record
     scope = evaluation.job_scope(stage, job, timeline, record.details.get("leg"))
-    own = job_variables(_facts(position))
+    own = dict(job_variables(_facts(position)))
+    if job.deployment is not None:
+        own |= variables_of(job.deployment, record.details)
     for name, value in own.items():
         scope[name.casefold()] = JobVariable(name=name, value=value, readonly=True)
     values = expanded(scope)

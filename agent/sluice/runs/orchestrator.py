@@ -22,6 +22,7 @@ from sluice.runs import decide
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
 from sluice.runs.decide import Advanced, Situation
+from sluice.runs.environments import record_deployments, target_of
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.groups import StoredGroups, has_groups, uses_groups
 from sluice.runs.phases import Instance
@@ -133,6 +134,9 @@ class Orchestrator:
             block=block,
             groups=groups,
             locked=lambda: groups.locked(variables, block),
+            target=lambda job: target_of(
+                transaction, situation.plan, run.project_id, job.deployment.environment if job.deployment else None
+            ),
         )
         return Loaded(run=run, situation=situation, evaluation=evaluation)
 
@@ -152,6 +156,8 @@ class Orchestrator:
         run = loaded.run
         records.add(transaction, run.id, advanced.timeline.added())
         records.save(transaction, run.id, advanced.timeline.changed())
+        moved = (*advanced.timeline.added(), *advanced.timeline.changed())
+        record_deployments(transaction, loaded.plan, run, moved, at=now)
         requests.add(transaction, advanced.asked)
         audit.append_all(transaction, [_asked_event(run, request, now) for request in advanced.asked])
         for request_id, state in advanced.closed:

@@ -100,8 +100,8 @@ class Phases:
         room = int(phase.details.get("maxParallel", 0)) or len(instances)
         pending = [instance for instance in instances if instance.state == "pending"]
         if job.deployment is not None:
-            first = next((instance for instance in instances if not instance.completed), None)
-            pending = [instance for instance in pending if instance is first]
+            wave = next((_wave(instance) for instance in instances if not instance.completed), 0)
+            pending = [instance for instance in pending if _wave(instance) == wave]
         return pending[: max(0, room - running)]
 
     def to_stop(self, stage: Stage, job: Job) -> list[str]:
@@ -197,21 +197,25 @@ class Phases:
         return True
 
     def _skip_hook(self, hooks: Sequence[RecordRow]) -> bool:
-        """Hooks of a deployment run one after another; a failure leads to `on.failure` alone."""
-        following = next((hook for hook in hooks if not hook.completed), None)
-        if following is None or following.state != "pending":
-            return False
+        """Hooks of a deployment run wave after wave; a failure leads to `on.failure` alone."""
+        wave = next((_wave(hook) for hook in hooks if not hook.completed), 0)
+        following = [hook for hook in hooks if _wave(hook) == wave and hook.state == "pending"]
         failed = any(hook.result in _BAD for hook in hooks)
-        if failed == (following.details.get("hook") == ON_FAILURE):
-            return False
-        self._end(following, Result.SKIPPED)
-        return True
+        following = [hook for hook in following if failed != (hook.details.get("hook") == ON_FAILURE)]
+        for hook in following:
+            self._end(hook, Result.SKIPPED)
+        return bool(following)
 
     def _end(self, job: RecordRow, result: Result, message: str = "") -> None:
         for step in self.timeline.steps(job):
             if not step.completed:
                 self.timeline.complete(step, Result.SKIPPED, self.world.now)
         self.timeline.complete(job, result, self.world.now, message)
+
+
+def _wave(instance: RecordRow) -> int:
+    """Instances of a wave run side by side, one wave after another."""
+    return int(instance.details.get("wave", instance.order))
 
 
 def _step_record(job: RecordRow, index: int, name: str, display_name: str) -> RecordRow:

@@ -20,7 +20,19 @@ from sluice.storage.records import RecordRow
 from sluice.storage.runs import SealedRow
 
 _BAD = frozenset({Result.FAILED, Result.CANCELED, Result.ABANDONED})
-_KEPT_DETAILS = ("needs", "leg", "position", "total", "hook", STARTED_BY)
+_KEPT_DETAILS = (
+    "needs",
+    "leg",
+    "position",
+    "total",
+    "hook",
+    "wave",
+    "environment",
+    "resource",
+    "resourceId",
+    "increment",
+    STARTED_BY,
+)
 """What of an element's details holds for each of its attempts."""
 
 
@@ -95,7 +107,8 @@ class _Retry:
     def _phase(self, job: Job, phase: RecordRow, stage: RecordRow) -> None:
         """A job again: of its instances those that failed; of a deployment's hooks also all that follow."""
         new = self._again(phase, parent=stage)
-        failed = False
+        # documented: a rolling deployment runs again on all machines
+        failed = job.deployment is not None and job.deployment.strategy == "rolling"
         for instance in self.timeline.jobs(phase):
             resumed = self.step is not None and self.step.parent_id == instance.id
             is_bad = resumed or instance.result in _BAD or instance.result == Result.SKIPPED

@@ -13,7 +13,7 @@ from sluice.language import macros
 from sluice.language.compiler import compile_pipeline
 from sluice.runs.identifiers import shown
 from sluice.secret import Secret
-from sluice.storage import counters, tables
+from sluice.storage import counters, environments, permissions, tables
 
 if TYPE_CHECKING:
     from tests.agent.conftest import CaseFiles
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 Case = Mapping[str, Any]
 
 LATER = {
-    "p112": "environments with machines as resources are not there yet",
-    "p113": "the canary strategy is not run yet",
-    "p118": "the rolling strategy is not run yet",
     "p131": "Sluice resolves a name that is known only at run time when the step starts, so the job starts",
     "p132": "as p131",
 }
@@ -176,6 +173,11 @@ def prepare(bench: Bench, given: Mapping[str, Any]) -> None:
     secrets = {name: Secret(value) for name, value in given.get("ui_secrets", {}).items()}
     bench.orchestrator.settings.set(pipeline, given.get("ui_variables", {}), secrets, by="tester")
     with bench.database.write() as transaction:
+        for environment, has in given.get("environments", {}).items():
+            made = environments.create(transaction, owner, environment, by="tester", at=0.0)
+            permissions.grant(transaction, environments.resource_of(made), pipeline.id, by="tester", at=0.0)
+            for resource, kind in has.get("resources", {}).items():
+                environments.add_resource(transaction, made, resource, kind, by="tester", at=0.0)
         for prefix, value in given.get("counters", {}).items():
             counters.next_value(transaction, pipeline.id, "counter", str(prefix), value)
         for name in given.get("earlier_run_names", []):

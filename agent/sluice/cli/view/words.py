@@ -109,7 +109,7 @@ def needed(request: RequestRow) -> str:
     return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
 
 
-_PERMIT_OPTIONS = {"endpoint": "--connection", "variablegroup": "--variable-group"}
+_PERMIT_OPTIONS = {"endpoint": "--connection", "variablegroup": "--variable-group", "environment": "--environment"}
 
 
 def permit_command(request: RequestRow) -> str:
