@@ -53,7 +53,9 @@ class Asking:
                     folder=Path(loaded.run.options.get("repository") or "."),
                 )
         except KeyboardInterrupt:
-            return Waiting.STAY  # the driver knows, and cancels the run
+            return Waiting.STAY  # the driver knows, and cancels the run or leaves it
+        except OSError:
+            return Waiting.LEAVE  # the terminal has gone
         if decision.choice is Choice.WAIT:
             self.left = ids
         elif decision.choice is not Choice.SETTLED:

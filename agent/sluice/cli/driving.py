@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.output import plain
+from sluice.cli.reporting import silence
 from sluice.cli.session import decisions_of, task_packages
 from sluice.errors import ConflictError, ExitCode
 
 if TYPE_CHECKING:
-    from sluice.cli.view.choose import View
+    from sluice.cli.view.guarded import GuardedView
     from sluice.hooks.declaration import Task
     from sluice.runs.driver import Driver, Waiting
     from sluice.runs.orchestrator import Orchestrator
@@ -42,12 +43,15 @@ class Manner:
 def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
     """Drive a run until it is over or, without a person to ask, only waits; answers the exit status."""
     from sluice.cli.view.choose import choose_view
+    from sluice.cli.view.guarded import GuardedView
     from sluice.dispatch.local import LocalDispatcher
     from sluice.hooks.manager import installed
     from sluice.runs.announce import Announcer
     from sluice.runs.driver import Driver
 
-    view = choose_view(sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks)
+    view = GuardedView(
+        choose_view(sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks)
+    )
     decisions = decisions_of(orchestrator)
     driver = Driver(
         orchestrator,
@@ -61,6 +65,11 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
             run = driver.drive(run_id)
     finally:
         view.close()
+        if view.lost:
+            silence(sys.stdout)
+    if view.lost and run.state != "completed":
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"sluice: run {run_id} is left waiting (sluice resume {run_id})\n")
     return _report(orchestrator, run, manner)
 
 
@@ -72,30 +81,41 @@ def find_task(reference: str) -> Task | None:
 
 
 def _asker(
-    orchestrator: Orchestrator, run_id: int, manner: Manner, view: View, *, interrupted: Callable[[], bool]
+    orchestrator: Orchestrator, run_id: int, manner: Manner, view: GuardedView, *, interrupted: Callable[[], bool]
 ) -> Callable[[Sequence[RequestRow]], Waiting]:
+    """What to do when the run can only wait. Nobody would see that it does, when the output is lost: it is left."""
     from sluice.runs.driver import Waiting
 
     if manner.non_interactive or manner.output == "json":
         return lambda _: Waiting.LEAVE
     if not manner.asks:
-        return lambda _: Waiting.STAY
+        return lambda _: Waiting.LEAVE if view.lost else Waiting.STAY
     from sluice.cli.asking import Asking
 
-    return Asking(orchestrator=orchestrator, run_id=run_id, view=view, interrupted=interrupted)
+    asking = Asking(orchestrator=orchestrator, run_id=run_id, view=view, interrupted=interrupted)
+    return lambda requests: Waiting.LEAVE if view.lost else asking(requests)
 
 
 @contextlib.contextmanager
 def _signals(driver: Driver) -> Iterator[None]:
-    """Ctrl-C cancels the run, and once more ends it at once; so do termination, and a terminal that goes away."""
+    """Ctrl-C cancels the run, and once more ends it at once.
+
+    So do termination, and a terminal that goes away, while jobs run; a run that only waits survives these.
+    """
     said = False
 
     def interrupt(number: int, _: object) -> None:
         nonlocal said
+        if number != signal.SIGINT:
+            driver.terminate()
+            return
         driver.interrupt()
-        if number == signal.SIGINT and not said:
+        if not said:
             said = True
-            sys.stderr.write("\nCanceling: steps with always() still run. Press Ctrl-C again to end them at once.\n")
+            with contextlib.suppress(OSError, RuntimeError):  # gone, or in the middle of a write of its own
+                sys.stderr.write(
+                    "\nCanceling: steps with always() still run. Press Ctrl-C again to end them at once.\n"
+                )
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it

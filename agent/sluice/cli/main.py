@@ -92,6 +92,7 @@ def sluice(ctx: click.Context, *, debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    reporting.open_streams()
     with reporting.reported(debug="--debug" in arguments):
         status = sluice.main(arguments, prog_name="sluice", standalone_mode=False)
         sys.stdout.flush()

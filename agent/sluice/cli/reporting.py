@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 import click
 
@@ -38,10 +39,42 @@ def reported(*, debug: bool) -> Iterator[None]:
             raise
         _say("canceled")
         raise SystemExit(ExitCode.CANCELED) from None
-    except BrokenPipeError:
-        # whoever read our output has gone; Python would complain again when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has gone
+        silence(sys.stdout)
         raise SystemExit(ExitCode.FAILED) from None
+    except OSError as error:
+        if debug:
+            raise
+        silence(sys.stdout)
+        place = f"{error.filename}: " if error.filename else "the output cannot be written: "
+        _say(f"{place}{error.strerror or error}")
+        raise SystemExit(ExitCode.FAILED) from None
+
+
+def open_streams() -> None:
+    """Give a process that was started without standard streams ones that lead nowhere.
+
+    Their numbers would otherwise go to the next file that is opened, such as the database. Says so of the output.
+    """
+    unheard = sys.stdout is None
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
+    if unheard:
+        _say("standard output is closed: nothing is shown")
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still to be written to a stream go nowhere: Python would complain again when it flushes at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _report(error: SluiceError, *, debug: bool) -> None:
@@ -57,4 +90,8 @@ def _report(error: SluiceError, *, debug: bool) -> None:
 
 def _say(text: str) -> None:
     # a pipeline's or a far side's text may be in it: it must not steer the terminal
-    sys.stderr.write(f"sluice: {plain(text)}\n")
+    try:
+        sys.stderr.write(f"sluice: {plain(text)}\n")
+        sys.stderr.flush()
+    except OSError:
+        silence(sys.stderr)

@@ -48,9 +48,10 @@ class Waiting(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Asked by a signal: 1 cancels in order, 2 ends at once."""
+    """Asked by a signal: 1 cancels in order, 2 ends at once. With `leaves` a run that only waits is left waiting."""
 
     level: int
+    leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ class Driver:
         self._watching = threading.Lock()
         self._interrupts = 0
         self._killed = False
+        self._leaving = False
         self._seen = _Seen()
 
     def interrupt(self) -> None:
@@ -94,9 +96,14 @@ class Driver:
         self._interrupts += 1
         self._news.put(Stop(level=self._interrupts))
 
+    def terminate(self) -> None:
+        """End this process's drive: what runs is interrupted, a run that only waits is left waiting."""
+        self._interrupts += 1
+        self._news.put(Stop(level=self._interrupts, leaves=True))
+
     @property
     def interrupted(self) -> bool:
-        """Whether `interrupt` has been called: a question to the person is over."""
+        """Whether `interrupt` or `terminate` has been called: a question to the person is over."""
         return self._interrupts > 0
 
     def drive(self, run_id: int) -> RunRow:
@@ -110,7 +117,7 @@ class Driver:
                 self._record_changed(job)
             self._observer.run_started(*self._stored(run_id))
             over = self._drive(run_id)
-        while not over and self._decided(run_id):
+        while not over and not self._leaving and self._decided(run_id):
             # whoever decided while we were leaving was told that the run goes on
             try:
                 with run_lock(self._locks, run_id):
@@ -165,9 +172,19 @@ class Driver:
             if status.completed and not active:
                 return True
             self._tell_waiting(status, asked)
-            if asked and not active and not advanced.ready and self._waits(asked) is Waiting.LEAVE:
+            if asked and not active and not advanced.ready and (self._leaving or self._leaves(asked)):
                 return False
+            if self._leaving:  # somebody decided at that moment, and jobs run
+                self._leaving = False
+                self._ask_to_cancel(run_id)
             self._pause(run_id, changes)
+
+    def _leaves(self, asked: Sequence[RequestRow]) -> bool:
+        return self._waits(asked) is Waiting.LEAVE
+
+    def _ask_to_cancel(self, run_id: int) -> None:
+        with contextlib.suppress(ConflictError):  # it is over
+            self._cancel(run_id)
 
     def _act(self, run_id: int, advanced: Advanced, starter: Starter) -> bool:
         """Stop and start jobs; whether the run has to be advanced at once, since one of them ended by that."""
@@ -211,9 +228,10 @@ class Driver:
     def _take(self, run_id: int, news: Ended | Stop) -> None:
         if isinstance(news, Ended):
             self._broken(run_id, news)
+        elif news.leaves and self._seen.asked and not self._seen.canceled and not self._dispatcher.active():
+            self._leaving = True
         elif news.level == 1:
-            with contextlib.suppress(ConflictError):  # it is over
-                self._cancel(run_id)
+            self._ask_to_cancel(run_id)
         else:
             self._killed = True
             for job in self._dispatcher.active():

@@ -12,7 +12,10 @@ from sluice.storage.runs import RunRow
 
 
 class Observer(Protocol):
-    """Told after each change was stored. Calls come from several threads, but never two at once."""
+    """Told after each change of a state was stored. Calls come from several threads, but never two at once.
+
+    What a running step says of itself (issues, percent, operation) is told at once and stored with its next change.
+    """
 
     def run_started(self, run: RunRow, plan: Plan, records: Sequence[RecordRow]) -> None:
         """This process begins to drive the run; `records` is the timeline so far (a resumed run has a past)."""

@@ -86,7 +86,7 @@ class JobRecorder:
             case IssueRaised():
                 self._issue_raised(event)
             case StepProgressed():
-                self._put(event.step, percent=event.percent, operation=event.operation)
+                self._changed(self._put(event.step, percent=event.percent, operation=event.operation))
             case StepFinished():
                 self._step_finished(event)
             case JobSuspended():
@@ -98,6 +98,7 @@ class JobRecorder:
         step = self._put(event.step, state="inProgress", started_at=self._clock(), worker=self._job.worker)
         with self._database.write() as transaction:
             records.save(transaction, self._run.id, [step])
+        self._changed(step)
 
     def _issue_raised(self, event: IssueRaised) -> None:
         """Issues are stored with the end of their step, or with the next change: a flood of them costs no writes."""
@@ -107,7 +108,7 @@ class JobRecorder:
         issues = step.issues
         if number <= MAX_ISSUES:
             issues = (*issues, {"type": event.type, "message": event.message, "data": dict(event.data)})
-        self._put(event.step, **{count: number, "issues": issues})
+        self._changed(self._put(event.step, **{count: number, "issues": issues}))
 
     def _step_finished(self, event: StepFinished) -> None:
         now = self._clock()
@@ -128,6 +129,7 @@ class JobRecorder:
             self._save_progress(transaction, event.progress)
             if event.result is not Result.SKIPPED:
                 usage.step_finished(transaction, self._run.id, step.id, step.result, at=now)
+        self._changed(step)
 
     def _suspended(self, event: JobSuspended) -> None:
         """The job waits; the next decision asks for what its step needs."""
@@ -157,11 +159,12 @@ class JobRecorder:
             records.save(transaction, self._run.id, [*left, job])
             usage.step_finished(transaction, self._run.id, job.id, job.result, at=now)
         self._job = job
-        self._changed(job)
+        for record in (*left, job):
+            self._changed(record)
 
     def _put(self, step_id: str, **changes: Any) -> RecordRow:
+        """The step as it is now. Who watches is told by the caller, once it is stored."""
         step = self._records[step_id] = replace(self._records[step_id], **changes)
-        self._changed(step)
         return step
 
     def _save_progress(self, transaction: Transaction, progress: JobProgress) -> None:

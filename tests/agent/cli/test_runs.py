@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -299,6 +301,23 @@ def test_an_interrupt_ends_a_wait_for_a_permit(sluice: Sluice) -> None:
     assert counted(sluice, "last") == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_only_waits_survives_the_end_of_its_process(sluice: Sluice, number: signal.Signals) -> None:
+    sluice.create("web")
+    pipeline(sluice, waiting_for_host(sluice))
+    with started(sluice, "run") as process:
+        until(lambda: counted(sluice, "first") and "waiting" in listed(sluice))
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 4
+    assert "go on        sluice resume 1" in printed
+    assert counted(sluice, "last") == 0
+    assert sluice.json("runs", "show", "1")["state"] == "waiting"
+    sluice("permit", "1")
+    sluice("resume", "1", "--non-interactive", status=1)  # there is no such host
+    assert counted(sluice, "last") == 1
+
+
 def test_an_interrupt_at_the_question_cancels_the_run(sluice: Sluice) -> None:
     sluice.create("web")
     pipeline(sluice, waiting_for_host(sluice))
@@ -307,6 +326,22 @@ def test_an_interrupt_at_the_question_cancels_the_run(sluice: Sluice) -> None:
     assert "Traceback" not in shown
     assert counted(sluice, "last") == 1
     assert sluice.json("runs", "show", "1")["result"] == "Canceled"
+
+
+def test_a_terminal_that_goes_away_at_the_question_leaves_the_run_waiting(sluice: Sluice) -> None:
+    sluice.create("web")
+    pipeline(sluice, waiting_for_host(sluice))
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(sluice.folder)
+        os.execve(sys.executable, [sys.executable, "-m", "sluice", "run"], sluice.environment)
+    shown = b""
+    while b"[w]ait:" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 4
+    assert sluice.json("runs", "show", "1")["state"] == "waiting"
+    assert counted(sluice, "last") == 0
 
 
 def test_the_person_at_the_terminal_permits_and_the_run_goes_on(sluice: Sluice) -> None:

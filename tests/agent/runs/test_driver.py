@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.agent.runs.conftest import Recorder, WatchedDispatcher
 
-from sluice.runs.driver import Driver
+from sluice.runs.driver import Driver, Waiting
 
 if TYPE_CHECKING:
     from tests.agent.runs.conftest import Bench, Outcome
+
+    from sluice.storage.records import RecordRow
 
 RUN_TIMES = 15
 
@@ -182,3 +185,24 @@ def test_display_names_tell_what_runs(bench: Bench) -> None:
     )
     names = {one.type: one.name for one in bench.run_pipeline(yaml).records}
     assert (names["Job"], names["Task"]) == ("For you", "Greet you")
+
+
+def test_whoever_watches_is_told_what_has_been_stored(bench: Bench) -> None:
+    unstored: list[tuple[str, str, str]] = []
+
+    def compare(told: RecordRow) -> None:
+        stored = {one.id: one for one in bench.records(run.id)}[told.id]
+        if (stored.state, stored.result) != (told.state, told.result):
+            unstored.append((told.identifier, told.state, stored.state))
+
+    class Comparing(Recorder):
+        def record_changed(self, record: RecordRow) -> None:
+            compare(record)
+            super().record_changed(record)
+
+    run = bench.create("steps:\n- checkout: none\n- bash: exit 1\n- bash: echo never\n")
+    dispatcher = WatchedDispatcher(1)
+    Driver(bench.orchestrator, dispatcher, Comparing(), lambda _: Waiting.LEAVE, cancel=bench.decisions.cancel).drive(
+        run.id
+    )
+    assert unstored == []
