@@ -87,6 +87,7 @@ class Git:
         meaning = explain(said, self.remote) if self.remote is not None else ""
         if meaning:
             return GitFailedError(meaning, why=why.splitlines()[-1] if why else "")
+        arguments = [one for one in arguments if not one.startswith(("--git-dir=", "--work-tree="))]
         return GitFailedError(f"git {arguments[0]} failed with exit code {code}", why=why)
 
 
@@ -103,7 +104,8 @@ def remote_environment(environ: Mapping[str, str], remote: Remote) -> dict[str, 
     """The environment of a git that speaks with a server.
 
     The credentials are a header for the server's origin. What could lead them elsewhere is off: redirects, stored
-    credentials and their helpers, questions to the person, and all other variables of git.
+    credentials and their helpers, questions to the person, the person's settings (the system's count, and proxies
+    from the environment), and all other variables of git.
     """
     found = {
         name: value
@@ -111,6 +113,9 @@ def remote_environment(environ: Mapping[str, str], remote: Remote) -> dict[str, 
         if (not name.startswith("GIT_") or name in _KEPT) and name != "SSH_ASKPASS"
     }
     found["GIT_ALLOW_PROTOCOL"] = PROTOCOLS
+    # A step may have written into the person's settings what leads credentials elsewhere, or a program to give them to.
+    found["GIT_CONFIG_GLOBAL"] = os.devnull
+    found["GIT_NO_REPLACE_OBJECTS"] = "1"
     settings = list(_settings(remote))
     for index, (key, value) in enumerate(settings):
         found[f"GIT_CONFIG_KEY_{index}"] = key

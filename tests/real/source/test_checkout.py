@@ -418,3 +418,87 @@ def test_the_look_at_arguments_would_see_a_secret(git_servers: Callable[..., Git
         server.look_at_arguments()
         process.communicate()
     assert server.seen_in_arguments == [PASSWORD]
+
+
+PREPARED = r"""
+stolen={stolen}; mkdir -p "$BUILD_SOURCESDIRECTORY"; cd "$BUILD_SOURCESDIRECTORY"
+git init -q --template= .; git remote add origin {url}
+program="sh -c 'env > $stolen; cat'"
+git config filter.x.smudge "$program"; git config core.alternateRefsCommand "$program"; git config core.fsmonitor "$program"
+git config core.sshCommand "$program"; git config http.proxy {elsewhere}; git config url.{elsewhere}/.insteadOf {origin}/
+mkdir -p .git/info .git/hooks; echo '* filter=x' > .git/info/attributes; mkdir -p .git/objects/info
+echo /tmp > .git/objects/info/alternates
+printf '#!/bin/sh\nenv > %s\n' "$stolen" > .git/hooks/post-checkout; chmod +x .git/hooks/post-checkout
+export HOME={home}; git config --global filter.x.smudge "$program"; git config --global http.proxy {elsewhere}
+git config --global url.{elsewhere}/.insteadOf {origin}/
+"""
+
+
+@pytest.mark.parametrize("options", [{}, {"fetchFilter": "blob:none"}, {"clean": "true"}, {"fetchDepth": "1"}])
+def test_a_repository_that_an_earlier_step_has_prepared_gets_no_credentials(
+    server: GitServer, bench: Bench, git_servers: Callable[..., GitServer], tmp_path: Path, options: dict[str, str]
+) -> None:
+    server.repository("tools", {"f.txt": "f", ".gitattributes": "* filter=x"})
+    elsewhere = git_servers()
+    stolen = tmp_path / "stolen"
+    script = PREPARED.format(
+        stolen=stolen, url=f"{server.url}/tools", origin=server.url, elsewhere=elsewhere.url, home=bench.environ["HOME"]
+    )
+    result, _ = bench.run(bench.script(script), bench.checkout(**options), repository=repository())
+    assert (result, bench.issues()) == (Result.SUCCEEDED, [])
+    assert (bench.sources / "f.txt").read_text() == "f"
+    assert not stolen.exists() or RIGHT.split()[1] not in stolen.read_text()
+    assert elsewhere.asked == []
+    settings = (bench.sources / ".git" / "config").read_text()
+    assert not any(word in settings for word in ("[filter", "proxy", "insteadOf", "Command"))
+    assert not (bench.sources / ".git" / "hooks").exists()
+
+
+def test_a_prepared_replacement_of_the_commit_is_not_believed(server: GitServer, bench: Bench) -> None:
+    server.repository("tools", {"f.txt": "right"})
+    bench.run(bench.checkout(), repository=repository())
+    forged = bench.script(
+        'cd "$BUILD_SOURCESDIRECTORY"; old=$(git rev-parse HEAD); echo wrong > f.txt; git add f.txt\n'
+        "git -c user.name=T -c user.email=t@e commit -q -m wrong; git replace $old HEAD; git checkout -q $old"
+    )
+    bench.run(forged, bench.checkout(), repository=repository())
+    assert bench.issues() == []
+    assert (bench.sources / "f.txt").read_text() == "right"
+
+
+def test_the_history_that_is_there_is_not_fetched_again_and_files_that_went_go(server: GitServer, bench: Bench) -> None:
+    server.repository("tools", {"a.txt": "a", "gone.txt": "g"})
+    bench.run(bench.checkout(), repository=repository())
+    objects = {path.name for path in (bench.sources / ".git" / "objects").rglob("*") if path.is_file()}
+    work = server.root.parent / f"{server.root.name}-work" / "tools"
+    server.git(work, "rm", "-q", "gone.txt")
+    server.push("tools", {"b.txt": "b"})
+    bench.run(bench.checkout(), repository=repository())
+    assert bench.issues() == []
+    after = {path.name for path in (bench.sources / ".git" / "objects").rglob("*") if path.is_file()}
+    assert objects < after
+    assert sorted(path.name for path in bench.sources.iterdir()) == [".git", "a.txt", "b.txt"]
+    assert server.git(bench.sources, "status", "--porcelain") == ""
+
+
+def test_a_sparse_checkout_becomes_a_whole_one(server: GitServer, bench: Bench) -> None:
+    server.repository("tools", {"a/a.txt": "a", "b/b.txt": "b"})
+    bench.run(bench.checkout(sparseCheckoutDirectories="a"), repository=repository())
+    assert not (bench.sources / "b").exists()
+    bench.run(bench.checkout(), repository=repository())
+    assert bench.issues() == []
+    assert (bench.sources / "b" / "b.txt").read_text() == "b"
+
+
+def test_a_checkout_does_not_leave_the_workspace_through_a_link(
+    server: GitServer, bench: Bench, tmp_path: Path
+) -> None:
+    server.repository("tools", {"f.txt": "f"})
+    (tmp_path / "outside" / "sub").mkdir(parents=True)
+    link = bench.script(f'ln -sfn {tmp_path}/outside "$PIPELINE_WORKSPACE/l"')
+    result, _ = bench.run(link, bench.checkout(path="l/sub"), repository=repository())
+    assert result == Result.FAILED
+    assert any("behind a link" in issue for issue in bench.issues())
+    assert bench.run(link, bench.checkout(path="l"), repository=repository())[0] == Result.SUCCEEDED
+    assert [path.name for path in (tmp_path / "outside").rglob("*")] == ["sub"]
+    assert (bench.work / "1" / "l" / "f.txt").read_text() == "f"

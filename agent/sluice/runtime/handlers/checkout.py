@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,8 +171,8 @@ def _svn_work(
 ) -> Callable[[], str]:
     from sluice.runtime.svn_checkout import Svn, SvnCheckout
 
-    settings = scope.job.workspace.temp / ".svn-settings"
-    settings.mkdir(mode=0o700, exist_ok=True)
+    # A new folder each time: an earlier step may write into one whose name it knows.
+    settings = Path(tempfile.mkdtemp(prefix=".svn-settings-", dir=scope.job.workspace.temp))
     svn = Svn(environ=scope.job.environ, cancellation=scope.stop, cwd=target.parent, settings=settings, remote=remote)
     return SvnCheckout(
         svn=svn, ref=repository.ref, commit=repository.commit, target=target, options=options, say=scope.say
@@ -233,8 +234,23 @@ def _target(job: JobState, asked: _Asked, name: str) -> Path:
         target = job.workspace.sources / name
     else:
         target = job.workspace.sources
+    _refuse_links(root, target)
     target.mkdir(parents=True, exist_ok=True)
     return target
+
+
+def _refuse_links(root: Path, target: Path) -> None:
+    """No link, which an earlier step may have left, leads out of the workspace. The target's own is replaced."""
+    for folder in reversed(target.parents):
+        if root in folder.parents and folder.is_symlink():
+            raise TaskFailedError(
+                f"the checkout's folder {target} is behind a link",
+                where=os.fspath(folder),
+                why="what is checked out would leave the workspace",
+                do="remove the link, or choose another 'path'",
+            )
+    if target.is_symlink():
+        target.unlink()
 
 
 def _set_variables(job: JobState, target: Path, *, own: bool) -> None:
