@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import opened_database
-from sluice.cli.output import output_option, print_json, print_table
+from sluice.cli.installation import opened_database, opened_store
+from sluice.cli.output import output_option, plain, print_json, print_table
 from sluice.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ def list_command(*, limit: int, connection: str, project: str, output: str) -> N
 @click.option("--head", default="", metavar="SEQUENCE:HASH", help="The end of the log as noted earlier, elsewhere.")
 @output_option
 def verify(*, head: str, output: str) -> None:
-    """Check the whole log: no entry edited, removed or moved, no connection changed behind its back.
+    """Check the whole log: no entry edited, removed or moved, no record changed behind its back.
+
+    Records are connections, variable groups, variables of pipelines, and permits: each is what the log says it is, and
+    every seal opens (where the master key is not here, seals are not opened, and that is said).
 
     The end of the log is noted beside the keys as well, so that a log whose end was cut off, or that was written anew
     as a whole, is found out. It is printed too: keep it elsewhere and give it with --head to trust no file here.
@@ -76,22 +79,32 @@ def verify(*, head: str, output: str) -> None:
     \b
     Example: sluice audit verify
     """  # noqa: D301  # as above
+    from sluice.runs.inspection import inspect_seals
     from sluice.storage import audit
 
     kept = _parse_head(head) if head else None
-    with opened_database() as database, database.read() as transaction:
-        noted = audit.noted_head(database.home) if database.home else None
+    with opened_store() as store, store.database.read() as transaction:
+        noted = audit.noted_head(store.database.home) if store.database.home else None
         verdict = audit.verify(transaction, *(one for one in (kept, noted) if one))
+        seals = inspect_seals(transaction, store.sealer.provider)
     end = str(verdict.head)
+    breaches = [{"sequence": one.sequence, "what": one.what} for one in verdict.breaches]
+    breaches.extend({"sequence": 0, "what": what} for what in seals.broken)
+    if seals.more:
+        breaches.append({"sequence": 0, "what": f"{seals.more} more seals cannot be opened"})
     if output == "json":
-        breaches = [{"sequence": one.sequence, "what": one.what} for one in verdict.breaches]
-        print_json({"whole": not breaches, "head": end, "breaches": breaches})
-    elif not verdict.breaches:
-        click.echo(f"the audit log is whole: {verdict.head.sequence} entries, its end is {end}")
-    if verdict.breaches:
-        for breach in verdict.breaches:
-            place = f"entry {breach.sequence}: " if breach.sequence else ""
-            click.echo(f"sluice: audit: {place}{breach.what}", err=True)
+        opened = {"opened": seals.opened, "notOpened": seals.unknown}
+        print_json({"whole": not breaches, "head": end, "seals": opened, "breaches": breaches})
+    elif not breaches:
+        entries = f"{verdict.head.sequence} {'entry' if verdict.head.sequence == 1 else 'entries'}"
+        click.echo(f"the audit log is whole: {entries}, its end is {end}")
+    if seals.unknown:
+        count = "1 seal was" if seals.unknown == 1 else f"{seals.unknown} seals were"
+        click.echo(f"sluice: audit: {count} not opened: {plain(seals.why)}", err=True)
+    if breaches:
+        for breach in breaches:
+            place = f"entry {breach['sequence']}: " if breach["sequence"] else ""
+            click.echo(f"sluice: audit: {place}{plain(breach['what'])}", err=True)
         click.echo(
             "sluice: the database was changed outside of Sluice: compare it with a backup (when you have put an older "
             "one back yourself, remove the file 'audit-head' beside the keys)",

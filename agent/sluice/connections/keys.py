@@ -89,6 +89,11 @@ class EnvironmentKeys:
     def forget(self, key_id: str) -> None:
         """Nothing to do: whoever set the old key unsets it."""
 
+    def ids(self) -> frozenset[str]:
+        """The ids of the keys that are set."""
+        variables = (KEY_VARIABLE, PREVIOUS_KEY_VARIABLE)
+        return frozenset(self._read(one)[0] for one in variables if self._environment.get(one))
+
     def _read(self, variable: str) -> tuple[str, bytes]:
         text = self._environment.get(variable, "").strip()
         if not text:

@@ -25,7 +25,11 @@ OPTION = "secrets"
 
 _QUEUE = "queue"
 _SETTINGS = "settings"
-_IDENTITY = "secrets of run {}"
+
+
+def sealed_identity(run_id: int) -> str:
+    """What the secrets that a run was given are sealed for."""
+    return f"secrets of run {run_id}"
 
 
 def names_of(settings: Settings, variables: Mapping[str, str], secrets: Mapping[str, Secret]) -> dict[str, list[str]]:
@@ -46,7 +50,7 @@ def keep(transaction: Transaction, sealer: Sealer, run_id: int, secrets: Mapping
     if not secrets:
         return
     text = json.dumps({name: secret.reveal() for name, secret in secrets.items()}).encode("ascii")
-    sealed = sealer.seal_blob(_IDENTITY.format(run_id), runs.SECRETS, text)
+    sealed = sealer.seal_blob(sealed_identity(run_id), runs.SECRETS, text)
     row = runs.SealedRow(
         run_id=run_id,
         job_id="",
@@ -70,6 +74,6 @@ def open_secrets(transaction: Transaction, sealer: Sealer, settings: SettingsSto
         values |= {name: stored[name] for name in wanted[_SETTINGS] if name in stored}
     if wanted.get(_QUEUE) and (row := runs.sealed(transaction, run.id, "", runs.SECRETS)):
         sealed = Sealed(row.key_id, row.wrapped_key, row.sealed)
-        text = sealer.open_blob(_IDENTITY.format(run.id), runs.SECRETS, sealed)
+        text = sealer.open_blob(sealed_identity(run.id), runs.SECRETS, sealed)
         values |= {name: Secret(value) for name, value in json.loads(text).items()}
     return [JobVariable(name=name, value=value) for name, value in values.items()]

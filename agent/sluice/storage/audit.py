@@ -13,12 +13,13 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
+from sluice.storage import digests
 from sluice.storage.actions import ACTIONS, Action
 from sluice.storage.chain import Breach, Entry, Head, Link, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.home import Home
-from sluice.storage.replay import CONNECTION, SETTINGS, VARIABLE_GROUP, Replay, Version
-from sluice.storage.tables import audit, connections, permissions, pipeline_settings, variable_groups
+from sluice.storage.replay import CHANGES, DIGEST, Replay
+from sluice.storage.tables import audit, permissions
 
 _BATCH = 1000
 
@@ -55,7 +56,7 @@ class Verdict:
 
 
 def append(transaction: Transaction, event: Event) -> int:
-    """Record an event in a write transaction and answer its sequence number."""
+    """Record an event in a write transaction and answer its sequence number. What it tells of is stored before it."""
     return append_all(transaction, [event])
 
 
@@ -63,9 +64,10 @@ def append_all(transaction: Transaction, events: list[Event]) -> int:
     """Record events in order; answers the last one's sequence number."""
     newest = transaction.row(_NEWEST)
     head = Head(newest.sequence, newest.hash) if newest else Head()
+    stored = _digests(transaction, events)
     rows = []
     for event in events:
-        entry = _entry(event, head.sequence + 1)
+        entry = _entry(event, head.sequence + 1, stored.get((event.action.id, event.resource_id), ""))
         digest = link_hash(entry, head.hash)
         rows.append({**_columns(entry), "previous": head.hash, "hash": digest})
         head = Head(entry.sequence, digest)
@@ -128,14 +130,7 @@ def verify(transaction: Transaction, *kept: Head) -> Verdict:
         permissions.c.pipeline_id,
     )
     permits = ((row[0], row[1], row[2], row[3]) for row in transaction.rows(select(*columns)))
-    return Verdict(tuple(replay.compare(permits, _versions(transaction))), head)
-
-
-def _versions(transaction: Transaction) -> Iterator[Version]:
-    kinds = ((connections, CONNECTION), (variable_groups, VARIABLE_GROUP), (pipeline_settings, SETTINGS))
-    for table, kind in kinds:
-        for row in transaction.rows(select(table.c.id, table.c.version)):
-            yield kind, row[0], row[1]
+    return Verdict(tuple(replay.compare(permits, digests.every(transaction))), head)
 
 
 def describe(entry: Entry) -> str:
@@ -148,7 +143,21 @@ def describe(entry: Entry) -> str:
     return action.describe(details) if action and isinstance(details, dict) else entry.details
 
 
-def _entry(event: Event, sequence: int) -> Entry:
+def _digests(transaction: Transaction, events: list[Event]) -> dict[tuple[str, str], str]:
+    """The digests of the records that events change, by action and record."""
+    changed: dict[str, list[str]] = {}
+    for event in events:
+        if event.action.id in CHANGES and event.resource_id:
+            changed.setdefault(event.action.id, []).append(event.resource_id)
+    return {
+        (action, record_id): digest
+        for action, ids in changed.items()
+        for record_id, digest in digests.of(transaction, CHANGES[action], ids).items()
+    }
+
+
+def _entry(event: Event, sequence: int, digest: str) -> Entry:
+    details = {**event.details, DIGEST: digest} if digest else dict(event.details)
     return Entry(
         sequence=sequence,
         at=float(event.at),
@@ -158,7 +167,7 @@ def _entry(event: Event, sequence: int) -> Entry:
         project_id=event.project_id,
         resource_id=event.resource_id,
         resource_version=event.resource_version,
-        details=_CANONICAL.encode(dict(event.details)),
+        details=_CANONICAL.encode(details),
     )
 
 

@@ -52,9 +52,11 @@ _RECORDED = (
     .where(audit.c.resource_id == bindparam("id"))
     .scalar_subquery()
 )
-_VOUCHED = ("type", "scheme", "url", "owner", "disabled", "parameters", "data", "secret_names", "secret_references")
+VOUCHED = ("type", "scheme", "url", "owner", "disabled", "parameters", "data", "secret_names", "secret_references")
+"""The columns that the seal vouches for."""
+
 _SEAL = select(
-    *(connections.c[name] for name in (*_SEALED, "version", *_VOUCHED)), _RECORDED.label("recorded_version")
+    *(connections.c[name] for name in (*_SEALED, "version", *VOUCHED)), _RECORDED.label("recorded_version")
 ).where(connections.c.id == bindparam("id"))
 
 
@@ -86,7 +88,7 @@ def seal_of(transaction: Transaction, connection_id: str) -> SealedRow | None:
 
 def public_text(row: PublicRow) -> bytes:
     """What the seal vouches for beside the secrets: an edit of any of it by hand makes them unreadable."""
-    return joined([getattr(row, name) for name in _VOUCHED])
+    return joined([getattr(row, name) for name in VOUCHED])
 
 
 def listed(transaction: Transaction, project_id: int) -> tuple[PublicRow, ...]:

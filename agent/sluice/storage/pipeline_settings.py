@@ -13,6 +13,9 @@ from sluice.storage.tables import audit, pipeline_settings
 
 _PIPELINE = pipeline_settings.c.pipeline_id == bindparam("pipeline")
 _PUBLIC = ("id", "pipeline_id", "version", "variables", "secret_names")
+VOUCHED = ("pipeline_id", "variables", "secret_names")
+"""The columns that the seal vouches for."""
+
 _SEALED = ("key_id", "wrapped_key", "sealed")
 _RECORDED = (
     select(sqlalchemy.func.max(audit.c.resource_version))
@@ -34,7 +37,7 @@ class SettingsRow:
 
 def public_text(row: SettingsRow) -> bytes:
     """What the seal vouches for beside the secrets."""
-    return joined([row.pipeline_id, row.variables, row.secret_names])
+    return joined([getattr(row, name) for name in VOUCHED])
 
 
 def get(transaction: Transaction, pipeline_id: int) -> SettingsRow | None:

@@ -1,4 +1,4 @@
-"""What the audit log says should be stored: permits and versions, replayed from its entries."""
+"""What the audit log says should be stored: permits, versions and digests, replayed from its entries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator
 from sluice.storage import actions
 from sluice.storage.chain import Breach, Entry, Link
 
-Version = tuple[str, str, int]
-"""What a record is (`CONNECTION`, `VARIABLE_GROUP` or `SETTINGS`), its id, its version."""
+Version = tuple[str, str, int, str]
+"""What a record is (`CONNECTION`, `VARIABLE_GROUP` or `SETTINGS`), its id, its version, its digest."""
+
+DIGEST = "Digest"
+"""Under which an entry's details keep the digest of a record as it is after a change."""
 
 CONNECTION = "connection"
 VARIABLE_GROUP = "variable group"
@@ -20,12 +23,18 @@ Permit = tuple[int, str, str, int]
 
 _GRANTS = {actions.AUTHORIZED_FOR_PIPELINE.id, actions.AUTHORIZED_FOR_PROJECT.id}
 _DELETIONS = {actions.CONNECTION_DELETED.id, actions.VARIABLE_GROUP_DELETED.id}
-_OF_GROUPS = {
-    actions.VARIABLE_GROUP_CREATED.id,
-    actions.VARIABLE_GROUP_MODIFIED.id,
-    actions.VARIABLE_GROUP_DELETED.id,
-    actions.VARIABLE_GROUP_OPENED.id,
+_OF_GROUPS = {actions.VARIABLE_GROUP_DELETED.id, actions.VARIABLE_GROUP_OPENED.id}
+CHANGES = {
+    actions.CONNECTION_CREATED.id: CONNECTION,
+    actions.CONNECTION_MODIFIED.id: CONNECTION,
+    actions.CONNECTION_FOR_PROJECT_MODIFIED.id: CONNECTION,
+    actions.CONNECTION_PROPERTY_CHANGED.id: CONNECTION,
+    actions.VARIABLE_GROUP_CREATED.id: VARIABLE_GROUP,
+    actions.VARIABLE_GROUP_MODIFIED.id: VARIABLE_GROUP,
+    actions.PIPELINE_VARIABLES_CHANGED.id: SETTINGS,
 }
+"""The actions after which a record is another one, and what it is."""
+
 _REVOCATIONS = {actions.UNAUTHORIZED_FOR_PIPELINE.id, actions.UNAUTHORIZED_FOR_PROJECT.id}
 
 
@@ -34,7 +43,7 @@ class Replay:
 
     def __init__(self) -> None:
         self._permits: set[Permit] = set()
-        self._versions: dict[tuple[str, str], int] = {}
+        self._versions: dict[tuple[str, str], tuple[int, str]] = {}
 
     def watch(self, links: Iterable[Link]) -> Iterator[Link]:
         """The entries, unchanged, noting what each of them does."""
@@ -44,7 +53,7 @@ class Replay:
 
     def compare(self, permits: Iterable[Permit], versions: Iterable[Version]) -> list[Breach]:
         """What is stored and was never recorded, and what was recorded and is not stored."""
-        stored, found = set(permits), {(kind, record_id): version for kind, record_id, version in versions}
+        stored, found = set(permits), {one[:2]: one[2:] for one in versions}
         breaches = [
             Breach(0, f"nobody granted the permit of {_named(permit)}") for permit in sorted(stored - self._permits)
         ]
@@ -53,9 +62,11 @@ class Replay:
             for permit in sorted(self._permits - stored)
         )
         for record in sorted({*found, *self._versions}):
-            stored_version, recorded = found.get(record, 0), self._versions.get(record, 0)
-            if stored_version != recorded:
-                breaches.append(Breach(0, _contradiction(" ".join(record), stored_version, recorded)))
+            (version, digest), (recorded, known) = found.get(record, (0, "")), self._versions.get(record, (0, ""))
+            if version != recorded:
+                breaches.append(Breach(0, _contradiction(" ".join(record), version, recorded)))
+            elif known and known != digest:
+                breaches.append(Breach(0, f"{' '.join(record)} is not as it was stored: somebody edited it"))
         return breaches
 
     def _note(self, entry: Entry) -> None:
@@ -71,12 +82,24 @@ class Replay:
         if entry.action in _DELETIONS:
             self._versions.pop(record, None)
         elif entry.resource_id and entry.resource_version:
-            self._versions[record] = max(entry.resource_version, self._versions.get(record, 0))
+            version, digest = self._versions.get(record, (0, ""))
+            if entry.action in CHANGES:
+                digest = _digest(entry)
+            self._versions[record] = max(entry.resource_version, version), digest
+
+
+def _digest(entry: Entry) -> str:
+    """What the entry says; '' where it says nothing (those of older versions), or was changed (the chain tells)."""
+    try:
+        digest = json.loads(entry.details).get(DIGEST, "")
+    except (ValueError, AttributeError):
+        return ""
+    return str(digest)
 
 
 def _kind(action: str) -> str:
-    if action == actions.PIPELINE_VARIABLES_CHANGED.id:
-        return SETTINGS
+    if action in CHANGES:
+        return CHANGES[action]
     return VARIABLE_GROUP if action in _OF_GROUPS else CONNECTION
 
 

@@ -37,7 +37,9 @@ class PublicRow:
 
 
 _SEALED = ("key_id", "wrapped_key", "sealed")
-_VOUCHED = ("project_id", "name", "variables", "secret_names", "secret_references")
+VOUCHED = ("project_id", "name", "variables", "secret_names", "secret_references")
+"""The columns that the seal vouches for."""
+
 _PUBLIC = select(*(variable_groups.c[name] for name in PublicRow.__slots__))
 _HERE = variable_groups.c.project_id == bindparam("project")
 _BY_NAME = _PUBLIC.where(_HERE, variable_groups.c.name_key == bindparam("key"))
@@ -48,7 +50,7 @@ _RECORDED = (
     .scalar_subquery()
 )
 _SEAL = select(
-    *(variable_groups.c[name] for name in (*_SEALED, "version", *_VOUCHED)), _RECORDED.label("recorded_version")
+    *(variable_groups.c[name] for name in (*_SEALED, "version", *VOUCHED)), _RECORDED.label("recorded_version")
 ).where(variable_groups.c.id == bindparam("id"))
 
 
@@ -80,7 +82,7 @@ def seal_of(transaction: Transaction, group_id: str) -> SealedRow | None:
 
 def public_text(row: PublicRow) -> bytes:
     """What the seal vouches for beside the secrets: an edit of any of it by hand makes them unreadable."""
-    return joined([getattr(row, name) for name in _VOUCHED])
+    return joined([getattr(row, name) for name in VOUCHED])
 
 
 def listed(transaction: Transaction, project_id: int) -> tuple[PublicRow, ...]:

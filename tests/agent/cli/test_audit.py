@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.agent.cli.conftest import Sluice
 
@@ -69,3 +71,55 @@ def test_the_newest_entry_cannot_be_removed_unnoticed(sluice: Sluice) -> None:
     error = sluice("audit", "verify", status=1)
     assert "cut off" in error
     assert "audit-head" in error
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "connections SET url = 'ssh://other:22'",
+        "connections SET data = replace(data, 'web.invalid', 'other.invalid')",
+        "connections SET created_by = 'somebody'",
+        "connections SET modified_at = modified_at + 1",
+        "connections SET sealed = CAST(sealed || x'00' AS BLOB)",
+        "connections SET sealed = 'text'",
+        "connections SET wrapped_key = CAST(wrapped_key || x'00' AS BLOB)",
+        "connections SET key_id = 'file-0000000000000000'",
+        "connection_projects SET name = 'other', name_key = 'other'",
+        "connection_projects SET description = 'other'",
+        "variable_groups SET description = 'other'",
+        "variable_groups SET variables = replace(variables, 'one', 'two')",
+        "variable_groups SET modified_by = 'somebody'",
+        "variable_groups SET sealed = CAST(sealed || x'00' AS BLOB)",
+        "variable_groups SET wrapped_key = zeroblob(60)",
+    ],
+)
+def test_an_edit_of_any_column_is_found(sluice: Sluice, change: str) -> None:
+    sluice.create()
+    sluice("variable-group", "create", "settings", "--set", "colour=one")
+    assert sluice.json("audit", "verify")["whole"] is True
+    edit(sluice, f"UPDATE {change}")
+    error = sluice("audit", "verify", status=1)
+    assert change.partition("_")[0].partition(" ")[0].removesuffix("s") in error
+    assert sluice.json_of_failure("audit", "verify")["whole"] is False
+
+
+def test_without_the_master_key_the_seals_are_not_opened_and_that_is_said(sluice: Sluice) -> None:
+    sluice.create()
+    key = sluice.home / "keys" / "master.json"
+    hidden = key.rename(key.with_name("elsewhere"))
+    result = sluice.run("audit", "verify")
+    assert result.returncode == 0, result.stderr
+    assert "1 seal was not opened" in result.stderr
+    assert not key.exists(), "a check makes no key"
+    assert sluice.json("audit", "verify")["seals"] == {"opened": 0, "notOpened": 1}
+    edit(sluice, "UPDATE connections SET sealed = CAST(sealed || x'00' AS BLOB)")
+    assert "somebody edited it" in sluice("audit", "verify", status=1)
+    hidden.rename(key)
+    assert "cannot be opened" in sluice("audit", "verify", status=1)
+
+
+def test_a_rotated_key_and_an_update_leave_the_log_whole(sluice: Sluice) -> None:
+    sluice.create()
+    sluice("connection", "update", "web", "--set", "RemoteShell=plain", "--name", "other")
+    sluice("key", "rotate")
+    assert sluice.json("audit", "verify")["seals"] == {"opened": 1, "notOpened": 0}
