@@ -47,11 +47,13 @@ def command(
     """
     import time
 
+    from sluice.language.unsupported import refuse_unsupported
     from sluice.runs.compiling import compile_file
     from sluice.runs.explaining import Explainer
 
     pipeline, given, identity = asked_file(file, parameters, repositories)
     plan = compile_file(pipeline, given, catalogue=task_catalogue(), identity=identity)
+    refuse_unsupported(plan)
     with opened_store() as store, store.database.read() as transaction:
         new = _as_new(transaction, plan, pipeline, project, pairs("variable", variables))
         explainer = Explainer(store=store, catalogue=task_catalogue(), new=new, now=time.time(), file=str(file))

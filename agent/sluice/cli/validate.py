@@ -21,13 +21,16 @@ from sluice.errors import ExitCode, PipelineError, Problem
 def command(*, file: Path, parameters: tuple[str, ...], repositories: tuple[str, ...], output: str) -> int:
     """Check the pipeline FILE: every problem with its line and column, exit status 2 when there is one.
 
+    What is legal and cannot be run by Sluice yet is a problem too: 'sluice run' refuses it with the same words.
     Service connections are not looked up: whether they exist is known where the pipeline runs.
     """
+    from sluice.language.unsupported import refuse_unsupported
     from sluice.runs.compiling import compile_file
 
     pipeline, given, identity = asked_file(file, parameters, repositories)
     try:
         plan = compile_file(pipeline, given, catalogue=task_catalogue(), identity=identity)
+        refuse_unsupported(plan)
     except PipelineError as error:
         if output == "text":
             raise

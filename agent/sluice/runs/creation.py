@@ -16,6 +16,7 @@ from sluice.language.plan_json import encode
 from sluice.language.predefined_names import is_predefined
 from sluice.language.resources import ResourceUse, stage_resources
 from sluice.language.run_name import format_run_name
+from sluice.language.unsupported import refuse_unsupported
 from sluice.library.settings import Settings
 from sluice.library.settings import read as read_settings
 from sluice.runs.access import assess_needs
@@ -63,7 +64,7 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
     Raises `PipelineError` when a connection that it names can never be used: it does not exist, is disabled, or does
     not fit. One that merely is not permitted yet is no error: the run will wait for it.
     """
-    _refuse_unsupported(new.plan)
+    refuse_unsupported(new.plan)
     _refuse_given(new)
     catalogue = orchestrator.tasks()
     needs = {
@@ -120,34 +121,6 @@ def need_of_use(use: ResourceUse) -> Need:
         schemes=use.schemes,
         where=str(use.where),
     )
-
-
-def _refuse_unsupported(plan: Plan) -> None:
-    problems = [
-        Problem("agentless jobs (pool: server) are not run by Sluice yet", job.where)
-        for stage in plan.stages
-        for job in stage.jobs
-        for pool in (job.pool, *(hook.pool for hook in (job.deployment.hooks if job.deployment else ())))
-        if pool and pool.server
-    ]
-    problems += [
-        Problem("jobs in a container are not run by Sluice yet", job.where)
-        for stage in plan.stages
-        for job in stage.jobs
-        if job.container is not None or job.services
-    ]
-    problems += [
-        Problem(f"steps in the container '{step.target.container}' are not run by Sluice yet", step.where)
-        for stage in plan.stages
-        for job in stage.jobs
-        for step in (
-            *job.steps,
-            *(step for hook in (job.deployment.hooks if job.deployment else ()) for step in hook.steps),
-        )
-        if step.target and step.target.container.casefold() not in {"", "host"}
-    ]
-    if problems:
-        raise PipelineError(problems)
 
 
 def _refuse_hopeless(orchestrator: Orchestrator, transaction: Transaction, new: NewRun, needs: Sequence[Need]) -> None:

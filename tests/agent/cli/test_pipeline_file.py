@@ -74,3 +74,20 @@ def test_a_file_that_is_not_there_is_one_clear_line(sluice: Sluice) -> None:
 def test_the_schema_knows_the_language(sluice: Sluice) -> None:
     schema = json.loads(sluice("schema"))
     assert {"stages", "jobs", "steps", "extends", "parameters", "resources"} <= set(schema["properties"])
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        "container: ubuntu:22.04\nsteps:\n- script: echo",
+        "pool: server\njobs:\n- job: A\n  steps:\n  - task: Delay@1",
+        "jobs:\n- job: A\n  services:\n    db: postgres:16\n  steps:\n  - script: echo",
+        "resources:\n  containers:\n  - container: box\n    image: alpine\nsteps:\n- script: echo\n  target: box",
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "explain"])
+def test_what_run_refuses_is_a_problem_with_the_same_words(sluice: Sluice, command: str, pipeline: str) -> None:
+    sluice.folder.joinpath("refused.yml").write_text(pipeline)
+    refused = sluice("run", "refused.yml", status=2)
+    assert "not run by Sluice yet" in refused
+    assert sluice(command, "refused.yml", status=2) == refused

@@ -1,0 +1,44 @@
+"""What is legal in a pipeline and no run of Sluice can do: a run that has it is refused, and validation says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sluice.errors import PipelineError, Problem
+
+if TYPE_CHECKING:
+    from sluice.language.plan import Job, Plan, Pool, Step
+
+
+def refuse_unsupported(plan: Plan) -> None:
+    """Raise `PipelineError` with everything in a plan that cannot be run."""
+    if problems := tuple(unsupported(plan)):
+        raise PipelineError(problems)
+
+
+def unsupported(plan: Plan) -> Iterator[Problem]:
+    """Everything in a plan that cannot be run, each at its place."""
+    for stage in plan.stages:
+        for job in stage.jobs:
+            if any(pool.server for pool in _pools(job)):
+                yield Problem("agentless jobs (pool: server) are not run by Sluice yet", job.where)
+            if job.container is not None or job.services:
+                yield Problem("jobs in a container are not run by Sluice yet", job.where)
+            for step in _steps(job):
+                if step.target and step.target.container.casefold() not in {"", "host"}:
+                    name = step.target.container
+                    yield Problem(f"steps in the container '{name}' are not run by Sluice yet", step.where)
+
+
+def _pools(job: Job) -> Iterator[Pool]:
+    for pool in (job.pool, *(hook.pool for hook in (job.deployment.hooks if job.deployment else ()))):
+        if pool is not None:
+            yield pool
+
+
+def _steps(job: Job) -> Iterator[Step]:
+    yield from job.steps
+    if job.deployment is not None:
+        for hook in job.deployment.hooks:
+            yield from hook.steps
