@@ -153,7 +153,7 @@ def _known(database: Database, project: str, name: str, *, new: bool = False) ->
     """The pipeline of that name, number or file; with `new` a file that has never been run becomes known."""
     import time
 
-    from sluice.runs.compiling import find_file
+    from sluice.runs.compiling import find_file, place_of
     from sluice.runs.pipelines import register
     from sluice.storage import pipelines, projects
 
@@ -161,7 +161,7 @@ def _known(database: Database, project: str, name: str, *, new: bool = False) ->
     if path.is_file():
         if new:
             return register(database, project, find_file(path), by=current_user(), at=time.time())[1]
-        name = str(path.absolute())
+        name = str(place_of(path))
     with database.read() as transaction:
         return pipelines.find(transaction, projects.find(transaction, project).id, name)
 

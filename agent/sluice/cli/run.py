@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,14 @@ from sluice.cli.session import opened_orchestrator, task_catalogue
 from sluice.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from sluice.language.plan import Plan
+    from sluice.runs.creation import NewRun
     from sluice.runs.orchestrator import Orchestrator
     from sluice.secret import Secret
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
     from sluice.storage.pipelines import Pipeline
+    from sluice.storage.projects import Project
     from sluice.storage.runs import RunRow
 
 DEFAULT_FILE = "azure-pipelines.yml"
@@ -59,33 +62,41 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     from sluice.runs.checkouts import local, pinned, without_given
     from sluice.runs.compiling import Given, Identity, compile_file, find_file
     from sluice.runs.creation import NewRun, create
-    from sluice.runs.pipelines import register
+    from sluice.runs.pipelines import look_up, register_in
     from sluice.runs.selection import select
 
     user = current_user()
     orchestrator.store.sealer.provider.current()  # a key that cannot be used keeps the run from being made
     file = find_file(asked.file)
-    now = orchestrator.clock()
-    project, pipeline = register(orchestrator.database, asked.project, file, by=user, at=now)
-    others = templates_of(orchestrator, pipeline)
+
+    def identify() -> tuple[Project, Pipeline]:
+        with orchestrator.database.read() as transaction:
+            return look_up(transaction, asked.project, file)
+
+    def register(transaction: Transaction) -> tuple[Project, Pipeline]:
+        return register_in(transaction, asked.project, file, by=user, at=orchestrator.clock())
+
+    def compiled() -> Plan:
+        project, pipeline = identify()
+        identity = Identity(
+            pipeline=pipeline.name,
+            pipeline_id=pipeline.id,
+            project=project.name,
+            project_id=project.guid,
+            requested_by=user,
+        )
+        return compile_file(file, given, catalogue=task_catalogue(), identity=identity)
+
+    def prepare(transaction: Transaction, new: NewRun) -> NewRun:
+        """What is refused leaves nothing behind: the pipeline and its permits are stored with the run."""
+        project, pipeline = register(transaction)
+        _permit(transaction, pipeline, asked.permits, by=user, at=orchestrator.clock())
+        return replace(new, project=project, pipeline=pipeline)
+
+    others = templates_of(orchestrator, lambda: identify()[1])
     given = Given(parameters=asked.parameters, repositories=asked.repositories, others=others)
-    identity = Identity(
-        pipeline=pipeline.name,
-        pipeline_id=pipeline.id,
-        project=project.name,
-        project_id=project.guid,
-        requested_by=user,
-    )
-    plan = permitting(
-        lambda: compile_file(file, given, catalogue=task_catalogue(), identity=identity),
-        orchestrator,
-        pipeline,
-        permits=asked.permits,
-        asks=asked.asks,
-    )
-    if asked.permits:
-        with orchestrator.database.write() as transaction:
-            _permit(transaction, pipeline, asked.permits, by=user, at=now)
+    plan = permitting(compiled, orchestrator, lambda tx: register(tx)[1], permits=asked.permits, asks=asked.asks)
+    project, pipeline = identify()
     new = NewRun(
         plan=select(without_given(plan, asked.repositories), asked.stages, asked.jobs),
         project=project,
@@ -98,7 +109,7 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
         repositories=local(asked.repositories) | pinned(others.commits),
         detached=asked.detach,
     )
-    return create(orchestrator, new)
+    return create(orchestrator, new, prepare=prepare)
 
 
 def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sluice.runs.repositories import RepositoryOpener, RepositoryPendingError
     from sluice.runs.repository_cache import RepositoryCache
     from sluice.runs.template_repositories import TemplateRepositories
+    from sluice.storage.engine import Transaction
     from sluice.storage.home import Home
     from sluice.storage.pipelines import Pipeline
 
@@ -29,13 +30,16 @@ FOLDER = "repositories"
 T = TypeVar("T")
 
 
-def templates_of(orchestrator: Orchestrator, pipeline: Pipeline) -> TemplateRepositories:
-    """Templates for a run that is about to be made."""
+def templates_of(orchestrator: Orchestrator, identify: Callable[[], Pipeline]) -> TemplateRepositories:
+    """Templates for a run that is about to be made; `identify` tells of which pipeline, 0 when it is new."""
+    from sluice.runs.repositories import UNREGISTERED
     from sluice.runs.template_repositories import TemplateRepositories
 
     @contextlib.contextmanager
     def opener() -> Iterator[RepositoryOpener]:
-        yield _opener(orchestrator.store, orchestrator.clock, pipeline.project_id, pipeline.id, pipeline.name)
+        pipeline = identify()
+        number = pipeline.id or UNREGISTERED
+        yield _opener(orchestrator.store, orchestrator.clock, pipeline.project_id, number, pipeline.name)
 
     return TemplateRepositories(opener=opener, cache=lambda: _cache(orchestrator.home))
 
@@ -71,9 +75,17 @@ class LookedAt:
 
 
 def permitting(
-    work: Callable[[], T], orchestrator: Orchestrator, pipeline: Pipeline, *, permits: Sequence[str], asks: bool
+    work: Callable[[], T],
+    orchestrator: Orchestrator,
+    register: Callable[[Transaction], Pipeline],
+    *,
+    permits: Sequence[str],
+    asks: bool,
 ) -> T:
-    """Compile, and again after each Permit that was given beforehand (by name), or that the person gives now."""
+    """Compile, and again after each Permit that was given beforehand (by name), or that the person gives now.
+
+    Such a Permit is stored at once, since it is used at once; a pipeline that is new is registered with it.
+    """
     from sluice.runs.repositories import RepositoryPendingError
     from sluice.storage import permissions
     from sluice.storage.names import name_key
@@ -87,6 +99,7 @@ def permitting(
             if not named and not (asks and _permits(pending)):
                 raise
             with orchestrator.database.write() as transaction:
+                pipeline = register(transaction)
                 permissions.grant(
                     transaction, pending.resource, pipeline.id, by=current_user(), at=orchestrator.clock()
                 )

@@ -39,9 +39,19 @@ class PipelineFile:
 
 def find_file(path: Path) -> PipelineFile:
     """The pipeline file at a path."""
-    path = path.absolute()
+    path = place_of(path)
     source, email = describe(find_root(path))
     return PipelineFile(path=path, source=source, email=email)
+
+
+def place_of(path: Path) -> Path:
+    """Where a pipeline file lies, however its path is typed: a pipeline and its permits belong to that place.
+
+    Links to its folder are followed, so that one file is one pipeline. A link in place of the file itself is not: the
+    repository is the one that the link lies in, and what another file has been permitted is not the link's to use.
+    """
+    path = path.absolute()
+    return path.parent.resolve() / path.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -58,7 +58,11 @@ class NewRun:
     detached: bool = False
 
 
-def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
+Prepare = Callable[[Transaction, NewRun], NewRun]
+"""What is stored together with a run or not at all, such as its pipeline and permits; answers the run with these."""
+
+
+def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None = None) -> RunRow:
     """Store a new run and answer it.
 
     Raises `PipelineError` when a connection that it names can never be used: it does not exist, is disabled, or does
@@ -73,6 +77,8 @@ def create(orchestrator: Orchestrator, new: NewRun) -> RunRow:
     }
     with orchestrator.database.write() as transaction:
         now = orchestrator.clock()
+        if prepare:
+            new = prepare(transaction, new)
         prepare_environments(transaction, new, at=now)
         _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
         run_id = runs.add(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
-from sluice.errors import NotFoundError
+from sluice.errors import NotFoundError, UsageError
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, name_key
 from sluice.storage.tables import projects
@@ -55,10 +55,12 @@ def get(transaction: Transaction, project_id: int) -> Project:
 
 
 def ensure(transaction: Transaction, name: str) -> Project:
-    """The project of that name, made when it does not exist."""
+    """The project of that name, made when it does not exist; raises `UsageError` for an empty name."""
     row = transaction.row(_BY_KEY, {"key": name_key(name)})
     if row is not None:
         return Project(*row)
+    if not clean_name(name):
+        raise UsageError("a project needs a name")
     guid = str(uuid.uuid4())
     values = {"guid": guid, "name": clean_name(name), "name_key": name_key(name)}
     number = transaction.insert(sqlalchemy.insert(projects).values(**values))

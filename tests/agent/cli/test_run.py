@@ -145,3 +145,52 @@ def test_files_that_cannot_be_read_are_named(sluice: Sluice) -> None:
     assert "is a folder" in one_line(sluice("run", ".", status=2))
     (sluice.folder / "odd.yml").write_bytes(b"steps:\n- bash: \xff\xfe\n")
     assert "odd.yml" in one_line(sluice("run", "odd.yml", status=2))
+
+
+def stored(sluice: Sluice) -> dict[str, int]:
+    """How many rows of what a run leaves behind are stored."""
+    database = sqlite3.connect(sluice.home / "data" / "sluice.db")
+    tables = ("projects", "pipelines", "permissions", "runs", "audit")
+    found = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+    database.close()
+    return found
+
+
+@pytest.mark.parametrize("arguments", [["nofile.yml"], ["bad.yml"], ["--project", ""], ["--stage", "Nope"]])
+def test_a_run_that_is_refused_leaves_nothing_behind(sluice: Sluice, arguments: list[str]) -> None:
+    sluice.create("web")
+    pipeline(sluice)
+    (sluice.folder / "bad.yml").write_text("steps:\n- bsh: b\n")
+    before = stored(sluice)
+    sluice("run", *arguments, "--permit", "web", "--non-interactive", status=2)
+    assert stored(sluice) == before
+
+
+def test_a_permit_for_what_does_not_exist_makes_no_run(sluice: Sluice) -> None:
+    sluice.create("web")
+    pipeline(sluice)
+    before = stored(sluice)
+    assert "'webb'" in sluice("run", "--permit", "webb", "--non-interactive", status=2)
+    assert stored(sluice) == before
+
+
+def test_a_pipeline_is_its_file_however_the_path_is_typed(sluice: Sluice) -> None:
+    folder = sluice.folder / "q" / "sub"
+    folder.mkdir(parents=True)
+    (folder.parent / "site.yml").write_text(HELLO)
+    (folder.parent / "azure-pipelines.yml").write_text(HELLO)
+    (sluice.folder / "link").symlink_to(folder.parent)
+    for path in ("q/site.yml", "q/sub/../site.yml", "q/../q/./site.yml", "link/site.yml", "link/sub/../site.yml"):
+        sluice("run", path, "--non-interactive")
+    sluice("run", "q/sub/../azure-pipelines.yml", "--non-interactive")
+    assert [run["pipeline"] for run in sluice.json("runs", "list")] == ["q", *["site"] * 5]
+
+
+def test_a_link_in_place_of_a_pipeline_has_none_of_its_permits(sluice: Sluice) -> None:
+    sluice.create("web")
+    ssh = "steps:\n- checkout: none\n- task: SSH@0\n  inputs: {sshEndpoint: web, runOptions: inline, inline: x}\n"
+    (sluice.folder / "site.yml").write_text(ssh)
+    (sluice.folder / "other").mkdir()
+    (sluice.folder / "other" / "site.yml").symlink_to(sluice.folder / "site.yml")
+    sluice("run", "site.yml", "--permit", "web", "--non-interactive", status=1)  # there is no such host
+    sluice("run", "other/site.yml", "--non-interactive", status=4)
