@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import ColumnElement, select
 
-from sluice.errors import NotFoundError, SealError
+from sluice.errors import NotFoundError
 from sluice.storage import actions, audit, projects
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, name_key
 from sluice.storage.tables import pipelines
+
 
 MAX_DIGITS = 18
 """What every database takes as a number of a row."""
@@ -78,7 +79,6 @@ def ensure(
     }
     number = transaction.insert(sqlalchemy.insert(pipelines).values(**row))
     pipeline = Pipeline(number, project.id, chosen, source)
-    _vouch(transaction, pipeline)
     details = {"PipelineName": chosen, "PipelineId": pipeline.id, "ProjectName": project.name}
     audit.append(
         transaction,
@@ -100,39 +100,12 @@ def free_name(transaction: Transaction, project_id: int, name: str) -> str:
 def listed(transaction: Transaction, project_id: int) -> tuple[Pipeline, ...]:
     """The pipelines of a project, by name."""
     query = _QUERY.where(pipelines.c.project_id == project_id).order_by(pipelines.c.name_key)
-    return tuple(Pipeline(*row[:-1]) for row in transaction.rows(query))
+    return tuple(Pipeline(*row) for row in transaction.rows(query))
 
 
-def vouch_for_all(transaction: Transaction) -> None:
-    """Vouch for every pipeline that is stored: when the key is made."""
-    for row in transaction.rows(_QUERY):
-        _vouch(transaction, Pipeline(*row[:-1]))
-
-
-def _vouch(transaction: Transaction, pipeline: Pipeline) -> None:
-    code = transaction.voucher.code(_KIND, *_parts(pipeline))
-    transaction.execute(sqlalchemy.update(pipelines).where(pipelines.c.id == pipeline.id).values(code=code))
-
-
-def _parts(pipeline: Pipeline) -> tuple[object, ...]:
-    return pipeline.id, pipeline.project_id, pipeline.name, name_key(pipeline.name), pipeline.source
-
-
-_KIND = "pipeline"
-_QUERY = select(pipelines.c.id, pipelines.c.project_id, pipelines.c.name, pipelines.c.source, pipelines.c.code)
+_QUERY = select(pipelines.c.id, pipelines.c.project_id, pipelines.c.name, pipelines.c.source)
 
 
 def _one(transaction: Transaction, *criteria: Any) -> Pipeline | None:
     row = transaction.row(_QUERY.where(*criteria))
-    if row is None:
-        return None
-    *columns, code = row
-    pipeline = Pipeline(*columns)
-    if not transaction.voucher.vouches(code, _KIND, *_parts(pipeline)):
-        # its permits belong to the file that it was made for
-        raise SealError(
-            f"the pipeline '{pipeline.name}' ({pipeline.id}) is not as it was stored",
-            why="its record was changed outside of Sluice",
-            do="see 'sluice audit verify'",
-        )
-    return pipeline
+    return Pipeline(*row) if row else None
