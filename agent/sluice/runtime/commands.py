@@ -129,11 +129,12 @@ class CommandProcessor:
         value = self._value(command)
         if not self._may_set(name):
             return
-        if command.flag("isoutput") or name.lower() in scope.declared_outputs:
+        output = command.flag("isoutput") or name.lower() in scope.declared_outputs
+        if scope.job.variables.is_predefined(f"{scope.step.name}.{name}" if output else name):
+            raise CommandError(f"Overwriting readonly variable '{name}' is not permitted. {_READONLY_HELP}")
+        if output:
             scope.set_output(name, value)
             return
-        if scope.job.variables.is_predefined(name):
-            raise CommandError(f"Overwriting readonly variable '{name}' is not permitted. {_READONLY_HELP}")
         scope.set_variable(
             JobVariable(
                 name=name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sluice.runtime.job_state import JobState
+from sluice.runtime.orphans import LOOKUP_VARIABLE, lookup_id
 
 _OWN_PREFIX = "SLUICE_"
 _KEPT = frozenset({"SLUICE_HOME"})
@@ -44,4 +45,6 @@ def step_environment(job: JobState, written: Mapping[str, str]) -> dict[str, str
     base = path if isinstance(path, str) else written.get("PATH", job.environ.get("PATH", ""))
     environment["PATH"] = job.path(base)
     environment["TF_BUILD"] = "True"
+    # By this the processes of the job are found when it ends.
+    environment[LOOKUP_VARIABLE] = lookup_id(job.request)
     return environment

@@ -48,53 +48,157 @@ RESERVED_PREFIXES = ("endpoint", "input", "secret", "securefile")
 
 LOADER_VARIABLES = frozenset(
     [
-        "bash_env",
-        "bash_func_",
-        "classpath",
-        "cdpath",
-        "comspec",
-        "dotnet_startup_hooks",
-        "env",
-        "git_exec_path",
-        "git_external_diff",
-        "git_ssh",
-        "git_ssh_command",
-        "globignore",
-        "ifs",
-        "java_tool_options",
-        "_java_options",
-        "jdk_java_options",
-        "ld_audit",
-        "ld_library_path",
-        "ld_preload",
-        "node_options",
-        "node_path",
-        "npm_config_script_shell",
-        "path",
-        "pathext",
-        "perl5db",
-        "perl5lib",
-        "perl5opt",
-        "prompt_command",
-        "psmodulepath",
-        "pythonhome",
-        "pythonpath",
-        "pythonstartup",
-        "pythoninspect",
-        "rubylib",
-        "rubyopt",
-        "shell",
-        "shellopts",
-        "bashopts",
+        "_JAVA_OPTIONS",
+        "ALL_PROXY",
+        "BROWSER",
+        "CDPATH",
+        "CLASSPATH",
+        "COMSPEC",
+        "CURL_CA_BUNDLE",
+        "CURL_HOME",
+        "EDITOR",
+        "ENV",
+        "FTP_PROXY",
+        "GCONV_PATH",
+        "GLOBIGNORE",
+        "GOBIN",
+        "GOENV",
+        "GOFLAGS",
+        "GOPATH",
+        "GOPROXY",
+        "GOROOT",
+        "GOTOOLCHAIN",
+        "GRADLE_OPTS",
+        "HOME",
+        "HOSTALIASES",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "IFS",
+        "INPUTRC",
+        "JDK_JAVA_OPTIONS",
+        "KUBECONFIG",
+        "LESSCLOSE",
+        "LESSOPEN",
+        "LOCPATH",
+        "M2_HOME",
+        "MAKEFLAGS",
+        "MAKEFILES",
+        "MANPAGER",
+        "MAVEN_ARGS",
+        "MAVEN_OPTS",
+        "NETRC",
+        "NLSPATH",
+        "NO_PROXY",
+        "PAGER",
+        "PATH",
+        "PATHEXT",
+        "PROMPT_COMMAND",
+        "PS4",
+        "PSMODULEPATH",
+        "REQUESTS_CA_BUNDLE",
+        "RUSTC_WRAPPER",
+        "RUSTC",
+        "RUSTFLAGS",
+        "SBT_OPTS",
+        "SHELL",
+        "SHELLOPTS",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "SUDO_ASKPASS",
+        "SUDO_EDITOR",
+        "TEMP",
+        "TMP",
+        "TMPDIR",
+        "USERPROFILE",
+        "VIRTUAL_ENV",
+        "VISUAL",
+        "ZDOTDIR",
+        "BASHOPTS",
+        "BASH_ENV",
+        "DOCKER_CONFIG",
+        "DOCKER_HOST",
+        "DOTNET_STARTUP_HOOKS",
+        "GIT_ASKPASS",
+        "GIT_DIR",
+        "GIT_EXEC_PATH",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_PROXY_COMMAND",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_WORK_TREE",
+        "JAVA_TOOL_OPTIONS",
+        "NODE_EXTRA_CA_CERTS",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "NPM_CONFIG_REGISTRY",
+        "NPM_CONFIG_SCRIPT_SHELL",
+        "NPM_CONFIG_USERCONFIG",
+        "PERL5DB",
+        "PERL5LIB",
+        "PERL5OPT",
+        "PIP_CONFIG_FILE",
+        "PIP_INDEX_URL",
+        "PYTHONHOME",
+        "PYTHONINSPECT",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "RUBYLIB",
+        "RUBYOPT",
+        "SSH_ASKPASS",
+        "SSH_AUTH_SOCK",
+        "XDG_CONFIG_HOME",
     ]
 )
-"""What decides which code a later program loads; in lower case. A restricted step cannot set them."""
+"""What decides which code a later program loads, which settings it reads, or where it goes with its credentials.
+
+As in an environment; a restricted step cannot set them.
+"""
+
+_ALWAYS_LOADERS = ("BASH_FUNC_", "DYLD_", "GIT_CONFIG", "LD_")
+_LOADER_PREFIXES = (
+    *("ANSIBLE_", "ANT_", "AWS_", "AZURE_", "BASH_", "CARGO_", "CLOUDSDK_", "COMPOSER_", "CORECLR_", "COR_", "DOCKER_"),
+    *(
+        "BUILDKIT_",
+        "DOTNET_",
+        "DYLD_",
+        "GEM_",
+        "GIT_",
+        "GOOGLE_",
+        "HELM_",
+        "JAVA_",
+        "KUBE_",
+        "LD_",
+        "MALLOC_",
+        "MSBUILD",
+    ),
+    *("NODE_", "NPM_", "NUGET_", "PERL", "PIP_", "PYTHON", "RUBY", "SLUICE_", "SSH_", "SVN_", "TERRAGRUNT_", "TF_"),
+    *("VSTS_", "XDG_", "YARN_"),
+)
+_SWITCHES = ("AGENT_", "AZP_", "BUILD_", "DECODEPERCENTS", "DISABLE_INPUT_TRIMMING", "PROCESS_", "SYSTEM_")
+"""Variables that say how a job is run."""
 
 
-def is_loader_variable(name: str) -> bool:
-    """Whether a variable of that name would reach a loader or an interpreter."""
-    spelled = name.strip().replace(".", "_").replace(" ", "_").lower()
-    return spelled in LOADER_VARIABLES or spelled.startswith(("bash_func_", "dyld_", "ld_", "git_config"))
+def environment_name(name: str, *, preserve_case: bool = False) -> str:
+    """A variable's name in the environment: dots and blanks become underscores, letters upper case.
+
+    What is asked of a name (is it read-only, does it reach a loader) is asked of this spelling, since several names
+    share it: `Build.Reason` and `build_reason`, but also names with letters that only become ASCII in upper case.
+    """
+    spelled = name.replace(".", "_").replace(" ", "_")
+    return spelled if preserve_case else spelled.upper()
+
+
+def is_loader_variable(name: str, step: str = "") -> bool:
+    """Whether a variable of that name would reach a loader or an interpreter, or decide how the job goes on.
+
+    It may be an output variable of `step`: then its full name is looked at too. What that begins with is the pipeline's
+    choice, so only names that are known count.
+    """
+    spelled = environment_name(name.strip())
+    if spelled in LOADER_VARIABLES or spelled.startswith((*_LOADER_PREFIXES, *_SWITCHES)):
+        return True
+    full = environment_name(f"{step}.{name.strip()}")
+    return full in LOADER_VARIABLES or full.startswith(_ALWAYS_LOADERS)
 
 
 def machine_variables() -> Iterator[tuple[str, str]]:

@@ -187,7 +187,7 @@ class RemoteCheckout:
 
     @property
     def _plain(self) -> Git:
-        """git without credentials."""
+        """Git without credentials."""
         return replace(self.git, remote=None)
 
     def _git_lfs(self) -> bool:

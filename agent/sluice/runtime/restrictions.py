@@ -34,7 +34,7 @@ def may_set(step: StepRequest, variable: str, by_task: tuple[str, ...] | None = 
 
     A restricted one never sets what decides which code runs later.
     """
-    if step.restricted and is_loader_variable(variable):
+    if step.restricted and is_loader_variable(variable, step.name):
         return False
     return _allows(step.settable, variable) and _allows(by_task, variable)
 

@@ -207,7 +207,7 @@ class ScopeOutput:
         if not may_set(scope.step, name):
             scope.issue("warning", REFUSED_VARIABLE.format(name))
             return
-        if not output and scope.job.variables.is_predefined(name):
+        if scope.job.variables.is_predefined(f"{scope.step.name}.{name}" if output else name):
             raise TaskFailedError(f"Overwriting readonly variable '{name}' is not permitted.", where=scope.step.task)
         if output:
             scope.set_output(name, value)

@@ -6,14 +6,19 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from sluice.language import macros
-from sluice.language.predefined_names import READ_ONLY
+from sluice.language.predefined_names import READ_ONLY, is_predefined
 from sluice.runtime.logging_commands import neutralise
 from sluice.runtime.masking import Masker
-from sluice.runtime.predefined import OUTSIDE_TEXT, RESERVED_PREFIXES
+from sluice.runtime.predefined import OUTSIDE_TEXT, RESERVED_PREFIXES, environment_name
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
 
 Value = str | Secret
+
+_PREDEFINED = frozenset(map(environment_name, READ_ONLY))
+
+
+__all__ = ["JobVariables", "Value", "environment_name"]
 
 
 class JobVariables:
@@ -26,6 +31,7 @@ class JobVariables:
         self._masker = masker
         self._lock = threading.RLock()
         self._written: dict[str, JobVariable] = {}
+        self._readonly: set[str] = set()
         self._expanded: dict[str, Value] = {}
         self._environment: dict[str, str] | None = None
         self._snapshot: tuple[JobVariable, ...] | None = None
@@ -58,6 +64,8 @@ class JobVariables:
                 readonly=variable.readonly or (known is not None and known.readonly),
                 preserve_case=variable.preserve_case,
             )
+            if self._written[key].readonly:
+                self._readonly.add(environment_name(variable.name))
             self._expanded[key] = value
             self._environment = self._snapshot = None
 
@@ -68,12 +76,11 @@ class JobVariables:
     @staticmethod
     def is_predefined(name: str) -> bool:
         """Whether it belongs to the agent: a step that sets it fails."""
-        return name.lower() in READ_ONLY
+        return environment_name(name.strip()) in _PREDEFINED
 
     def is_readonly(self, name: str) -> bool:
         """Whether the pipeline, or a step, made it read-only: it keeps its value."""
-        known = self._written.get(name.lower())
-        return known is not None and known.readonly
+        return environment_name(name) in self._readonly
 
     def get(self, name: str) -> Value | None:
         """The expanded value; None when there is no such variable."""
@@ -128,10 +135,10 @@ class JobVariables:
             if self._environment is None:
                 self._environment = {
                     environment_name(variable.name, preserve_case=variable.preserve_case): value
-                    for key, variable in self._written.items()
-                    if isinstance(value := self._expanded[key], str)
-                    and not key.startswith(RESERVED_PREFIXES)
-                    and _fits_environment(key, value)
+                    for variable in sorted(self._written.values(), key=_rank)
+                    if isinstance(value := self._expanded[variable.name.lower()], str)
+                    and not environment_name(variable.name).lower().startswith(RESERVED_PREFIXES)
+                    and _fits_environment(variable.name, value)
                 }
             return self._environment
 
@@ -147,10 +154,10 @@ class JobVariables:
             self._masker.add(value.reveal(), name)
 
 
-def environment_name(name: str, *, preserve_case: bool = False) -> str:
-    """A variable's name in the environment: dots and blanks become underscores, letters upper case."""
-    spelled = name.replace(".", "_").replace(" ", "_")
-    return spelled if preserve_case else spelled.upper()
+def _rank(variable: JobVariable) -> int:
+    """Of two names with one spelling the later one counts: what somebody made read-only, and what is predefined."""
+    key = variable.name.lower()
+    return 2 if key in READ_ONLY or is_predefined(key) else int(variable.readonly)
 
 
 def _fits_environment(name: str, value: str) -> bool:

@@ -175,3 +175,87 @@ def test_no_secret_is_in_a_command_line_or_left_on_the_disk(jobs: Jobs, tmp_path
             assert b"canary-9f8e7d" not in text
             assert b"d7e8f9-yranac" not in text
     assert b"canary-9f8e7d" not in Path(f"/proc/{os.getpid()}/environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("BA\u017fH_ENV", "NODE_OPT\u0131ONS", "HOME", "KUBECONFIG", "DOCKER_HOST", "git.askpass", "GIT_DIR", "GIT_x"),
+        *("process.clean", "vsts.process.lookup.id", "system.unsafeAllowMultilineSecret", "agent.source.skip"),
+        *("https_proxy", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "LD_AUD\u0131T", "AZP_IGNORE_SECRETS_SHORTER_THAN"),
+    ],
+)
+def test_no_spelling_lets_a_restricted_step_set_what_decides_later_code(jobs: Jobs, name: str) -> None:
+    line = f"##vso[task.setvariable variable={name}]evil"
+    ran = jobs.run(jobs.script(f"echo '{line}'", restricted=True), jobs.script("env | grep evil; true", "B"))
+    assert ran.output("B") == []
+    assert any("disabled" in message or "not permitted" in message for _, message in ran.issues("A"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Build_Reason",
+            "BUILD REASON",
+            "build_reason",
+            "BU\u0131LD.Reason",
+            "agent_tempdirectory",
+            "Agent.TempDirectory",
+        ),
+        *("vsts.process.lookup.id", "TF.BUILD", "system_defaultWorkingDirectory"),
+    ],
+)
+@pytest.mark.parametrize("properties", ["", "issecret=true;", "preservecase=true;", "isreadonly=true;"])
+def test_no_spelling_overwrites_what_is_predefined(jobs: Jobs, name: str, properties: str) -> None:
+    line = f"##vso[task.setvariable variable={name};{properties}]forged"
+    ran = jobs.run(
+        jobs.script(f"echo '{line}'", continue_on_error=True),
+        jobs.script("env | grep -i -E '^(build_reason|agent_temp|vsts_process|tf_build|system_default)' | sort", "B"),
+        variables=jobs.variables(**{"Build.Reason": "Manual"}),
+    )
+    seen = ran.output("B")
+    assert [line.partition("=")[0] for line in seen] == [
+        *(
+            "AGENT_TEMPDIRECTORY",
+            "BUILD_REASON",
+            "SYSTEM_DEFAULTWORKINGDIRECTORY",
+            "TF_BUILD",
+            "VSTS_PROCESS_LOOKUP_ID",
+        ),
+    ]
+    assert not any("forged" in line for line in seen)
+    assert any("not permitted" in message for _, message in ran.issues("A"))
+
+
+def test_a_predefined_variable_wins_over_one_of_the_pipeline_that_is_spelled_like_it(jobs: Jobs) -> None:
+    variables = {"Build.Reason": "Manual", "build_reason": "forged", "vsts.process.lookup.id": "none"}
+    ran = jobs.run(jobs.script("echo $BUILD_REASON $VSTS_PROCESS_LOOKUP_ID"), variables=jobs.variables(**variables))
+    assert ran.output("A")[0].startswith("Manual vsts_")
+
+
+def test_an_output_variable_does_not_become_a_predefined_one_or_a_loaders(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setvariable variable=Reason;isoutput=true]forged'", "Build"),
+        jobs.script("echo '##vso[task.setvariable variable=ENV;isoutput=true]/evil'", "BASH", restricted=True),
+        jobs.script("echo [$BUILD_REASON] [$BASH_ENV]", "B", condition="always()"),
+        variables=jobs.variables(**{"Build.Reason": "Manual"}),
+    )
+    assert ran.output("B") == ["[Manual] []"]
+
+
+def test_another_spelling_does_not_overwrite_what_a_step_made_read_only(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setvariable variable=my.own;isreadonly=true]kept'"),
+        jobs.script("echo '##vso[task.setvariable variable=my_own]forged'", "B"),
+        jobs.script("echo $MY_OWN", "C"),
+    )
+    assert ran.output("C") == ["kept"]
+
+
+def test_no_spelling_of_a_variable_passes_as_a_tasks_input(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setvariable variable=\u0131nput_script]forged'"),
+        jobs.script("env | grep -c forged; true", "B"),
+    )
+    assert ran.output("B") == ["0"]
