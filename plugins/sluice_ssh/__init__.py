@@ -7,6 +7,8 @@ from sluice.plugin import Connection, ConnectionType, Family, Field, Scheme, Tas
 DEFAULT_PROMPTS = "Password:\npassword:\nPassword for {username}:\n{username}'s password:"
 """Questions of common servers that ask for the password of the account; compared without surrounding spaces."""
 
+_PORT = r"0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
 SSH = ConnectionType(
     "ssh",
     "SSH",
@@ -35,7 +37,7 @@ SSH = ConnectionType(
             kind="number",
             default="22",
             address=True,
-            validation=r"[0-9]{1,5}",
+            validation=_PORT,
             validation_message="a port is a number from 1 to 65535",
             help="SSH port; 22 when it is left out.",
         ),
@@ -44,6 +46,9 @@ SSH = ConnectionType(
             "Private Key",
             secret=True,
             kind="multiline",
+            validation=r"(?s).*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*",
+            validation_message="it is no private key: give the whole file, from '-----BEGIN ... PRIVATE KEY-----' on (a "
+            "PuTTY key is exported to OpenSSH format with puttygen first)",
             help="The whole private key file: RSA, ECDSA or Ed25519, in OpenSSH, PEM or PKCS#8 format.",
         ),
         Field(

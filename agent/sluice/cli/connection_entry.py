@@ -73,15 +73,31 @@ def prompt_secret(label: str) -> Secret:
 
 
 def prompt_missing(fields: Iterable[Field], given: Mapping[str, object]) -> dict[str, Secret]:
-    """Ask for the required secrets that were not given; nothing where there is no terminal to ask on."""
+    """Ask for the required secrets that were not given, or when there is none at all, for one that may be empty.
+
+    Nothing where there is no terminal to ask on.
+    """
     if not sys.stdin.isatty():
         return {}
     known = {key.casefold() for key in given}
-    return {
+    secret = [field for field in fields if field.secret]
+    asked = {
         field.key: prompt_secret(field.label)
-        for field in fields
-        if field.secret and field.required and field.key.casefold() not in known
+        for field in secret
+        if field.required and field.key.casefold() not in known
     }
+    if asked or any(field.key.casefold() in known for field in secret):
+        return asked
+    plain = next((field for field in secret if field.kind != "multiline"), None)
+    return {plain.key: found} if plain and (found := _optional_secret(plain.label)) else {}
+
+
+def _optional_secret(label: str) -> Secret | None:
+    question = f"{label} (empty for none)"
+    value = click.prompt(question, hide_input=True, default="", show_default=False, err=True, type=str)
+    if value and value != click.prompt("Repeat for confirmation", hide_input=True, err=True, type=str):
+        raise UsageError("the two entered values do not match", do="nothing was stored: try again")
+    return Secret(value) if value else None
 
 
 def confirm(question: str, *, otherwise: str) -> bool:
@@ -107,7 +123,10 @@ def _read(key: str, source: str) -> Secret:
     if source.startswith("@"):
         from pathlib import Path
 
-        return read_file(str(Path(source[1:]).expanduser().absolute()))
+        secret = read_file(str(Path(source[1:]).expanduser().absolute()))
+        if not secret:
+            raise UsageError(f"the file '{source[1:]}' holds nothing for the secret '{key}'")
+        return secret
     return read_environment(source.removeprefix("env:"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -141,13 +141,24 @@ def fit(kind: ConnectionType, scheme_name: str, url: str, entered: Entered) -> F
         problems.append(str(error))
     if problems:
         raise ConnectionInvalidError("; ".join(problems))
+    warnings = [text for key, secret in secrets.items() if (text := weakness(key[1], secret))]
+    if lacking := without_secret(fields, present):
+        names = " or ".join(f"'{key}'" for key in lacking)
+        warnings.append(f"it has no secret: {names} can be given with 'sluice connection update NAME --secret KEY=-'")
     return Fitted(
         type=kind.name,
         scheme=scheme.name if scheme else "",
         url=checked_url,
         entered=Entered(values=values, secrets=secrets, references=entered.references, kept=entered.kept),
-        warnings=tuple(text for key, secret in secrets.items() if (text := weakness(key[1], secret))),
+        warnings=tuple(warnings),
     )
+
+
+def without_secret(fields: Mapping[Key, Field], present: Collection[Key]) -> tuple[str, ...]:
+    """The secrets that a connection could have when it names an account and has none of them; () when it is fine."""
+    secret = [key for key, one in fields.items() if one.secret]
+    account = any(key[0] == "parameters" and not one.secret and key in present for key, one in fields.items())
+    return tuple(key for _, key in secret) if account and not any(key in present for key in secret) else ()
 
 
 def fit_url(rule: Url, url: str, data: Mapping[str, str]) -> str:
@@ -216,10 +227,14 @@ def _fill(template: str, data: Mapping[str, str]) -> str:
 def _checked(problems: list[str], one: Field, written: str) -> str:
     """A value in its stored form; what is wrong with it is added to the problems, without the value if it is secret."""
     try:
-        return _in_kind(one, written)
+        value = _in_kind(one, written)
     except ConnectionInvalidError as error:
         problems.append(f"{one.label} ('{one.key}') {error.what}")
         return written
+    if one.validation and not re.fullmatch(one.validation, value):
+        message = one.validation_message or "it does not have the form that is expected"
+        problems.append(f"{one.label} ('{one.key}'): {message}")
+    return value
 
 
 def _in_kind(one: Field, written: str) -> str:
@@ -245,8 +260,6 @@ def _in_kind(one: Field, written: str) -> str:
         value = next((choice for choice in one.choices if choice.casefold() == value.casefold()), "")
         if not value:
             raise ConnectionInvalidError(f"must be one of: {', '.join(one.choices)}")
-    if one.validation and not re.fullmatch(one.validation, value):
-        raise ConnectionInvalidError(one.validation_message or "does not have the form that is expected")
     return value
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.agent.cli.conftest import Sluice
 
 SECRET = "hunter2-very-secret-0815"
+KEY_HEAD = "-----BEGIN OPENSSH PRIVATE KEY-----"
 
 
 def test_a_new_home_has_no_connections(sluice: Sluice) -> None:
@@ -33,12 +34,52 @@ def test_a_secret_from_standard_input_is_stored_and_never_shown(sluice: Sluice) 
 
 
 def test_a_secret_from_a_file_or_the_environment(sluice: Sluice) -> None:
-    (sluice.folder / "key").write_text(f"-----BEGIN\n{SECRET}\n-----END\n")
+    (sluice.folder / "key").write_text(f"{KEY_HEAD}\n{SECRET}\n-----END\n")
     sluice.environment["PASSWORD"] = SECRET
     sluice.create("web", "--secret", "PrivateKey=@key", "--secret", "password=env:PASSWORD", given=None)
     assert sluice.json("connection", "show", "web")["secrets"] == ["PrivateKey", "password"]
     sluice("connection", "update", "web", "--secret", "password=env:UNSET", status=2)
     sluice("connection", "update", "web", "--secret", "password=@nowhere", status=2)
+
+
+def test_what_is_no_private_key_is_refused_and_not_repeated(sluice: Sluice) -> None:
+    (sluice.folder / "key").write_text(f"root:x:0:0:{SECRET}\nbin:x\n")
+    (sluice.folder / "empty").write_text("")
+    fields = ("connection", "create", "web", "--type", "ssh", "--set", "Host=h", "--set", "username=u")
+    error = sluice(*fields, "--secret", "PrivateKey=@key", status=2)
+    assert "it is no private key" in error
+    assert SECRET not in error
+    assert "holds nothing for the secret 'PrivateKey'" in sluice(*fields, "--secret", "PrivateKey=@empty", status=2)
+    assert "holds nothing" in sluice(*fields, "--secret", "PrivateKey=@/dev/null", status=2)
+    assert sluice.json("connection", "list") == []
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "000000", "-1", "1.5"])
+def test_a_port_that_cannot_be_is_refused(sluice: Sluice, port: str) -> None:
+    error = sluice("connection", "create", "w", "--type", "ssh", "--set", f"Port={port}", "--set", "Host=h", status=2)
+    assert "Port number ('Port')" in error
+    if port.isdecimal():
+        assert "('Port'): a port is a number from 1 to 65535" in error
+
+
+def test_a_connection_without_any_secret_is_warned_of(sluice: Sluice) -> None:
+    fields = ("connection", "create", "web", "--type", "ssh", "--set", "Host=h", "--set", "username=u")
+    said = sluice.run(*fields).stderr
+    assert "it has no secret: 'password' or 'PrivateKey'" in said
+    assert "no secret" not in sluice.run("connection", "update", "web", "--secret", "password=-", given=SECRET).stderr
+    (sluice.folder / "key").write_text(f"{KEY_HEAD}\nx\n-----END\n")
+    assert "no secret" not in sluice.run(*fields[:2], "two", *fields[3:], "--secret", "PrivateKey=@key").stderr
+
+
+def test_on_a_terminal_a_secret_is_asked_for_when_there_is_none(sluice: Sluice) -> None:
+    fields = ("connection", "create", "web", "--type", "ssh", "--set", "Host=h", "--set", "username=u")
+    answers = [("empty for none", f"{SECRET}\n"), ("Repeat", f"{SECRET}\n")]
+    status, shown = sluice.on_a_terminal(fields, answers)
+    assert status == 0, shown
+    assert SECRET not in shown
+    assert sluice.json("connection", "show", "web")["secrets"] == ["password"]
+    status, shown = sluice.on_a_terminal((*fields[:2], "two", *fields[3:]), [("empty for none", "\n")])
+    assert (status, "it has no secret" in shown) == (0, True)
 
 
 @pytest.mark.parametrize(
