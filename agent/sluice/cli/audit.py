@@ -26,7 +26,7 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="How many, newest.")
-@click.option("--connection", default="", help="Only of this service connection.")
+@click.option("--connection", default="", help="Only of this service connection, also when it is deleted.")
 @click.option("--project", default="default", show_default=True, help="The project of that connection.")
 @output_option
 def list_command(*, limit: int, connection: str, project: str, output: str) -> None:
@@ -42,7 +42,7 @@ def list_command(*, limit: int, connection: str, project: str, output: str) -> N
     with opened_database() as database, database.read() as transaction:
         resource_id = ""
         if connection:
-            resource_id = lookup.get(transaction, projects.find(transaction, project).id, connection).id
+            resource_id, _ = lookup.id_of(transaction, projects.find(transaction, project).id, connection)
         links = audit.newest(transaction, limit, resource_id=resource_id)
     rows = [
         {

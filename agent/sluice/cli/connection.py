@@ -12,7 +12,9 @@ from sluice.cli.subcommands import SubcommandGroup
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
+    from sluice.connections.store import ConnectionStore
     from sluice.storage.glance import Listed
+    from sluice.storage.usage import UsageRecord
 
 
 class _Group(SubcommandGroup):
@@ -23,8 +25,8 @@ class _Group(SubcommandGroup):
         "verify": ("connection_verify:verify", "Try it against its far side."),
         "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
-        "apply": ("connection_file:apply", "Bring connections to what a file says."),
-        "export": ("connection_file:export", "Write such a file."),
+        "apply": ("connection_file:apply", "Bring connections to what connections.yml says."),
+        "export": ("connection_file:export", "Write all connections as a connections.yml, without secrets."),
         "types": ("connection_types:types", "List the types, or the fields of one."),
     }
 
@@ -102,13 +104,27 @@ def show_command(name: str, *, project: str, output: str) -> None:
     print_fields(as_fields(record, pipelines))
 
 
+def _uses(store: ConnectionStore, project: str, name: str, limit: int) -> tuple[UsageRecord, ...]:
+    from sluice.cli.connection_entry import say
+    from sluice.connections import lookup
+    from sluice.storage import projects, usage
+
+    with store.database.read() as transaction:
+        home = projects.find(transaction, project)
+        connection_id, deleted = lookup.id_of(transaction, home.id, name)
+        records = usage.history(transaction, connection_id, project_id=home.id, limit=limit)
+    if deleted:
+        say(f"'{name}' is deleted: these are its uses until then")
+    return records
+
+
 @command.command("history")
 @click.argument("name")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many uses.")
 @project_option
 @output_option
 def history_command(name: str, *, limit: int, project: str, output: str) -> None:
-    """List the uses of a service connection, newest first.
+    """List the uses of a service connection, newest first. Those of a deleted one stay under its name.
 
     \b
     Example: sluice connection history web1
@@ -116,7 +132,7 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
     from sluice.cli.connection_view import as_time
 
     with opened_store() as store:
-        records = store.history(store.get(project, name), limit=limit)
+        records = _uses(store, project, name, limit)
     rows = [
         {
             "started": as_time(record.started_at),

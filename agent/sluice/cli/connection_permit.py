@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
     """Permit a pipeline to use a service connection, in this and all later runs.
 
+    One that has never been run is named by the path of its file.
+
     \b
     Example: sluice connection permit web1 --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
@@ -37,7 +39,10 @@ def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, outpu
 @project_option
 @output_option
 def revoke(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
-    """Take a pipeline's permit away. Stages that have passed their checkpoint go on.
+    """Take a pipeline's permit away.
+
+    A step that has the connection open goes on with it. The next step that opens it waits for a permit, also in a
+    stage that has passed its checkpoint.
 
     \b
     Example: sluice connection revoke web1 --pipeline release

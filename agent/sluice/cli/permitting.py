@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from sluice.runs.decisions import ResourceName
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
+    from sluice.storage.pipelines import Pipeline
 
     Find = Callable[[Transaction, int], tuple[Resource, str]]
     """Finds the resource of a project, and its name as it is stored."""
 
-PERMIT_PIPELINE = click.option("--pipeline", default="", help="The pipeline: its name, number, or file.")
+PERMIT_PIPELINE = click.option("--pipeline", default="", help="The pipeline: its name, number, or the path of its file.")
 PERMIT_ALL = click.option("--all-pipelines", is_flag=True, help="Permit every pipeline of the project (open access).")
 REVOKE_ALL = click.option("--all-pipelines", is_flag=True, help="End open access; permits of single pipelines stay.")
 
@@ -53,16 +54,36 @@ def named(connections: Sequence[str], groups: Sequence[str], environments: Seque
     ]
 
 
+def _named(transaction: Transaction, project: str, project_id: int, text: str, *, new: bool) -> Pipeline:
+    """The pipeline that a person names. With `new`, one that has never been run becomes known by the path of its file."""
+    from pathlib import Path
+
+    from sluice.errors import NotFoundError
+    from sluice.runs.compiling import find_file, place_of
+    from sluice.runs.pipelines import register_in
+    from sluice.storage import pipelines
+
+    try:
+        return pipelines.find(transaction, project_id, text)
+    except NotFoundError:
+        path = place_of(Path(text))
+        if found := pipelines.by_source(transaction, project_id, str(path)):
+            return found
+        if not (new and path.is_file()):
+            raise
+        return register_in(transaction, project, find_file(path), by=current_user(), at=time.time())[1]
+
+
 def change_permit(find: Find, pipeline: str, project: str, output: str, *, everybody: bool, granted: bool) -> None:
     """Grant or revoke the permit of one pipeline, or of all (`everybody`), and say so."""
     if bool(pipeline) == everybody:
         raise UsageError("name one pipeline with --pipeline, or give --all-pipelines")
-    from sluice.storage import permissions, pipelines, projects
+    from sluice.storage import permissions, projects
 
     with opened_database() as database, database.write() as transaction:
         home = projects.find(transaction, project)
         resource, name = find(transaction, home.id)
-        found = None if everybody else pipelines.find(transaction, home.id, pipeline)
+        found = None if everybody else _named(transaction, project, home.id, pipeline, new=granted)
         decide = permissions.grant if granted else permissions.revoke
         pipeline_id = found.id if found else permissions.ALL_PIPELINES
         changed = decide(transaction, resource, pipeline_id, by=current_user(), at=time.time())

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
     """Permit a pipeline to use a variable group, in this and all later runs.
 
+    One that has never been run is named by the path of its file.
+
     \b
     Example: sluice variable-group permit settings --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped

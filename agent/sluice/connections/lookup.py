@@ -9,6 +9,7 @@ from sluice.connections.catalogue import Catalogue, fields_of, nearest
 from sluice.connections.connection import ConnectionRecord, Key
 from sluice.errors import ConnectionInvalidError, NotFoundError, SealError
 from sluice.storage import connections as rows
+from sluice.storage import removed
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, is_guid
 
@@ -44,6 +45,15 @@ def get(transaction: Transaction, project_id: int, name: str) -> ConnectionRecor
     known = rows.names(transaction, project_id)
     hint = nearest(name, known, otherwise="see 'sluice connection list'")
     raise NotFoundError(f"there is no service connection '{clean_name(name)}'", do=hint)
+
+
+def id_of(transaction: Transaction, project_id: int, name: str) -> tuple[str, bool]:
+    """The id of a connection, and whether it is deleted: its uses and audit entries stay. Raises `NotFoundError`."""
+    if found := find(transaction, project_id, name):
+        return found.id, False
+    if gone := removed.newest_id(transaction, project_id, name):
+        return gone, True
+    return get(transaction, project_id, name).id, False
 
 
 def nearest_name(transaction: Transaction, project_id: int, name: str) -> str:

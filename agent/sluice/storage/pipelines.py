@@ -51,7 +51,7 @@ def find(transaction: Transaction, project_id: int, name: str) -> Pipeline:
     near = difflib.get_close_matches(name, known, n=1)
     raise NotFoundError(
         f"there is no pipeline '{name}'",
-        do=f"did you mean '{near[0]}'?" if near else "a pipeline is known from its first run on",
+        do=f"did you mean '{near[0]}'?" if near else "one that has never been run is named by the path of its file",
     )
 
 

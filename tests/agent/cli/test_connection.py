@@ -193,6 +193,39 @@ def test_open_access_is_granted_and_ended(sluice: Sluice) -> None:
     assert sluice.json("connection", "show", "web")["pipelines"] == []
 
 
+def test_a_file_that_has_never_been_run_is_permitted_by_its_path(sluice: Sluice) -> None:
+    sluice.create()
+    sluice.folder.joinpath("sub").mkdir()
+    sluice.folder.joinpath("sub", "release.yml").write_text("steps:\n- script: echo\n")
+    said = sluice("connection", "permit", "web", "--pipeline", "./sub/../sub/release.yml")
+    assert said == "pipeline 'release': may use 'web'\n"
+    assert sluice.json("connection", "show", "web")["pipelines"] == ["release"]
+    assert "(as before)" in sluice("connection", "permit", "web", "--pipeline", "sub/release.yml")
+    sluice("connection", "permit", "web", "--pipeline", str(sluice.folder / "sub" / "release.yml"))
+    assert len(sluice.json("pipeline", "list")) == 1
+    sluice.folder.joinpath("sub", "release.yml").unlink()
+    sluice("connection", "revoke", "web", "--pipeline", "sub/release.yml")
+    assert sluice.json("connection", "show", "web")["pipelines"] == []
+    refused = sluice("connection", "revoke", "web", "--pipeline", "other.yml", status=2)
+    assert "there is no pipeline 'other.yml' (one that has never been run is named by the path of its file)" in refused
+
+
+def test_a_deleted_connection_keeps_its_history_under_its_name(sluice: Sluice) -> None:
+    sluice.create()
+    sluice("connection", "verify", "web", status=1)
+    uses = sluice.json("connection", "history", "web")
+    entries = sluice.json("audit", "list", "--connection", "web")
+    assert uses
+    sluice("connection", "delete", "web", "--yes")
+    result = sluice.run("connection", "history", "WEB", "--output", "json")
+    assert json.loads(result.stdout) == uses
+    assert "'WEB' is deleted" in result.stderr
+    assert len(sluice.json("audit", "list", "--connection", "web")) == len(entries) + 1
+    sluice.create()
+    assert sluice.json("connection", "history", "web") == []
+    assert "no service connection 'other'" in sluice("connection", "history", "other", status=2)
+
+
 def test_projects_are_kept_apart(sluice: Sluice) -> None:
     sluice.create("web", "--project", "shop")
     assert sluice.json("connection", "list") == []

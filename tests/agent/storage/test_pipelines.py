@@ -41,7 +41,7 @@ def test_an_unknown_pipeline_gets_the_nearest_name(database: Database) -> None:
         pipelines.ensure(transaction, home, name="release", source="/a.yml", by="me", at=1.0)
         with pytest.raises(NotFoundError, match="did you mean 'release'"):
             pipelines.find(transaction, home.id, "relase")
-        with pytest.raises(NotFoundError, match="from its first run on"):
+        with pytest.raises(NotFoundError, match="by the path of its file"):
             pipelines.find(transaction, home.id, "zzz")
         with pytest.raises(NotFoundError):
             pipelines.get(transaction, 99)
