@@ -94,9 +94,10 @@ def cancel(*, run_id: int) -> None:
     from sluice.cli.background import go_on
 
     with opened_orchestrator() as orchestrator:
-        decisions_of(orchestrator).cancel(run_id)
+        canceled = decisions_of(orchestrator).cancel(run_id)
         click.echo(f"Run {run_id} is canceled.")
-        click.echo(go_on(orchestrator, run_id))
+        if canceled.state != "completed":
+            click.echo(go_on(orchestrator, run_id))
 
 
 @command.command(epilog="Example: sluice resume 7")

@@ -9,6 +9,7 @@ from sluice.connections.connection import ConnectionRecord, Key
 from sluice.connections.sealing import Identity, Sealed, Sealer
 from sluice.errors import SealError
 from sluice.secret import Secret
+from sluice.storage import audit
 from sluice.storage import connections as rows
 from sluice.storage.engine import Transaction
 from sluice.storage.seals import SealedRow, a_key_id
@@ -37,6 +38,13 @@ def seal_secrets(
 
 def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRecord) -> dict[Key, Secret]:
     """A connection's stored secrets; raises `SealError` as `open_text` does."""
+    audit.check_head(transaction)
+    if not rows.in_place(transaction, record.id, record.project_id):
+        raise SealError(
+            f"the secrets of the service connection '{record.name}' cannot be opened",
+            why="its name or its project was changed outside of Sluice",
+            do="see 'sluice audit verify'",
+        )
     row = rows.seal_of(transaction, record.id)
     content = json.loads(open_text(sealer, KIND, record.id, row, f"the service connection '{record.name}'"))
     found: dict[Key, Secret] = {}

@@ -109,6 +109,7 @@ class SettingsStore:
 
     def open_in(self, transaction: Transaction, pipeline_id: int, name: str) -> dict[str, Secret]:
         """The secrets of a pipeline; `name` is the pipeline's in errors. Raises `SealError`."""
+        audit.check_head(transaction)
         row = rows.seal_of(transaction, pipeline_id)
         settings = read(transaction, pipeline_id)
         if row is None:

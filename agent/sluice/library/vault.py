@@ -9,6 +9,7 @@ from sluice.connections import vault
 from sluice.connections.sealing import Identity, Sealer
 from sluice.library.group import VariableGroup
 from sluice.secret import Secret
+from sluice.storage import audit
 from sluice.storage import variable_groups as rows
 from sluice.storage.engine import Transaction
 from sluice.storage.seals import SealedRow
@@ -28,6 +29,7 @@ def seal_secrets(
 
 def open_secrets(transaction: Transaction, sealer: Sealer, group: VariableGroup) -> dict[str, Secret]:
     """A group's stored secrets; raises `SealError` when they or the group were changed outside of Sluice."""
+    audit.check_head(transaction)
     row = rows.seal_of(transaction, group.id)
     text = vault.open_text(sealer, KIND, group.id, row, f"the variable group '{group.name}'")
     return {name: Secret(value) for name, value in json.loads(text).items()}

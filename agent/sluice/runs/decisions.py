@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sluice.authorization.texts import STAGE, TYPE_LABELS
 from sluice.errors import ConflictError, NotFoundError
+from sluice.runs.outcomes import in_words
 from sluice.storage import actions, audit, permissions, requests, runs
 from sluice.storage.names import name_key
 from sluice.storage.requests import RequestRow
@@ -15,6 +16,10 @@ from sluice.storage.runs import RunRow
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction
+
+
+END_AT_ONCE = "endAtOnce"
+"""The option of a run that was canceled twice: who asked for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,21 @@ class Decisions:
             return chosen
 
     def cancel(self, run_id: int) -> RunRow:
-        """Ask a run to stop; raises `ConflictError` when it is over."""
+        """Ask a run to stop; asked again, what runs is ended at once. Raises `ConflictError` when it is over.
+
+        Answers the run as it was before.
+        """
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
             if run.state == "completed":
-                raise ConflictError(f"run {run_id} is over ({run.result})")
+                raise ConflictError(f"run {run_id} is over ({in_words(run.result)})")
             if not run.cancel_requested_by:
                 runs.change(transaction, run_id, cancel_requested_by=self.by)
-            return run
+            elif not run.options.get(END_AT_ONCE):
+                runs.set_options(transaction, run_id, {**run.options, END_AT_ONCE: self.by})
+            if not runs.is_whole(transaction, run_id):  # nobody drives it any more
+                runs.change(transaction, run_id, state="completed", result="canceled", finished_at=self.clock())
+            return _run(transaction, run_id)
 
 
 def waiting_for(database: Database, run_id: int) -> list[RequestRow]:
@@ -117,7 +129,7 @@ def _choose(
     waiting = requests.of_run(transaction, run.id, state="running")
     open_requests = [request for request in waiting if of(request.resource_type)]
     if not open_requests:
-        state = f"it is over ({run.result})" if run.state == "completed" else "it is not waiting"
+        state = f"it is over ({in_words(run.result)})" if run.state == "completed" else "it is not waiting"
         if waiting:
             state = "it waits for " + ", ".join(_asked(one) for one in waiting)
         raise ConflictError(f"run {run.id} {what}: {state}", do=f"see 'sluice runs show {run.id}'")

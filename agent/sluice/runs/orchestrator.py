@@ -99,6 +99,8 @@ class Orchestrator:
         run = runs.get(transaction, run_id)
         if run is None:
             raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
+        if not run.whole:
+            raise runs.tampered(run_id)
         rows = records.of_run(transaction, run_id, kinds=() if steps else ABOVE_STEPS)
         attempts = {row.identifier: row.attempt for row in rows if row.type == "Stage"}
         asked = requests.of_run(transaction, run_id)

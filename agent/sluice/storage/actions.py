@@ -114,6 +114,25 @@ UNAUTHORIZED_FOR_PROJECT = Action(
     "Modify",
     "Successfully unauthorized {ResourceType} resource {ResourceId} for the project",
 )
+PERMIT_VOID = Action(
+    "Sluice.PermitVoid",
+    "Pipelines",
+    "Remove",
+    "Removed a permit of {ResourceType} resource {ResourceId} for pipeline id {PipelineId} that was written into the "
+    "database by hand",
+)
+HEAD_ACCEPTED = Action(
+    "Sluice.AuditHeadAccepted",
+    "Auditing",
+    "Modify",
+    "Accepted the database as it is: its audit log ended at {Head}, noted was {Noted}.",
+)
+COMMAND_REFUSED = Action(
+    "Sluice.CommandRefused",
+    "Pipelines",
+    "Access",
+    'Refused "{Command}" to a step of a run (process {Driver} runs it).',
+)
 PIPELINE_CREATED = Action(
     "Pipelines.PipelineCreated",
     "Pipelines",

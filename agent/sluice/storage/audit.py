@@ -8,14 +8,16 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
-from sluice.storage import digests
+from sluice.errors import SealError
+from sluice.storage import actions, digests
 from sluice.storage.actions import ACTIONS, Action
-from sluice.storage.chain import Breach, Entry, Head, Link, find_breach, link_hash
+from sluice.storage.chain import Breach, Entry, Head, Link, Linking, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.home import Home
 from sluice.storage.replay import CHANGES, DIGEST, Replay
@@ -25,6 +27,7 @@ _BATCH = 1000
 
 _NEWEST = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
 _APPEND = sqlalchemy.insert(audit)
+_HASH_OF = select(audit.c.hash).where(audit.c.sequence == bindparam("sequence"))
 _AFTER = select(audit).where(audit.c.sequence > bindparam("after")).order_by(audit.c.sequence).limit(_BATCH)
 
 
@@ -62,13 +65,13 @@ def append(transaction: Transaction, event: Event) -> int:
 
 def append_all(transaction: Transaction, events: list[Event]) -> int:
     """Record events in order; answers the last one's sequence number."""
-    newest = transaction.row(_NEWEST)
-    head = Head(newest.sequence, newest.hash) if newest else Head()
+    head = check_head(transaction)
+    key = transaction.voucher.audit_key.key
     stored = _digests(transaction, events)
     rows = []
     for event in events:
         entry = _entry(event, head.sequence + 1, stored.get((event.action.id, event.resource_id), ""))
-        digest = link_hash(entry, head.hash)
+        digest = link_hash(entry, head.hash, key)
         rows.append({**_columns(entry), "previous": head.hash, "hash": digest})
         head = Head(entry.sequence, digest)
     if rows:
@@ -76,6 +79,27 @@ def append_all(transaction: Transaction, events: list[Event]) -> int:
         if home := transaction.home:
             transaction.after_commit("audit head", lambda: _note_head(home, head))
     return head.sequence
+
+
+def check_head(transaction: Transaction) -> Head:
+    """The end of the log; raises `SealError` when the end that was noted beside the keys is not in it.
+
+    Asked for before anything is recorded and before a secret leaves, or a log that was put back from an older state
+    would be covered up by its next entry. In a transaction that only reads, the log may well be older than the note.
+    """
+    newest = transaction.row(_NEWEST)
+    head = Head(newest.sequence, newest.hash) if newest else Head()
+    noted = noted_head(transaction.home) if transaction.home else None
+    if noted is None or noted == head:
+        return head
+    there = transaction.value(_HASH_OF, {"sequence": noted.sequence})
+    if there == noted.hash or (there is None and not transaction.writes):
+        return head
+    raise SealError(
+        "the database is not the one that Sluice stored last",
+        why=f"entry {noted.sequence} of the audit log, noted beside the keys, is {'another' if there else 'not in it'}",
+        do="put the newest database back; when you put an older one back yourself, 'sluice audit accept-head' accepts it",
+    )
 
 
 def noted_head(home: Home) -> Head | None:
@@ -86,12 +110,48 @@ def noted_head(home: Home) -> Head | None:
         return None
 
 
-def _note_head(home: Home, head: Head) -> None:
-    # An older note in place of a newer one does no harm: each is true. Nor does none: the log itself is stored.
+def accept_head(transaction: Transaction, *, by: str, at: float) -> tuple[Head | None, Head]:
+    """Take the log as it is for the newest one, whatever was noted, and record that; for a person who put it back.
+
+    A key of the log that is missing is made anew: what is stored is vouched for as it is, too. Answers what was noted,
+    and the end of the log that is accepted.
+    """
+    newest = transaction.row(_NEWEST)
+    head = Head(newest.sequence, newest.hash) if newest else Head()
+    noted = None
+    if home := transaction.home:
+        noted = noted_head(home)
+        _note_head(home, head, back=True)
+    if transaction.voucher.missing:
+        from sluice.storage.adoption import adopt
+
+        adopt(transaction, head, unchecked=True)
+    details = {"Head": str(head), "Noted": str(noted or "nothing")}
+    append(transaction, Event(action=actions.HEAD_ACCEPTED, actor=by, at=at, details=details))
+    return noted, head
+
+
+def _note_head(home: Home, head: Head, *, back: bool = False) -> None:
+    """Note the end of the log. It never goes back (but with `back`): of two that note at once the newer one stays."""
     temporary = home.audit_head.with_name(f".audit-head.{os.getpid()}.{threading.get_ident()}")
-    with contextlib.suppress(OSError):
-        temporary.write_text(f"{head}\n", encoding="ascii")
-        temporary.replace(home.audit_head)
+    with contextlib.suppress(OSError), _locked(home.audit_head.with_name(".audit-head.lock")):
+        before = noted_head(home)
+        if back or before is None or before.sequence < head.sequence:
+            temporary.write_text(f"{head}\n", encoding="ascii")
+            temporary.replace(home.audit_head)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def entries(transaction: Transaction, *, after: int = 0, limit: int | None = None) -> Iterator[Link]:
@@ -120,7 +180,9 @@ def verify(transaction: Transaction, *kept: Head) -> Verdict:
     `kept` are ends of the log that were noted elsewhere earlier.
     """
     replay = Replay()
-    breach, head = find_breach(replay.watch(entries(transaction)), *kept)
+    known = transaction.voucher.audit_key
+    linking = Linking(key=known.key, taken_over=known.taken_over, unchecked=known.unchecked)
+    breach, head = find_breach(replay.watch(entries(transaction)), *kept, linking=linking)
     if breach:
         return Verdict((breach,), head)
     columns = (

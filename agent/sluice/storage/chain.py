@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,10 +56,13 @@ class Head:
         return cls(int(sequence), digest)
 
 
-def link_hash(entry: Entry, previous: str) -> str:
-    """SHA-256 over the entry as canonical JSON and the hash of the entry before it."""
+def link_hash(entry: Entry, previous: str, key: bytes = b"") -> str:
+    """HMAC-SHA-256 over the entry as canonical JSON and the hash of the entry before it; without a key, SHA-256."""
     text = _CANONICAL.encode({name: getattr(entry, name) for name in _SORTED})
-    return hashlib.sha256(f"{previous}\n{text}".encode("ascii")).hexdigest()
+    linked = f"{previous}\n{text}".encode("ascii")
+    if key:
+        return hmac.new(key, b"sluice audit link\n" + linked, hashlib.sha256).hexdigest()
+    return hashlib.sha256(linked).hexdigest()
 
 
 _CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
@@ -73,11 +77,34 @@ class Breach:
     what: str
 
 
-def find_breach(links: Iterable[Link], *kept: Head) -> tuple[Breach | None, Head]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linking:
+    """How a chain's links are made: under `key`, but up to `taken_over` without one.
+
+    With `unchecked` those before are of a key that is lost: that they follow each other up to that end is all there is.
+    """
+
+    key: bytes = b""
+    taken_over: Head = Head()
+    unchecked: bool = False
+
+    def fits(self, link: Link) -> bool:
+        """Whether a link's hash is its entry's."""
+        before = link.entry.sequence <= self.taken_over.sequence
+        if before and self.unchecked:
+            return True
+        return hmac.compare_digest(link.hash.encode(), self._hash(link, b"" if before else self.key).encode())
+
+    def _hash(self, link: Link, key: bytes) -> str:
+        return link_hash(link.entry, link.previous, key)
+
+
+def find_breach(links: Iterable[Link], *kept: Head, linking: Linking = Linking()) -> tuple[Breach | None, Head]:
     """The first breach of a chain read in order, if any, and how far the chain is whole.
 
     `kept` are heads that were noted outside the database: the chain has to reach and agree with each.
     """
+    kept = (*kept, linking.taken_over)
     head = Head()
     for link in links:
         entry = link.entry
@@ -85,7 +112,7 @@ def find_breach(links: Iterable[Link], *kept: Head) -> tuple[Breach | None, Head
             return Breach(head.sequence + 1, "entries are missing"), head
         if link.previous != head.hash:
             return Breach(entry.sequence, "it does not follow the entry before it"), head
-        if link.hash != link_hash(entry, link.previous):
+        if not linking.fits(link):
             return Breach(entry.sequence, "it was changed"), head
         head = Head(entry.sequence, link.hash)
         if any(one.sequence == head.sequence and one.hash != head.hash for one in kept):

@@ -106,7 +106,7 @@ def names(transaction: Transaction, project_id: int) -> list[str]:
 def insert(transaction: Transaction, entries: list[tuple[PublicRow, SealedRow]]) -> None:
     """Store new connections."""
     transaction.execute(_insert_connection(), [_own_columns(row, sealed) for row, sealed in entries])
-    transaction.execute(_insert_reference(), [_reference_columns(row) for row, _ in entries])
+    transaction.execute(_insert_reference(), [_reference_columns(transaction, row) for row, _ in entries])
 
 
 def replace(transaction: Transaction, row: PublicRow, sealed: SealedRow) -> None:
@@ -115,7 +115,7 @@ def replace(transaction: Transaction, row: PublicRow, sealed: SealedRow) -> None
     for name in ("id", "created_by", "created_at"):
         del values[name]
     transaction.execute(sqlalchemy.update(connections).where(connections.c.id == row.id).values(**values))
-    reference = _reference_columns(row)
+    reference = _reference_columns(transaction, row)
     transaction.execute(
         sqlalchemy.update(connection_projects)
         .where(
@@ -161,11 +161,42 @@ def _own_columns(row: PublicRow, sealed: SealedRow) -> dict[str, Any]:
     return values
 
 
-def _reference_columns(row: PublicRow) -> dict[str, Any]:
+_REFERENCE = "connection in project"
+_PLACE = select(
+    connection_projects.c.connection_id,
+    connection_projects.c.project_id,
+    connection_projects.c.name,
+    connection_projects.c.name_key,
+)
+
+
+def in_place(transaction: Transaction, connection_id: str, project_id: int) -> bool:
+    """Whether a connection's name in a project is the one that Sluice stored: nobody gave it another's."""
+    query = _PLACE.add_columns(connection_projects.c.code).where(
+        connection_projects.c.connection_id == connection_id, connection_projects.c.project_id == project_id
+    )
+    row = transaction.row(query)
+    return row is not None and transaction.voucher.vouches(row[-1], _REFERENCE, *row[:-1])
+
+
+def vouch_for_all(transaction: Transaction) -> None:
+    """Vouch for the place of every connection that is stored: when the key is made."""
+    for connection_id, project_id, *names in transaction.rows(_PLACE):
+        code = transaction.voucher.code(_REFERENCE, connection_id, project_id, *names)
+        place = (
+            connection_projects.c.connection_id == connection_id,
+            connection_projects.c.project_id == project_id,
+        )
+        transaction.execute(sqlalchemy.update(connection_projects).where(*place).values(code=code))
+
+
+def _reference_columns(transaction: Transaction, row: PublicRow) -> dict[str, Any]:
+    key = name_key(row.name)
     return {
         "connection_id": row.id,
         "project_id": row.project_id,
         "name": row.name,
-        "name_key": name_key(row.name),
+        "name_key": key,
         "description": row.description,
+        "code": transaction.voucher.code(_REFERENCE, row.id, row.project_id, row.name, key),
     }

@@ -16,6 +16,7 @@ from sqlalchemy import event, exc
 from sluice.errors import StorageError
 from sluice.storage.home import Home
 from sluice.storage.schema import check_revision
+from sluice.storage.vouching import Voucher
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another process that writes."""
@@ -34,10 +35,19 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 class Transaction:
     """One transaction: every read sees the same state, and all writes happen or none."""
 
-    __slots__ = ("_after", "_connection", "home")
+    __slots__ = ("_after", "_connection", "home", "voucher", "writes")
 
-    def __init__(self, connection: sqlalchemy.Connection, home: Home | None = None) -> None:
+    def __init__(
+        self,
+        connection: sqlalchemy.Connection,
+        home: Home | None = None,
+        voucher: Voucher | None = None,
+        *,
+        writes: bool = False,
+    ) -> None:
         self.home = home
+        self.voucher = voucher or Voucher(None)
+        self.writes = writes
         self._connection = connection
         self._after: dict[str, Callable[[], None]] = {}
 
@@ -117,6 +127,7 @@ class Database:
     def __init__(self, engine: sqlalchemy.Engine, place: str, home: Home | None = None) -> None:
         self.place = place
         self.home = home
+        self.voucher = Voucher(home.audit_key if home else None)
         self._engine = engine
         self._writing_engine = engine.execution_options(**{_WRITE_OPTION: True})
         self._writer = threading.RLock()
@@ -142,6 +153,10 @@ class Database:
         try:
             with explained(shown):
                 check_revision(database._engine, shown)
+            if database.voucher.missing:
+                from sluice.storage.adoption import prepare
+
+                prepare(database)
         except BaseException:
             database.close()
             raise
@@ -151,7 +166,7 @@ class Database:
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads. It never waits for a writer, and no writer waits for it."""
         with explained(self.place), self._engine.connect() as connection:
-            yield Transaction(connection, self.home)
+            yield Transaction(connection, self.home, self.voucher)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -162,7 +177,7 @@ class Database:
             self._writing = True
             try:
                 with explained(self.place), self._writing_engine.begin() as connection:
-                    transaction = Transaction(connection, self.home)
+                    transaction = Transaction(connection, self.home, self.voucher, writes=True)
                     yield transaction
             finally:
                 self._writing = False

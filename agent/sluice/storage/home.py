@@ -52,6 +52,11 @@ class Home:
         return self.keys / "audit-head"
 
     @property
+    def audit_key(self) -> Path:
+        """The key that vouches for the audit log, permits and plans; see `vouching`."""
+        return self.keys / "audit-key"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import dataclass
 
 import sqlalchemy
@@ -9,6 +11,7 @@ from sqlalchemy import bindparam, select
 
 from sluice.storage import actions, audit
 from sluice.storage.engine import Row, Transaction
+from sluice.storage.tables import audit as audit_log
 from sluice.storage.tables import permissions
 
 ENDPOINT = "endpoint"
@@ -48,44 +51,78 @@ _OF_RESOURCE = (
     & (permissions.c.resource_type == bindparam("type"))
     & (permissions.c.resource_id == bindparam("resource"))
 )
-_LISTED = select(
-    permissions.c.project_id,
-    permissions.c.resource_id,
-    permissions.c.resource_type,
-    permissions.c.pipeline_id,
-    permissions.c.authorized_by,
-    permissions.c.authorized_at,
+_KIND = "permit"
+_NAMES = ("project_id", "resource_id", "resource_type", "pipeline_id", "authorized_by", "authorized_at")
+_LISTED = select(*(permissions.c[name] for name in _NAMES))
+_CODED = _LISTED.add_columns(permissions.c.sequence, permissions.c.code)
+_PERMITTED = _CODED.where(_OF_RESOURCE, permissions.c.pipeline_id.in_([ALL_PIPELINES, bindparam("pipeline")]))
+_REVOKED_SINCE = select(audit_log.c.details, audit_log.c.project_id).where(
+    audit_log.c.resource_id == bindparam("resource"),
+    audit_log.c.resource_version == 0,
+    audit_log.c.sequence > bindparam("sequence"),
+    audit_log.c.action.in_([actions.UNAUTHORIZED_FOR_PIPELINE.id, actions.UNAUTHORIZED_FOR_PROJECT.id]),
 )
-_PERMITTED = (
-    select(permissions.c.pipeline_id)
-    .where(_OF_RESOURCE, permissions.c.pipeline_id.in_([ALL_PIPELINES, bindparam("pipeline")]))
-    .limit(1)
-)
-_ONE = select(permissions.c.pipeline_id).where(_OF_RESOURCE, permissions.c.pipeline_id == bindparam("pipeline"))
 _REMOVE = sqlalchemy.delete(permissions).where(_OF_RESOURCE, permissions.c.pipeline_id == bindparam("pipeline"))
 
 
 def permitted(transaction: Transaction, resource: Resource, pipeline_id: int) -> bool:
     """Whether the pipeline may use the resource: by a permit of its own, or by open access."""
-    return transaction.row(_PERMITTED, {**_key(resource), "pipeline": pipeline_id}) is not None
+    rows = transaction.rows(_PERMITTED, {**_key(resource), "pipeline": pipeline_id})
+    return any(_holds(transaction, row) for row in rows)
+
+
+def _holds(transaction: Transaction, row: Row) -> bool:
+    """Whether a stored permit is one that was granted and not revoked since; one that is not is taken away, and told."""
+    *columns, sequence, code = row
+    if transaction.voucher.vouches(code, _KIND, *columns, sequence) and not _revoked_since(transaction, row):
+        return True
+    if transaction.writes:
+        void = _permission(row)
+        transaction.execute(_REMOVE, {**_key(void.resource), "pipeline": void.pipeline_id})
+        _record(transaction, void.resource, void.pipeline_id, by="sluice", at=time.time(), action=actions.PERMIT_VOID)
+    return False
+
+
+def _revoked_since(transaction: Transaction, row: Row) -> bool:
+    """Whether the log tells that this very permit was taken away after it was granted: it was put back by hand."""
+    permission = _permission(row)
+    since = transaction.rows(_REVOKED_SINCE, {"resource": permission.resource.id, "sequence": row.sequence})
+    revoked = {
+        (project_id, details.get("ResourceType"), details.get("PipelineId", ALL_PIPELINES))
+        for text, project_id in since
+        if isinstance(details := json.loads(text), dict)
+    }
+    return (permission.resource.project_id, permission.resource.type, permission.pipeline_id) in revoked
+
+
+def vouch_for_all(transaction: Transaction) -> None:
+    """Vouch for every permit that is stored: when the key is made."""
+    for *columns, sequence, _ in transaction.rows(_CODED):
+        project_id, resource_id, resource_type, pipeline_id, *_ = columns
+        transaction.execute(
+            sqlalchemy.update(permissions)
+            .where(_OF_RESOURCE, permissions.c.pipeline_id == bindparam("pipeline"))
+            .values(code=transaction.voucher.code(_KIND, *columns, sequence)),
+            {"project": project_id, "type": resource_type, "resource": resource_id, "pipeline": pipeline_id},
+        )
 
 
 def grant(transaction: Transaction, resource: Resource, pipeline_id: int, *, by: str, at: float) -> bool:
     """Permit a pipeline (or all) to use the resource; False when it was permitted already."""
-    if transaction.row(_ONE, {**_key(resource), "pipeline": pipeline_id}) is not None:
+    rows = transaction.rows(_PERMITTED, {**_key(resource), "pipeline": pipeline_id})
+    if any(_holds(transaction, row) for row in rows if row.pipeline_id == pipeline_id):
         return False
+    action = actions.AUTHORIZED_FOR_PIPELINE if pipeline_id else actions.AUTHORIZED_FOR_PROJECT
+    sequence = _record(transaction, resource, pipeline_id, by=by, at=at, action=action)
+    columns = (resource.project_id, resource.id, resource.type, pipeline_id, by, float(at))
     transaction.execute(
         sqlalchemy.insert(permissions),
         {
-            "project_id": resource.project_id,
-            "resource_type": resource.type,
-            "resource_id": resource.id,
-            "pipeline_id": pipeline_id,
-            "authorized_by": by,
-            "authorized_at": at,
+            **dict(zip(_NAMES, columns, strict=True)),
+            "sequence": sequence,
+            "code": transaction.voucher.code(_KIND, *columns, sequence),
         },
     )
-    _record(transaction, resource, pipeline_id, by=by, at=at, granted=True)
     return True
 
 
@@ -94,14 +131,16 @@ def revoke(transaction: Transaction, resource: Resource, pipeline_id: int, *, by
     result = transaction.execute(_REMOVE, {**_key(resource), "pipeline": pipeline_id})
     if not result.rowcount:
         return False
-    _record(transaction, resource, pipeline_id, by=by, at=at, granted=False)
+    action = actions.UNAUTHORIZED_FOR_PIPELINE if pipeline_id else actions.UNAUTHORIZED_FOR_PROJECT
+    _record(transaction, resource, pipeline_id, by=by, at=at, action=action)
     return True
 
 
 def of_resource(transaction: Transaction, resource: Resource) -> tuple[Permission, ...]:
     """The permits of a resource in one project, open access first."""
-    query = _LISTED.where(_OF_RESOURCE).order_by(permissions.c.pipeline_id)
-    return tuple(_permission(row) for row in transaction.rows(query, _key(resource)))
+    query = _CODED.where(_OF_RESOURCE).order_by(permissions.c.pipeline_id)
+    rows = transaction.rows(query, _key(resource))
+    return tuple(_permission(row) for row in rows if _holds(transaction, row))
 
 
 def revoke_everywhere(
@@ -120,18 +159,15 @@ def _key(resource: Resource) -> dict[str, str | int]:
 
 
 def _permission(row: Row) -> Permission:
-    project_id, resource_id, resource_type, pipeline_id, by, at = row
+    project_id, resource_id, resource_type, pipeline_id, by, at = row[: len(_NAMES)]
     return Permission(Resource(project_id, resource_id, resource_type), pipeline_id, by, at)
 
 
 def _record(
-    transaction: Transaction, resource: Resource, pipeline_id: int, *, by: str, at: float, granted: bool
-) -> None:
+    transaction: Transaction, resource: Resource, pipeline_id: int, *, by: str, at: float, action: actions.Action
+) -> int:
     details: dict[str, str | int] = {"ResourceType": resource.type, "ResourceId": resource.id}
-    if pipeline_id == ALL_PIPELINES:
-        action = actions.AUTHORIZED_FOR_PROJECT if granted else actions.UNAUTHORIZED_FOR_PROJECT
-    else:
-        action = actions.AUTHORIZED_FOR_PIPELINE if granted else actions.UNAUTHORIZED_FOR_PIPELINE
+    if pipeline_id != ALL_PIPELINES or action is actions.PERMIT_VOID:
         details["PipelineId"] = pipeline_id
     event = audit.Event(
         action=action,
@@ -141,4 +177,4 @@ def _record(
         resource_id=resource.id,
         details=details,
     )
-    audit.append(transaction, event)
+    return audit.append(transaction, event)

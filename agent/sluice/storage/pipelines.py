@@ -8,12 +8,11 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import ColumnElement, select
 
-from sluice.errors import NotFoundError
+from sluice.errors import NotFoundError, SealError
 from sluice.storage import actions, audit, projects
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, name_key
 from sluice.storage.tables import pipelines
-
 
 MAX_DIGITS = 18
 """What every database takes as a number of a row."""
@@ -79,6 +78,7 @@ def ensure(
     }
     number = transaction.insert(sqlalchemy.insert(pipelines).values(**row))
     pipeline = Pipeline(number, project.id, chosen, source)
+    _vouch(transaction, pipeline)
     details = {"PipelineName": chosen, "PipelineId": pipeline.id, "ProjectName": project.name}
     audit.append(
         transaction,
@@ -100,12 +100,40 @@ def free_name(transaction: Transaction, project_id: int, name: str) -> str:
 def listed(transaction: Transaction, project_id: int) -> tuple[Pipeline, ...]:
     """The pipelines of a project, by name."""
     query = _QUERY.where(pipelines.c.project_id == project_id).order_by(pipelines.c.name_key)
-    return tuple(Pipeline(*row) for row in transaction.rows(query))
+    return tuple(Pipeline(*row[:-2]) for row in transaction.rows(query))
 
 
-_QUERY = select(pipelines.c.id, pipelines.c.project_id, pipelines.c.name, pipelines.c.source)
+def vouch_for_all(transaction: Transaction) -> None:
+    """Vouch for every pipeline that is stored: when the key is made."""
+    for row in transaction.rows(_QUERY):
+        _vouch(transaction, Pipeline(*row[:-2]))
+
+
+def _vouch(transaction: Transaction, pipeline: Pipeline) -> None:
+    code = transaction.voucher.code(_KIND, *_parts(pipeline, name_key(pipeline.name)))
+    transaction.execute(sqlalchemy.update(pipelines).where(pipelines.c.id == pipeline.id).values(code=code))
+
+
+def _parts(pipeline: Pipeline, key: str) -> tuple[object, ...]:
+    return pipeline.id, pipeline.project_id, pipeline.name, key, pipeline.source
+
+
+_KIND = "pipeline"
+_CODE = (pipelines.c.name_key, pipelines.c.code)
+_QUERY = select(pipelines.c.id, pipelines.c.project_id, pipelines.c.name, pipelines.c.source, *_CODE)
 
 
 def _one(transaction: Transaction, *criteria: Any) -> Pipeline | None:
     row = transaction.row(_QUERY.where(*criteria))
-    return Pipeline(*row) if row else None
+    if row is None:
+        return None
+    *columns, key, code = row
+    pipeline = Pipeline(*columns)
+    if not transaction.voucher.vouches(code, _KIND, *_parts(pipeline, key)):
+        # its permits belong to the file that it was made for
+        raise SealError(
+            f"the pipeline '{pipeline.name}' ({pipeline.id}) is not as it was stored",
+            why="its record was changed outside of Sluice",
+            do="see 'sluice audit verify'",
+        )
+    return pipeline

@@ -35,7 +35,11 @@ CHANGES = {
 }
 """The actions after which a record is another one, and what it is."""
 
-_REVOCATIONS = {actions.UNAUTHORIZED_FOR_PIPELINE.id, actions.UNAUTHORIZED_FOR_PROJECT.id}
+_REVOCATIONS = {
+    actions.UNAUTHORIZED_FOR_PIPELINE.id,
+    actions.UNAUTHORIZED_FOR_PROJECT.id,
+    actions.PERMIT_VOID.id,
+}
 
 
 class Replay:

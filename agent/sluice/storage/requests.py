@@ -20,7 +20,8 @@ _TABLE = tables.authorization_requests
 class RequestRow:
     """One resource that a stage (or, with `job_id` and `step_id`, a started step) needs a permit for.
 
-    `state` is running, approved, rejected, canceled or timedOut, as in checkpoints.
+    `state` is running, approved, rejected, canceled or timedOut, as in checkpoints. `resource_version` is the version
+    that the resource had when it was asked for (0 for what has none): whoever decides decides about that one.
     """
 
     id: int = 0
@@ -40,6 +41,7 @@ class RequestRow:
     expires_at: float
     decided_by: str = ""
     decided_at: float | None = None
+    resource_version: int = 0
 
 
 _COLUMNS = tuple(column.name for column in fields(RequestRow))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
+from sluice.errors import SealError
 from sluice.storage import tables
 
 if TYPE_CHECKING:
@@ -34,14 +35,16 @@ class RunRow:
     started_at: float | None = None
     finished_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = True
+    """Whether what it was started with is what Sluice stored; where it is not, nothing of the run may be done."""
 
 
-_COLUMNS = tuple(column.name for column in fields(RunRow) if column.name not in {"pipeline", "options"})
+_COLUMNS = tuple(column.name for column in fields(RunRow) if column.name not in {"pipeline", "options", "whole"})
 
 
 def _query() -> Any:  # SQLAlchemy's Select with its column types
     columns = [_RUNS.c[name] for name in _COLUMNS]
-    return select(*columns, _RUNS.c.options, tables.pipelines.c.name.label("pipeline")).join(
+    return select(*columns, _RUNS.c.options, _RUNS.c.code, tables.pipelines.c.name.label("pipeline")).join(
         tables.pipelines, tables.pipelines.c.id == _RUNS.c.pipeline_id
     )
 
@@ -69,17 +72,62 @@ def set_plan(tx: Transaction, run_id: int, *, name: str, plan: str, options: Map
     """Give a new run its number and its plan (JSON text)."""
     values = {"name": name, "plan": plan, "options": json.dumps(options, ensure_ascii=False)}
     tx.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(values))
+    _vouch(tx, run_id)
 
 
 def set_options(tx: Transaction, run_id: int, options: Mapping[str, Any]) -> None:
-    """Replace what a run was started with."""
+    """Replace what a run was started with; raises `SealError` when it was changed outside of Sluice."""
+    check(tx, run_id)
     change(tx, run_id, options=json.dumps(options, ensure_ascii=False))
+    _vouch(tx, run_id)
+
+
+_CODED = ("id", "project_id", "pipeline_id", "requested_by", "created_at", "options")
+_WITH_PLAN = select(*(_RUNS.c[name] for name in _CODED), _RUNS.c.plan, _RUNS.c.code)
+
+
+def _vouch(tx: Transaction, run_id: int) -> None:
+    *columns, plan, _ = tx.execute(_WITH_PLAN.where(_RUNS.c.id == run_id)).one()
+    # two codes: the options are checked whenever the run is read, the plan, which may be large, when it is
+    change(tx, run_id, code=f"{tx.voucher.code('run', *columns)} {tx.voucher.code('plan', run_id, plan)}")
+
+
+def vouch_for_all(tx: Transaction) -> None:
+    """Vouch for every run that is stored: when the key is made."""
+    for run_id in tx.execute(select(_RUNS.c.id)).scalars().all():
+        _vouch(tx, int(run_id))
+
+
+def check(tx: Transaction, run_id: int) -> None:
+    """Refuse a run whose plan, options, pipeline or requester are not what Sluice stored; raises `SealError`."""
+    *columns, plan, code = tx.execute(_WITH_PLAN.where(_RUNS.c.id == run_id)).one()
+    of_run, _, of_plan = code.partition(" ")
+    if not (tx.voucher.vouches(of_run, "run", *columns) and tx.voucher.vouches(of_plan, "plan", run_id, plan)):
+        raise tampered(run_id)
+
+
+def is_whole(tx: Transaction, run_id: int) -> bool:
+    """Whether a run is as Sluice stored it."""
+    try:
+        check(tx, run_id)
+    except SealError:
+        return False
+    return True
+
+
+def tampered(run_id: int) -> SealError:
+    """What is said of a run that was edited in the database."""
+    return SealError(
+        f"run {run_id} is not as it was stored, and does not go on",
+        why="its plan or what it was started with was changed outside of Sluice",
+        do=f"cancel it with 'sluice runs cancel {run_id}' and start a new one; see 'sluice audit verify'",
+    )
 
 
 def get(tx: Transaction, run_id: int) -> RunRow | None:
     """One run."""
     row = tx.execute(_query().where(_RUNS.c.id == run_id)).mappings().first()
-    return _row(dict(row)) if row else None
+    return _row(tx, dict(row)) if row else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +145,15 @@ def status(tx: Transaction, run_id: int) -> Status:
 
 
 def plan(tx: Transaction, run_id: int) -> str:
-    """The plan's JSON text."""
+    """The plan's JSON text; raises `SealError` when it is not the one that was stored."""
+    check(tx, run_id)
     return str(tx.execute(select(_RUNS.c.plan).where(_RUNS.c.id == run_id)).scalar_one())
 
 
 def newest(tx: Transaction, project_id: int, *, limit: int) -> list[RunRow]:
     """The newest runs of a project, newest first."""
     query = _query().where(_RUNS.c.project_id == project_id).order_by(_RUNS.c.id.desc()).limit(limit)
-    return [_row(dict(row)) for row in tx.execute(query).mappings()]
+    return [_row(tx, dict(row)) for row in tx.execute(query).mappings()]
 
 
 def unfinished_of_pipeline(tx: Transaction, pipeline_id: int) -> list[int]:
@@ -118,9 +167,11 @@ def change(tx: Transaction, run_id: int, **values: Any) -> None:
     tx.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(values))
 
 
-def _row(row: Mapping[str, Any]) -> RunRow:
+def _row(tx: Transaction, row: Mapping[str, Any]) -> RunRow:
     values = {name: row[name] for name in (*_COLUMNS, "pipeline")}
-    return RunRow(**values, options=json.loads(row["options"]))
+    of_run, _, _ = row["code"].partition(" ")
+    whole = not tx.voucher.missing and tx.voucher.vouches(of_run, "run", *(row[name] for name in _CODED))
+    return RunRow(**values, options=json.loads(row["options"]), whole=whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

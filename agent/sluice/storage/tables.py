@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -32,6 +33,11 @@ metadata = MetaData(
 
 def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True, autoincrement=True)
+
+
+def _code() -> Column[str]:
+    """What vouches for the row: an edit by hand shows (see `vouching`)."""
+    return Column("code", Text, nullable=False, default="", server_default=text("''"))
 
 
 projects = Table(
@@ -75,6 +81,7 @@ connection_projects = Table(
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False),
     Column("description", Text, nullable=False),
+    _code(),
     UniqueConstraint("project_id", "name_key"),
 )
 
@@ -158,6 +165,7 @@ pipelines = Table(
     Column("name_key", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    _code(),
     UniqueConstraint("project_id", "name_key"),
     UniqueConstraint("project_id", "source"),
     sqlite_autoincrement=True,
@@ -177,7 +185,7 @@ pipeline_settings = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-# pipeline_id 0 stands for all pipelines of the project (open access)
+# pipeline_id 0 stands for all pipelines of the project (open access); sequence is the audit entry of the grant
 permissions = Table(
     "permissions",
     metadata,
@@ -187,6 +195,8 @@ permissions = Table(
     Column("pipeline_id", Integer, primary_key=True),
     Column("authorized_by", Text, nullable=False),
     Column("authorized_at", Float, nullable=False),
+    _code(),
+    Column("sequence", Integer, nullable=False, default=0, server_default=text("0")),
 )
 
 runs = Table(
@@ -205,6 +215,7 @@ runs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    _code(),
     Index(None, "pipeline_id", "id"),
     Index(None, "state", "id"),
     sqlite_autoincrement=True,
@@ -272,6 +283,7 @@ authorization_requests = Table(
     Column("expires_at", Float, nullable=False),
     Column("decided_by", Text, nullable=False),
     Column("decided_at", Float),
+    Column("resource_version", Integer, nullable=False, default=0, server_default=text("0")),
     Index(None, "run_id", "state"),
     Index(None, "pipeline_id", "resource_type", "resource_id", "state"),
     sqlite_autoincrement=True,
