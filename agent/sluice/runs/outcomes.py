@@ -7,6 +7,20 @@ from collections.abc import Iterable
 from sluice.errors import ExitCode
 from sluice.runtime.request import Result
 
+_WORDS = {
+    "Succeeded": "succeeded",
+    "SucceededWithIssues": "succeeded with issues",
+    "Failed": "failed",
+    "Canceled": "canceled",
+    "Skipped": "skipped",
+    "Abandoned": "abandoned",
+}
+
+
+def in_words(result: str) -> str:
+    """A result as a person says it."""
+    return _WORDS.get(result) or result.lower() or "completed"
+
 
 def roll_up(children: Iterable[str]) -> Result:
     """The result of a parent: Canceled or Failed stays, issues are kept, Skipped counts only when all were skipped."""
