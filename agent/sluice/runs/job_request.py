@@ -174,6 +174,7 @@ def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue, values: Mappi
         where=str(step.where),
         package=step.package,
         execution=execution,
+        implicit=step.implicit,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -84,15 +85,26 @@ def _repository_name(uri: str) -> str:
 def read_pipeline(file: Path) -> bytes:
     """The text of a pipeline file; raises `UsageError` or `NotFoundError` in the user's terms."""
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
+        state = file.stat()
+        if stat.S_ISDIR(state.st_mode):
+            raise UsageError(f"'{file}' is a folder", do="name the pipeline file in it")
+        if not stat.S_ISREG(state.st_mode) or _of_process(file):
+            raise UsageError(
+                f"'{file}' is no file on disk",
+                do="save the pipeline to a file: its place tells which pipeline it is, and what is checked out",
+            )
+        if state.st_size > MAX_FILE_BYTES:
             raise UsageError(f"{file} is larger than {MAX_FILE_BYTES // 1024 // 1024} MB", do="is it a pipeline?")
         return file.read_bytes()
     except FileNotFoundError:
         raise NotFoundError(f"there is no file '{file}'", do="name the pipeline: sluice run FILE") from None
-    except IsADirectoryError:
-        raise UsageError(f"'{file}' is a folder", do="name the pipeline file in it") from None
     except OSError as error:
         raise UsageError(f"'{file}' cannot be read", why=error.strerror or str(error)) from error
+
+
+def _of_process(file: Path) -> bool:
+    """Whether a path means what a process has open, such as /dev/stdin, whatever lies behind it."""
+    return file.is_symlink() and any(str(folder) in {"/dev", "/proc"} for folder in file.parents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +131,9 @@ class LocalFiles:
         target = (root / PurePosixPath(path.lstrip("/"))).resolve()
         if not target.is_relative_to(root.resolve()):
             raise FileNotFoundError(path)
-        if target.stat().st_size > MAX_FILE_BYTES:
+        state = target.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise UsageError(f"the template '{path}' is no file on disk")
+        if state.st_size > MAX_FILE_BYTES:
             raise UsageError(f"the template '{path}' is too large")
         return target.read_bytes()

@@ -24,6 +24,10 @@ MAX_BYTES = 1 << 30
 _USERINFO = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)
 
 
+class UnfitFolderError(TaskFailedError):
+    """A folder that is no git repository and cannot be copied as it is; nothing of it was copied."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What a checkout is asked for; `depth` 0 is the whole history, `submodules` is '', `true` or `recursive`.
@@ -63,7 +67,11 @@ class Checkout:
             empty(self.target)
         git = shutil.which("git", path=self.environ.get("PATH"))
         if not (self.source / ".git").exists() and not _inside_repository(self.source):
-            self._copy(self._walk())
+            try:
+                chosen = self._chosen(self._walk())
+            except (TaskFailedError, PermissionError) as error:
+                raise _unfit(error) from error
+            self._copy_all(chosen)
             return ""
         if git is None:
             self.notes.append("git is not installed: the files are copied, without history")
@@ -146,6 +154,9 @@ class Checkout:
 
     def _copy(self, names: Iterable[str]) -> None:
         """Copy files by name, after looking whether they are few and small enough."""
+        self._copy_all(self._chosen(names))
+
+    def _chosen(self, names: Iterable[str]) -> list[str]:
         chosen: list[str] = []
         size = 0
         for name in names:
@@ -163,7 +174,10 @@ class Checkout:
                     f"{self.source} has more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB that would have to be copied",
                     do="write 'checkout: none', or put it under git ('git init', and a commit) and ignore what is not source",
                 )
-        for name in chosen:
+        return chosen
+
+    def _copy_all(self, names: Iterable[str]) -> None:
+        for name in names:
             if self.cancellation.canceled:
                 return
             _copy_file(self.source / name, _below(self.target, name))
@@ -186,6 +200,16 @@ class Checkout:
     def _git(self, *arguments: str, of: Path | None = None, may_fail: bool = False) -> str:
         git = Git(environ=self.environ, cancellation=self.cancellation, cwd=self.target.parent)
         return git(*arguments, of=of, may_fail=may_fail)
+
+
+def _unfit(error: TaskFailedError | PermissionError) -> UnfitFolderError:
+    if isinstance(error, TaskFailedError):
+        return UnfitFolderError(error.what, do=error.do)
+    return UnfitFolderError(
+        f"{error.filename} cannot be read",
+        why=error.strerror or "",
+        do="write 'checkout: none', or keep the pipeline in a folder of its own",
+    )
 
 
 def _inside_repository(folder: Path) -> bool:

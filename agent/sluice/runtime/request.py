@@ -65,7 +65,8 @@ class StepRequest:
 
     With `package` (`<id>@<version>`) the step runs that installed package, else what Sluice or a plugin has for the
     task; the executions of one step have one `name`. `condition` is '' for `succeeded()`; `timeout_seconds` is 0
-    for no limit of its own; `settable` is None when any variable may be set by a logging command.
+    for no limit of its own; `settable` is None when any variable may be set by a logging command; `implicit` marks the
+    checkout that nobody wrote.
     """
 
     id: str
@@ -84,6 +85,7 @@ class StepRequest:
     where: str = ""
     package: str = ""
     execution: Execution = Execution.MAIN
+    implicit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

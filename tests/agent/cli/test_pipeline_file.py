@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,3 +92,14 @@ def test_what_run_refuses_is_a_problem_with_the_same_words(sluice: Sluice, comma
     refused = sluice("run", "refused.yml", status=2)
     assert "not run by Sluice yet" in refused
     assert sluice(command, "refused.yml", status=2) == refused
+
+
+@pytest.mark.parametrize("command", ["validate", "preview", "run", "explain"])
+def test_a_pipeline_is_a_file_on_disk(sluice: Sluice, command: str) -> None:
+    os.mkfifo(sluice.folder / "pipe.yml")
+    sluice.folder.joinpath("t.yml").write_text("steps:\n- template: pipe.yml\n")
+    for path in ("/dev/stdin", "/dev/null", "pipe.yml"):
+        assert "is no file on disk (save the pipeline to a file" in sluice(command, path, status=2)
+    assert "'pipe.yml' is no file on disk" in sluice(command, "t.yml", status=2)
+    sluice.real = True
+    assert "is no file on disk" in sluice(command, "/dev/stdin", given=PIPELINE, status=2)

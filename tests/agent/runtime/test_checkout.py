@@ -201,6 +201,41 @@ def test_too_much_to_copy_is_refused_before_anything_is_copied(
     assert tree(sources(jobs)) == {}
 
 
+def test_a_checkout_that_nobody_wrote_only_warns_of_a_folder_that_is_too_large(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FILES", 3)
+    for number in range(4):
+        (jobs.repository / f"f{number}").write_text("12")
+    implicit = jobs.step("Checkout@1", "Checkout", inputs={"repository": "self"}, implicit=True)
+    ran = jobs.run(implicit, jobs.script("ls | wc -l; pwd"))
+    assert ran.results() == {"Checkout": "Succeeded", "A": "Succeeded"}
+    assert ran.output("A") == ["0", os.fspath(sources(jobs))]
+    ((kind, message),) = ran.issues()
+    assert kind == "warning"
+    for part in ("sources folder stays empty", "more than 3 files", "checkout: none", "git init"):
+        assert part in message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_checkout_that_nobody_wrote_only_warns_of_a_folder_that_cannot_be_read(jobs: Jobs) -> None:
+    closed = jobs.repository / "closed"
+    closed.mkdir(mode=0)
+    implicit = jobs.step("Checkout@1", "Checkout", inputs={"repository": "self"}, implicit=True)
+    assert jobs.run(implicit).results() == {"Checkout": "Succeeded"}
+    assert check_out(jobs).results() == {"Checkout": "Failed"}
+
+
+def test_a_repository_with_too_much_that_is_not_committed_fails_even_when_nobody_wrote_the_checkout(
+    jobs: Jobs, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FILES", 3)
+    for number in range(4):
+        (repository / f"f{number}").write_text("12")
+    implicit = jobs.step("Checkout@1", "Checkout", inputs={"repository": "self"}, implicit=True)
+    assert jobs.run(implicit).results() == {"Checkout": "Failed"}
+
+
 def test_submodules_come_from_where_they_lie(jobs: Jobs, repository: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     library.mkdir()

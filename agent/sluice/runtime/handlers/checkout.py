@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection
-from sluice.runtime.checkout import Checkout, Options
+from sluice.runtime.checkout import Checkout, Options, UnfitFolderError
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.job_state import JobState
 from sluice.runtime.request import JobRepository
@@ -87,7 +87,13 @@ def _check_out_self(scope: StepScope, asked: _Asked) -> None:
     name = job.variables.text("Build.Repository.Name") or source.name
     target = _target(job, asked, name.rpartition("/")[2] or source.name)
     scope.say(f"Syncing repository: {name} (Git)")
-    _copy(scope, asked, source, target)
+    try:
+        _copy(scope, asked, source, target)
+    except UnfitFolderError as error:
+        if not scope.step.implicit:
+            raise
+        why = f": {error.why}" if error.why else ""
+        scope.issue("warning", f"No files are checked out, the sources folder stays empty: {error.what}{why} ({error.do}).")
     _set_variables(job, target, own=True)
 
 
