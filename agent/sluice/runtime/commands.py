@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -37,6 +38,9 @@ _NOT_YET = {
 }
 """Commands whose data is checked and then goes nowhere yet, and what that means."""
 
+_SECRET_ANYWAY = re.compile(r"##vso\[.*(issecret\s*=\s*true|setsecret)", re.IGNORECASE)
+"""A line that was meant to tell a secret, though it is no command."""
+
 _FILES = {"task.addattachment", "task.uploadfile", "task.uploadsummary", "build.uploadlog", "build.uploadsummary"}
 _AREAS = frozenset({"task", "artifact", "build", "results", "codecoverage", "telemetry", "release"})
 
@@ -59,7 +63,7 @@ class CommandProcessor:
             "task.prependpath": self._prepend_path,
             "task.setendpoint": self._set_endpoint,
             "task.setprogress": self._progress,
-            "task.setsecret": lambda command: self._secret(command.data),
+            "task.setsecret": lambda _: None,  # its data is masked already
             "task.settaskvariable": self._task_variable,
             "task.setvariable": self._variable,
             "telemetry.publish": self._telemetry,
@@ -69,6 +73,7 @@ class CommandProcessor:
         """Carry out the command in a line; False when the line has to be logged as text as well."""
         with self._lock:
             command = parse(line)
+            self._learn(command, line)
             if command is None:
                 if KEYWORD.decode() in line:
                     self._scope.issue(
@@ -78,6 +83,15 @@ class CommandProcessor:
                     )
                 return False
             return self._run(command, line)
+
+    def _learn(self, command: Command | None, line: str) -> None:
+        """A secret is masked before anything else happens: also a refusal shows the line that holds it."""
+        if command is None:
+            if found := _SECRET_ANYWAY.search(line):
+                meant = line[found.start() :]
+                self._secret(meant.partition("]")[2] or meant.rpartition(";")[2])
+        elif command.flag("issecret") or command.event == "setsecret":
+            self._secret(command.data, command.properties.get("variable", "task.setsecret"))
 
     def _run(self, command: Command, line: str) -> bool:
         scope = self._scope
@@ -151,8 +165,6 @@ class CommandProcessor:
     def _value(self, command: Command) -> str | Secret:
         if not command.flag("issecret"):
             return command.data
-        # Masked first: a refusal shows the line that holds it.
-        self._secret(command.data, command.properties.get("variable", ""))
         if ("\n" in command.data or "\r" in command.data) and not self._unsafe_lines():
             raise CommandError("Secrets cannot contain multiple lines")
         return Secret(command.data)

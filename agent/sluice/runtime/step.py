@@ -175,6 +175,7 @@ class StepRunner:
             self._running = None
             job.merge(result)
             job.update_status()
+        scope.seal_outputs()
         if section:
             scope.say(f"##[section]Finishing: {scope.step.display_name}")
         job.emit(

@@ -18,6 +18,9 @@ MAX_COMMAND = 1 << 23
 EmitText = Callable[[bytes, bool], None]
 """Takes masked text, and whether its last line is unfinished."""
 
+Told = Callable[[bytes], None]
+"""Sees what a stream tells, masked."""
+
 RunCommand = Callable[[str], bool]
 """Carries out the command in a line; False when the line is to be logged as text."""
 
@@ -39,9 +42,9 @@ class StepLog:
         if raw:
             self.tell(self._masker.mask(raw if raw.endswith(b"\n") else raw + b"\n"), self)
 
-    def stream(self, run_command: RunCommand | None = None) -> LogStream:
+    def stream(self, run_command: RunCommand | None = None, told: Told | None = None) -> LogStream:
         """A stream of output; only with `run_command` are its lines looked at for commands."""
-        return LogStream(self, self._masker, run_command)
+        return LogStream(self, self._masker, run_command, told)
 
     def tell(self, text: bytes, source: object) -> None:
         """Hand masked text on; an unfinished line of another source is ended first."""
@@ -64,8 +67,9 @@ class StepLog:
 class LogStream:
     """One stream of bytes, put together to lines. Carriage returns end lines, too, as they do for the agent."""
 
-    def __init__(self, log: StepLog, masker: Masker, run_command: RunCommand | None) -> None:
+    def __init__(self, log: StepLog, masker: Masker, run_command: RunCommand | None, told: Told | None = None) -> None:
         self._log = log
+        self._told = told
         self._mask = masker.stream()
         self._run_command = run_command
         self._tail: list[bytes] = []
@@ -105,7 +109,7 @@ class LogStream:
             self._release()
         if self._masked:
             masked, self._masked = self._masked, b""
-            self._log.tell(masked, self)
+            self._out(masked, self)
 
     def close(self) -> None:
         """The end: what is left of the last line, and all that the mask held back."""
@@ -122,7 +126,7 @@ class LogStream:
                 self._tell(self._mask.feed(last if last.endswith(b"\n") else last + b"\n"))
         masked = self._masked + self._mask.flush()
         self._masked = b""
-        self._log.tell(masked, self)
+        self._out(masked, self)
         self._log.finish_line(self)
 
     def _unify(self, chunk: bytes) -> bytes:
@@ -153,7 +157,7 @@ class LogStream:
         self._tail_size = 0
         masked = self._masked + self._mask.feed(piece)
         self._masked = b""
-        self._log.tell(masked, self)
+        self._out(masked, self)
 
     def _lines(self, block: bytes) -> None:
         """Text up to each command is told before the command is carried out."""
@@ -170,13 +174,18 @@ class LogStream:
         if text:
             self._tell(self._mask.feed(b"".join(text)))
 
+    def _out(self, masked: bytes, source: object) -> None:
+        if masked and self._told is not None:
+            self._told(masked)
+        self._log.tell(masked, source)
+
     def _tell(self, masked: bytes) -> None:
         """Tell whole lines; keep what does not end one."""
         if self._masked:
             masked = self._masked + masked
         cut = masked.rfind(b"\n") + 1
         self._masked = masked[cut:]
-        self._log.tell(masked if cut == len(masked) else masked[:cut], self)
+        self._out(masked if cut == len(masked) else masked[:cut], self)
 
 
 def _unify(text: bytes) -> bytes:

@@ -103,6 +103,17 @@ class StepScope:
             self.outputs[name] = value
             self.job.set_output(self.step.name, name, value)
 
+    def seal_outputs(self) -> None:
+        """Outputs that hold a secret, though the step has not said so, are kept like secret ones.
+
+        For the job's own steps they stay the plain variables that they are. To be done when the step is over: what it
+        has told to be secret by then counts.
+        """
+        with self.job.lock:
+            for name, value in self.outputs.items():
+                if isinstance(value, str) and self.job.masker.mask_text(value) != value:
+                    self.outputs[name] = self.job.outputs[f"{self.step.name}.{name}"] = Secret(value)
+
     @property
     def task_variables(self) -> Mapping[str, str | Secret]:
         """What the executions of this step keep for each other."""

@@ -15,7 +15,7 @@ from sluice.plugin import Connection, Secret, Task, TaskRun
 from sluice.runtime.request import ConnectionInput, Result
 
 if TYPE_CHECKING:
-    from tests.agent.runtime.conftest import Jobs
+    from tests.agent.runtime.conftest import Jobs, Ran
 
 COMMANDS = (
     "##vso[task.setvariable variable=evil]yes",
@@ -259,3 +259,78 @@ def test_no_spelling_of_a_variable_passes_as_a_tasks_input(jobs: Jobs) -> None:
         jobs.script("env | grep -c forged; true", "B"),
     )
     assert ran.output("B") == ["0"]
+
+
+SECRET = "Sup3rS3cretValue!42"
+
+
+def _told(ran: Ran) -> str:
+    return ran.log() + repr(ran.issues()) + repr([event.message for event in ran.finished()])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "printf '%s' '{0}' >&2; sleep 0.1; printf '%s\\n' '{1}' >&2",
+        "head -c 990 /dev/zero | tr '\\0' x > x; echo '{0}{1}' >> x; cat x >&2",
+        "echo '##vso[task.setvariable variable=v;issecret=true]0815-NEW-SECRET' >&2; echo 0815-NEW-SECRET >&2",
+        "printf '##vso[task.setsecret]0815-NEW' >&2; sleep 0.1; echo -SECRET >&2",
+    ],
+)
+def test_standard_error_tells_no_piece_of_a_secret(jobs: Jobs, script: str) -> None:
+    text = script.format(SECRET[:9], SECRET[9:])
+    step = jobs.step("Bash@3", inputs={"targetType": "inline", "script": text, "failOnStderr": "true"})
+    ran = jobs.run(step, variables=jobs.variables(token=Secret(SECRET)))
+    assert ran.outcome == Result.FAILED
+    told = _told(ran).replace(text, "")
+    for piece in (SECRET[:6], SECRET[9:], "0815", "NEW"):
+        assert piece not in told.partition("[command]")[2]
+    assert len(ran.issues()) > 1 or "vso" in script
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "##vso[task.setvariable variable=;issecret=true]{}",
+        "##vso[task.setvariable issecret=true]{}",
+        "##vso[task.setvariable variable=Build.Reason;issecret=true]{}",
+        "##vso[task.settaskvariable variable=;issecret=true]{}",
+        "##vso[nothing.setvariable variable=x;issecret=true]{}",
+        "##vso[release.setvariable variable=x;issecret=true]{}",
+        "##vso[task.set.variable variable=x;issecret=true]{}",
+        "##vso[task.setvariable variable=x;issecret=true;{}",
+        "##vso[setsecret]{}",
+    ],
+)
+@pytest.mark.parametrize("restricted", [False, True])
+def test_a_secret_whose_command_is_refused_is_not_printed(jobs: Jobs, line: str, restricted: bool) -> None:
+    script = f"a={SECRET[:9]}; b='{SECRET[9:]}'; printf '%s\n' \"{line.format('$a$b')}\""
+    ran = jobs.run(jobs.script(script, restricted=restricted, settable=("none",) if restricted else None))
+    assert SECRET not in _told(ran)
+
+
+def test_an_output_that_holds_a_secret_is_kept_like_a_secret_one(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script(
+            f"echo '##vso[task.setvariable variable=o;isoutput=true]url?token={SECRET}'\n"
+            "echo '##vso[task.setvariable variable=late;isoutput=true]0815-later-0815'\n"
+            "echo '##vso[task.setvariable variable=plain;isoutput=true]plain'; echo '##vso[task.setsecret]0815-later'"
+        ),
+        jobs.script("echo $A_O | rev; echo '$(A.o)' | rev", "B"),
+        variables=jobs.variables(token=Secret(SECRET)),
+    )
+    first = ran.finished()[0]
+    assert first.outputs == {"o": Secret(f"url?token={SECRET}"), "late": Secret("0815-later-0815"), "plain": "plain"}
+    assert first.progress.outputs["A.o"] == Secret(f"url?token={SECRET}")
+    assert ran.output("B") == [f"url?token={SECRET}"[::-1]] * 2
+
+
+@pytest.mark.parametrize("task", ["CmdLine@2", "Bash@3"])
+def test_a_later_step_does_not_find_the_script_of_an_earlier_one(jobs: Jobs, task: str) -> None:
+    inputs = {"targetType": "inline", "script": "echo '$(token)' > /dev/null; exit 3"}
+    ran = jobs.run(
+        jobs.step(task, inputs=inputs, continue_on_error=True),
+        jobs.script('ls -A "$AGENT_TEMPDIRECTORY" | wc -l; grep -r Sup3r[S]3 "$AGENT_TEMPDIRECTORY" | wc -l', "B"),
+        variables=jobs.variables(token=Secret(SECRET)),
+    )
+    assert ran.output("B") == ["2", "0"]  # the tools' folder and the script that looks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.handlers.inputs import StepInputs
-from sluice.runtime.handlers.script import BANNER, find_program, run_script, say_contents, write_script
+from sluice.runtime.handlers.script import BANNER, find_program, run_script, say_contents, script_file
 from sluice.runtime.step_scope import StepScope
 
 _INSTALL = "install it, such as with 'apt-get install bash' or 'apk add bash'"
@@ -15,18 +15,18 @@ def run_command_line(scope: StepScope, inputs: StepInputs) -> None:
     script = inputs.text("script")
     folder = inputs.folder("workingDirectory")
     scope.say("Generating script.")
-    path = write_script(scope, script, ".sh")
     say_contents(scope, script)
     scope.say(BANNER)
     bash = find_program("bash", inputs, _INSTALL)
-    run_script(
-        scope,
-        inputs,
-        (bash, "--noprofile", "--norc", str(path)),
-        cwd=folder,
-        program="Bash",
-        fail_on_stderr=inputs.flag("failOnStderr"),
-    )
+    with script_file(scope, script, ".sh") as path:
+        run_script(
+            scope,
+            inputs,
+            (bash, "--noprofile", "--norc", str(path)),
+            cwd=folder,
+            program="Bash",
+            fail_on_stderr=inputs.flag("failOnStderr"),
+        )
 
 
 def run_bash(scope: StepScope, inputs: StepInputs) -> None:
@@ -45,9 +45,10 @@ def run_bash(scope: StepScope, inputs: StepInputs) -> None:
         scope.say("Generating script.")
         say_contents(scope, script)
     bash = find_program("bash", inputs, _INSTALL)
-    path = write_script(scope, script, ".sh")
     scope.say(BANNER)
-    run_script(scope, inputs, (bash, str(path)), cwd=folder, program="Bash", fail_on_stderr=inputs.flag("failOnStderr"))
+    with script_file(scope, script, ".sh") as path:
+        strict = inputs.flag("failOnStderr")
+        run_script(scope, inputs, (bash, str(path)), cwd=folder, program="Bash", fail_on_stderr=strict)
 
 
 def _call(inputs: StepInputs) -> str:

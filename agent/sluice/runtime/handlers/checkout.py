@@ -93,7 +93,9 @@ def _check_out_self(scope: StepScope, asked: _Asked) -> None:
         if not scope.step.implicit:
             raise
         why = f": {error.why}" if error.why else ""
-        scope.issue("warning", f"No files are checked out, the sources folder stays empty: {error.what}{why} ({error.do}).")
+        scope.issue(
+            "warning", f"No files are checked out, the sources folder stays empty: {error.what}{why} ({error.do})."
+        )
     _set_variables(job, target, own=True)
 
 
@@ -177,12 +179,23 @@ def _svn_work(
 ) -> Callable[[], str]:
     from sluice.runtime.svn_checkout import Svn, SvnCheckout
 
-    # A new folder each time: an earlier step may write into one whose name it knows.
-    settings = Path(tempfile.mkdtemp(prefix=".svn-settings-", dir=scope.job.workspace.temp))
-    svn = Svn(environ=scope.job.environ, cancellation=scope.stop, cwd=target.parent, settings=settings, remote=remote)
-    return SvnCheckout(
-        svn=svn, ref=repository.ref, commit=repository.commit, target=target, options=options, say=scope.say
-    ).run
+    def work() -> str:
+        # A new folder each time: an earlier step may write into one whose name it knows.
+        with tempfile.TemporaryDirectory(
+            prefix=".svn-settings-", dir=scope.job.workspace.temp, ignore_cleanup_errors=True
+        ) as settings:
+            svn = Svn(
+                environ=scope.job.environ,
+                cancellation=scope.stop,
+                cwd=target.parent,
+                settings=Path(settings),
+                remote=remote,
+            )
+            return SvnCheckout(
+                svn=svn, ref=repository.ref, commit=repository.commit, target=target, options=options, say=scope.say
+            ).run()
+
+    return work
 
 
 def _carefully(work: Callable[[], str], target: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.handlers.inputs import StepInputs
-from sluice.runtime.handlers.script import BANNER, find_program, run_script, write_script
+from sluice.runtime.handlers.script import BANNER, find_program, run_script, script_file
 from sluice.runtime.step_scope import StepScope
 
 _INSTALL = "install PowerShell: https://learn.microsoft.com/powershell/scripting/install/installing-powershell"
@@ -45,17 +45,17 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
     if not inputs.flag("ignoreLASTEXITCODE"):
         lines.extend(_EXIT_CODE)
     shell = find_program("pwsh", inputs, _INSTALL)
-    path = write_script(scope, "\ufeff" + "\n".join(lines), ".ps1")
     scope.say(BANNER)
-    quoted = str(path).replace("'", "''")
-    run_script(
-        scope,
-        inputs,
-        (shell, "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", f". '{quoted}'"),
-        cwd=folder,
-        program="PowerShell",
-        fail_on_stderr=inputs.flag("failOnStderr"),
-    )
+    with script_file(scope, "\ufeff" + "\n".join(lines), ".ps1") as path:
+        quoted = str(path).replace("'", "''")
+        run_script(
+            scope,
+            inputs,
+            (shell, "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", f". '{quoted}'"),
+            cwd=folder,
+            program="PowerShell",
+            fail_on_stderr=inputs.flag("failOnStderr"),
+        )
 
 
 def _preferences(inputs: StepInputs) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
@@ -15,7 +16,7 @@ from sluice.runtime.commands import CommandProcessor
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.process import LINGER_SECONDS, Exit, Graces, Sink, run_process
 from sluice.runtime.request import Result
-from sluice.runtime.step_log import LogStream
+from sluice.runtime.step_log import RunCommand, StepLog
 from sluice.runtime.step_scope import StepScope
 
 BANNER = "========================== Starting Command Output ==========================="
@@ -31,13 +32,20 @@ def say_contents(scope: StepScope, script: str) -> None:
         scope.say(script)
 
 
-def write_script(scope: StepScope, text: str, suffix: str) -> Path:
-    """The script as a file that only we may read; its text is never on a command line."""
+@contextlib.contextmanager
+def script_file(scope: StepScope, text: str, suffix: str) -> Iterator[Path]:
+    """The script as a file that only we may read, for as long as it runs; its text is never on a command line.
+
+    It may hold secrets in the place of macros, which are no business of the steps that follow.
+    """
     path = scope.job.workspace.temp / f"{uuid.uuid4()}{suffix}"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
-    with os.fdopen(fd, "wb") as file:
-        file.write(encode(text))
-    return path
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(encode(text))
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def find_program(name: str, inputs: StepInputs, install: str) -> str:
@@ -55,7 +63,7 @@ def run_script(
     scope.say(f"[command]{' '.join(arguments)}")
     commands = CommandProcessor(scope)
     output = scope.log.stream(commands.run)
-    collected = _Collected(scope.log.stream(commands.run)) if fail_on_stderr else None
+    collected = _Collected(scope.log, commands.run) if fail_on_stderr else None
     try:
         end = run_process(
             arguments,
@@ -70,10 +78,10 @@ def run_script(
         output.close()
         if collected:
             collected.stream.close()
-    _judge(scope, end, program, collected.pieces if collected else [])
+    _judge(scope, end, program, collected.pieces if collected and collected.wrote else None)
 
 
-def _judge(scope: StepScope, end: Exit, program: str, errors: Sequence[str]) -> None:
+def _judge(scope: StepScope, end: Exit, program: str, errors: Sequence[str] | None) -> None:
     if end.left_open and not scope.stop.canceled:
         scope.say(
             f"The STDIO streams did not close within {LINGER_SECONDS:g} seconds of the exit event from process "
@@ -86,7 +94,7 @@ def _judge(scope: StepScope, end: Exit, program: str, errors: Sequence[str]) -> 
             scope.say(f"{program} was ended by {signal.Signals(-end.code).name}.")
         # A shell's number for an end by a signal.
         scope.fail(f"{program} exited with code '{end.code if end.code > 0 else 128 - end.code}'.")
-    if errors:
+    if errors is not None:
         scope.fail(f"{program} wrote one or more lines to the standard error stream.")
         for text in errors:
             scope.issue("error", text)
@@ -108,19 +116,26 @@ def graces_of(scope: StepScope) -> Graces:
 
 
 class _Collected:
-    """The standard error stream: logged like the other, and its first pieces kept for the issues."""
+    """The standard error stream: logged like the other, and its first pieces kept for the issues, as they were logged.
 
-    def __init__(self, stream: LogStream) -> None:
-        self.stream = stream
+    What a process writes is cut anywhere, also within a secret; what the log shows of it is whole and masked.
+    """
+
+    def __init__(self, log: StepLog, run_command: RunCommand) -> None:
+        self.stream = log.stream(run_command, self._told)
         self.pieces: list[str] = []
+        self.wrote = False
 
     def sink(self) -> Sink:
         return Sink(feed=self._feed, idle=self.stream.idle, waiting=self.stream.waiting)
 
     def _feed(self, chunk: bytes) -> None:
+        self.wrote = True
         self.stream.feed(chunk)
+
+    def _told(self, masked: bytes) -> None:
         if len(self.pieces) < _MAX_PIECES:
-            text = chunk[:_MAX_PIECE].decode("utf-8", "replace")
-            self.pieces.append(f"{text}<truncated>" if len(chunk) > _MAX_PIECE else text)
+            text = masked[:_MAX_PIECE].decode("utf-8", "replace")
+            self.pieces.append(f"{text}<truncated>" if len(masked) > _MAX_PIECE else text)
         elif len(self.pieces) == _MAX_PIECES:
             self.pieces.append("Additional writes to stderr truncated")

@@ -137,20 +137,26 @@ def _commands(scope: StepScope, observe: Callable[[Command], None] | None) -> Ca
 
 
 class _Collected:
-    """Error output that is data: logged, and its first lines kept."""
+    """Error output that is data: logged, and its first lines kept as they were logged."""
 
     def __init__(self, scope: StepScope, lines: list[str]) -> None:
-        self.stream: LogStream = scope.log.stream()
+        self.stream: LogStream = scope.log.stream(told=self._told)
         self._lines = lines
+        self._begun = False
 
     def sink(self) -> Sink:
-        return Sink(feed=self._feed, idle=self.stream.idle, waiting=self.stream.waiting)
+        return Sink(feed=self.stream.feed, idle=self.stream.idle, waiting=self.stream.waiting)
 
-    def _feed(self, chunk: bytes) -> None:
-        self.stream.feed(chunk)
-        if len(self._lines) < _MAX_ERRORS:
-            text = chunk[:10_000].decode("utf-8", "replace")
-            self._lines.extend(line for line in text.splitlines() if line.strip())
+    def _told(self, masked: bytes) -> None:
+        """Masked, and so never a piece of a secret; an unfinished line goes on with the next text."""
+        if len(self._lines) >= _MAX_ERRORS and not self._begun:
+            return
+        for line in masked[:10_000].decode("utf-8", "replace").splitlines(keepends=True):
+            if self._begun:
+                self._lines[-1] += line.rstrip("\n")
+            elif line.strip():
+                self._lines.append(line.rstrip("\n"))
+            self._begun = bool(line.strip() or self._begun) and not line.endswith("\n")
 
 
 def _is_over(scope: StepScope, end: Exit, program: str) -> bool:
