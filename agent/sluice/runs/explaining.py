@@ -164,10 +164,9 @@ class Explainer:
         return "permitted"
 
     def _permit(self, known: Known) -> str:
-        name = shlex.quote(known.name)
-        if not self.new.pipeline.id:
-            return f"sluice run {shlex.quote(self.file)} --permit {name}"
-        return f"sluice {_COMMANDS[known.kind]} permit {name} --pipeline {shlex.quote(self.new.pipeline.name)}"
+        # a pipeline that has never been run is known by the path of its file
+        pipeline = self.new.pipeline.name if self.new.pipeline.id else self.file
+        return f"sluice {_COMMANDS[known.kind]} permit {shlex.quote(known.name)} --pipeline {shlex.quote(pipeline)}"
 
 
 def _explained(need: Need, name: str, state: str, text: str, mend: str = "") -> ExplainedNeed:

@@ -10,7 +10,7 @@ import termios
 import textwrap
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -317,3 +317,27 @@ def test_the_banner_stands_out_where_colours_are_wanted(story: Any) -> None:
 def test_nothing_to_ask_is_nothing_to_decide(story: Any) -> None:
     screen = Screen(stdin=io.StringIO("p\n"), stdout=io.StringIO())
     assert ask([], run=story.run, plan=story.plan(), screen=screen, poll=never) == Decision(Choice.WAIT)
+
+
+@pytest.mark.parametrize(
+    ("script", "choice"),
+    [
+        ([("[w]ait: ", b"s")], Choice.START),
+        ([("[w]ait: ", b"d"), ("[y/N]: ", b"y")], Choice.DENY),
+        ([("[w]ait: ", b"d"), ("[y/N]: ", b"n")], Choice.WAIT),
+        ([("[w]ait: ", b"p"), ("[w]ait: ", b"w")], Choice.WAIT),
+    ],
+)
+def test_a_stage_that_waits_for_a_person_is_started_here(
+    story: Any, person: Person, script: list[tuple[str, bytes]], choice: Choice
+) -> None:
+    asked = replace(story.request("Deploy"), resource_type="stage", resource_id="Deploy", resource_name="Deploy it")
+    person.does(*script)
+    decision = ask([asked], run=story.run, plan=story.plan({"Deploy": ["Ship"]}), screen=person.screen, poll=never)
+    assert decision.choice is choice
+    seen = person.left()
+    assert "The stage Deploy it waits for a person to start it\n" in seen
+    assert "Stage 'Deploy it'" in seen
+    assert "To be started\n" in seen
+    if choice is Choice.WAIT:
+        assert f"  sluice runs start {story.run.id} --stage Deploy\n" in seen
