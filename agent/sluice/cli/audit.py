@@ -35,7 +35,7 @@ def list_command(*, limit: int, connection: str, project: str, output: str) -> N
     \b
     Example: sluice audit list --connection web1
     """  # noqa: D301  # as above
-    from sluice.cli.connection_view import as_time
+    from sluice.cli.output import as_time
     from sluice.connections import lookup
     from sluice.storage import audit, projects
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -16,23 +17,27 @@ if TYPE_CHECKING:
     from sluice.storage.runs import RunRow
 
 
+START_SECONDS = 10.0
+"""How long is waited for a new process to take a run over; it goes on doing so when it takes longer."""
+
+
 def go_on_in_background(orchestrator: Orchestrator, run_id: int, output: str) -> ExitCode:
     """Start a process that drives the run, unless all it can do is wait; then say for what."""
     from sluice.cli.driving import print_waiting
     from sluice.cli.output import print_json
     from sluice.runs.decisions import waiting_for
-    from sluice.runs.outcomes import exit_code
+    from sluice.runs.outcomes import exit_code, in_words
 
     advanced = orchestrator.advance(run_id)
     requests = waiting_for(orchestrator.database, run_id)
     waits = bool(requests) and not advanced.ready
     if not waits and advanced.result is None:
-        start_driver(run_id)
+        start_driver(orchestrator, run_id)
     run = _stored(orchestrator, run_id)
     if output == "json":
-        print_json({"run": run_id, "state": "waiting" if waits else run.state, "result": run.result})
+        print_json(brief(orchestrator, run_id))
     elif run.state == "completed":
-        click.echo(f"Run {run_id} is over: {run.result}.")
+        click.echo(f"Run {run_id} is over: {in_words(run.result)}.")
     elif waits:
         print_waiting(run, requests)
     else:
@@ -49,16 +54,20 @@ def go_on(orchestrator: Orchestrator, run_id: int) -> str:
     from sluice.cli.output import plain
     from sluice.runs.decisions import waiting_for
     from sluice.runs.lock import is_driven
+    from sluice.runs.outcomes import in_words
 
     if is_driven(orchestrator.home.root / "locks", run_id):
+        if _stored(orchestrator, run_id).cancel_requested_by:
+            return f"Steps with always() still run; to end them at once: sluice cancel {run_id}"
         return f"Run {run_id} goes on."
     advanced = orchestrator.advance(run_id)
     run = _stored(orchestrator, run_id)
     if run.state == "completed":
-        return f"Run {run_id} is over: {run.result}."
+        return f"Run {run_id} is over: {in_words(run.result)}."
     if run.cancel_requested_by or (run.options.get("detached") and advanced.ready):
-        start_driver(run_id)
-        return f"Run {run_id} goes on in the background. Follow it: sluice runs logs {run_id} --follow"
+        start_driver(orchestrator, run_id)
+        how = "ends" if run.cancel_requested_by else "goes on"
+        return f"Run {run_id} {how} in the background. Follow it: sluice runs logs {run_id} --follow"
     if not advanced.ready and (asked := waiting_for(orchestrator.database, run_id)):
         return f"Run {run_id} still waits for {', '.join(plain(request.resource_name) for request in asked)}."
     return f"Go on with the run: sluice resume {run_id}"
@@ -80,8 +89,20 @@ def _stored(orchestrator: Orchestrator, run_id: int) -> RunRow:
         return orchestrator.load(transaction, run_id).run
 
 
-def start_driver(run_id: int) -> None:
-    """Start a detached process that drives the run."""
+def brief(orchestrator: Orchestrator, run_id: int) -> dict[str, object]:
+    """How a run stands, as JSON values."""
+    from sluice.cli.runs_view import state_of
+    from sluice.runs.decisions import waiting_for
+
+    run = _stored(orchestrator, run_id)
+    waits = bool(waiting_for(orchestrator.database, run_id))
+    return {"run": run_id, "state": state_of(run, waits=waits), "result": run.result}
+
+
+def start_driver(orchestrator: Orchestrator, run_id: int) -> None:
+    """Start a detached process that drives the run; answers when it does, so that nobody takes the run for stopped."""
+    from sluice.runs.lock import is_driven
+
     _drivers[:] = [driver for driver in _drivers if driver.poll() is None]
     driver = subprocess.Popen(
         [sys.executable, "-m", "sluice", "resume", str(run_id), "--non-interactive"],
@@ -92,6 +113,11 @@ def start_driver(run_id: int) -> None:
         env={**os.environ, "NO_COLOR": "1"},
     )
     _drivers.append(driver)
+    end = time.monotonic() + START_SECONDS
+    while driver.poll() is None and not is_driven(orchestrator.home.root / "locks", run_id):
+        if time.monotonic() > end:
+            return
+        time.sleep(0.02)
 
 
 _drivers: list[subprocess.Popen[bytes]] = []

@@ -129,7 +129,8 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
     \b
     Example: sluice connection history web1
     """  # noqa: D301  # as above
-    from sluice.cli.connection_view import as_time
+    from sluice.cli.output import as_time
+    from sluice.runs.identifiers import DEFAULT
 
     with opened_store() as store:
         records = _uses(store, project, name, limit)
@@ -139,7 +140,7 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
             "finished": as_time(record.finished_at),
             "pipeline": record.pipeline,
             "run": record.run_id or "",
-            "stage": record.stage,
+            "stage": "" if record.stage == DEFAULT else record.stage,
             "job": record.job,
             "step": record.step,
             "task": record.task,

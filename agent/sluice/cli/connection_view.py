@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sluice.cli.output import as_time
 from sluice.storage import permissions, pipelines
 
 if TYPE_CHECKING:
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from sluice.storage.engine import Database
 
 ALL = "all pipelines"
-
-
-def as_time(seconds: float | None) -> str:
-    """A time as people and programs read it: UTC, to the second; '' for none."""
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def as_json(record: ConnectionRecord) -> dict[str, Any]:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import click
 
-from sluice.cli.output import plain
+from sluice.cli.output import output_option, plain, print_json, run_argument
 from sluice.cli.permitting import named, resource_options
 from sluice.cli.session import decisions_of, opened_orchestrator
 
 
 @click.command(epilog="Example: sluice deny 7")
-@click.argument("run_id", metavar="RUN", type=int)
+@run_argument
 @resource_options
+@output_option
 def command(
-    *, run_id: int, connections: tuple[str, ...], groups: tuple[str, ...], environments: tuple[str, ...]
+    *, run_id: int, connections: tuple[str, ...], groups: tuple[str, ...], environments: tuple[str, ...], output: str
 ) -> None:
     """Refuse what a run waits for: the stage that asks is canceled. Later runs may ask again."""
-    from sluice.cli.background import go_on
+    from sluice.cli.background import brief, go_on
+    from sluice.cli.runs_view import describe_request, named_stage
 
     with opened_orchestrator() as orchestrator:
         denied = decisions_of(orchestrator).deny(run_id, named(connections, groups, environments))
+        how = go_on(orchestrator, run_id)
+        if output == "json":
+            refused = [describe_request(request) for request in denied]
+            print_json({**brief(orchestrator, run_id), "denied": refused})
+            return
         for request in denied:
-            click.echo(f"Denied '{plain(request.resource_name)}' to stage {plain(request.stage)} of run {run_id}.")
-        click.echo(go_on(orchestrator, run_id))
+            stage = named_stage(request.stage)
+            whom = f"stage {plain(stage)} of run {run_id}" if stage else f"run {run_id}"
+            click.echo(f"Denied '{plain(request.resource_name)}' to {whom}.")
+        click.echo(how)

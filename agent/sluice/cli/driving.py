@@ -151,7 +151,7 @@ def _print_json(orchestrator: Orchestrator, run: RunRow, requests: Sequence[Requ
 
     with orchestrator.database.read() as transaction:
         rows = records.of_run(transaction, run.id)
-    print_json(describe_run(run, rows, requests))
+    print_json(describe_run(run, rows, requests, driven=False))
 
 
 def print_waiting(run: RunRow, requests: Sequence[RequestRow]) -> None:

@@ -91,7 +91,8 @@ def show_command(name: str, *, project: str, output: str) -> None:
     \b
     Example: sluice environment show production
     """  # noqa: D301  # as above
-    from sluice.cli.connection_view import as_time, pipelines_of
+    from sluice.cli.connection_view import pipelines_of
+    from sluice.cli.output import as_time
     from sluice.storage import environments
 
     with opened_database() as database:
@@ -222,7 +223,7 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
     \b
     Example: sluice environment history production
     """  # noqa: D301  # as above
-    from sluice.cli.connection_view import as_time
+    from sluice.cli.output import as_time
     from sluice.storage import environments
 
     with opened_database() as database, database.read() as transaction:
@@ -255,7 +256,7 @@ def _finder(name: str) -> Find:
 
 
 def _as_json(environment: Environment, resources: tuple[EnvironmentResource, ...]) -> dict[str, Any]:
-    from sluice.cli.connection_view import as_time
+    from sluice.cli.output import as_time
 
     return {
         "id": environment.id,

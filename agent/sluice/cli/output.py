@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
+
+from sluice.errors import NotFoundError
+
+MAX_DIGITS = 18
+"""Every number of so many digits fits into a database's column."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -18,6 +24,24 @@ output_option = click.option(
     help="How to print data.",
 )
 project_option = click.option("--project", default="default", show_default=True, help="The project to work in.")
+
+
+def _run_number(value: str) -> int:
+    """The number of a run; one that no database could hold is no run's either."""
+    text = value.strip()
+    if not (text.isascii() and text.isdecimal()):
+        raise click.BadParameter(f"'{value}' is not a number: see 'sluice runs list'")
+    if len(text.lstrip("0")) > MAX_DIGITS:
+        raise NotFoundError(f"there is no run {text[:MAX_DIGITS]}...", do="see 'sluice runs list'")
+    return int(text[-MAX_DIGITS:])
+
+
+run_argument = click.argument("run_id", metavar="RUN", type=_run_number)
+
+
+def as_time(seconds: float | None) -> str:
+    """A time as people and programs read it: UTC, to the second; '' for none."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def print_json(data: object) -> None:

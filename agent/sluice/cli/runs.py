@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.output import output_option, plain, print_json, print_table, project_option
+from sluice.cli.output import output_option, plain, print_json, print_table, project_option, run_argument
 from sluice.cli.session import decisions_of, opened_orchestrator
 from sluice.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
-    from sluice.runs.logs import RunLogs
     from sluice.runs.orchestrator import Orchestrator
-    from sluice.storage.records import RecordRow
+    from sluice.storage.runs import RunRow
 
 FOLLOW_SECONDS = 0.3
 
-run_argument = click.argument("run_id", metavar="RUN", type=int)
+GONE_SECONDS = 2.0
+"""How long nobody may drive a run that is followed: another process may be about to take it over."""
 
 
 @click.group()
@@ -33,17 +33,30 @@ def command() -> None:
 @output_option
 def list_runs(*, limit: int, project: str, output: str) -> None:
     """List the newest runs."""
-    from sluice.cli.runs_view import row_of
+    from sluice.cli.runs_view import describe, row_of
     from sluice.storage import projects, requests, runs
 
+    shown = describe if output == "json" else row_of
     with opened_orchestrator() as orchestrator, orchestrator.database.read() as transaction:
-        found = runs.newest(transaction, projects.find(transaction, project).id, limit=limit)
-        rows = [row_of(run, waits=bool(requests.of_run(transaction, run.id, state="running"))) for run in found]
+        rows = [
+            shown(
+                run,
+                waits=bool(requests.of_run(transaction, run.id, state="running")),
+                driven=_is_driven(orchestrator, run),
+            )
+            for run in runs.newest(transaction, projects.find(transaction, project).id, limit=limit)
+        ]
     if output == "json":
         print_json(rows)
     else:
         columns = ["id", "run", "pipeline", "state", "started", "took", "by"]
         print_table(rows, columns, empty="No runs yet. Start one: sluice run")
+
+
+def _is_driven(orchestrator: Orchestrator, run: RunRow) -> bool:
+    from sluice.runs.lock import is_driven
+
+    return run.state != "completed" and is_driven(orchestrator.home.root / "locks", run.id)
 
 
 @command.command(epilog="Example: sluice runs show 7")
@@ -52,17 +65,18 @@ def list_runs(*, limit: int, project: str, output: str) -> None:
 def show(*, run_id: int, output: str) -> None:
     """Show a run: its timeline, and what it waits for."""
     from sluice.cli.driving import print_waiting
-    from sluice.cli.runs_view import describe_run, state_of, tree_lines
+    from sluice.cli.runs_view import describe_run, state_in_words, tree_lines
     from sluice.storage import requests
 
     with opened_orchestrator() as orchestrator, orchestrator.database.read() as transaction:
         loaded = orchestrator.load(transaction, run_id)
         asked = requests.of_run(transaction, run_id, state="running")
+        driven = _is_driven(orchestrator, loaded.run)
     records = loaded.situation.records
     if output == "json":
-        print_json(describe_run(loaded.run, records, asked))
+        print_json(describe_run(loaded.run, records, asked, driven=driven))
         return
-    state = loaded.run.result or state_of(loaded.run, waits=bool(asked))
+    state = state_in_words(loaded.run, waits=bool(asked), driven=driven)
     click.echo(f"Run {loaded.run.name} of {plain(loaded.run.pipeline)} (run {run_id}): {state}")
     for line in tree_lines(records):
         click.echo(plain(line))
@@ -75,29 +89,46 @@ def show(*, run_id: int, output: str) -> None:
 @click.option("--step", help="Only this step: its name, or its path such as Stage.Job.Step.")
 @click.option("--follow", is_flag=True, help="Wait for more until the run is over, or waits.")
 @click.option("--times/--no-times", default=True, help="Show the time of each line.")
-def logs(*, run_id: int, step: str | None, follow: bool, times: bool) -> None:
+@output_option
+def logs(*, run_id: int, step: str | None, follow: bool, times: bool, output: str) -> None:
     """Print the log of a run, step by step."""
-    printer = _LogPrinter(run_id, step or "", times=times)
+    from sluice.cli.runs_logs import LogPrinter, describe_logs
+
+    if follow and output == "json":
+        raise UsageError("--follow prints text: a JSON value has an end", do="leave out --follow or --output json")
     with opened_orchestrator() as orchestrator:
-        while True:
-            over = printer.print_new(orchestrator)
+        if output == "json":
+            print_json(describe_logs(orchestrator, run_id, step or ""))
+            return
+        printer = LogPrinter(run_id, step or "", times=times)
+        undriven = 0
+        while not printer.print_new(orchestrator) and follow:
             sys.stdout.flush()
-            if not follow or over:
+            undriven = 0 if _is_driven(orchestrator, printer.run) else undriven + 1
+            if undriven * FOLLOW_SECONDS > GONE_SECONDS:
+                click.echo(f"Nobody drives run {run_id} any more. Go on with it: sluice resume {run_id}", err=True)
                 return
             time.sleep(FOLLOW_SECONDS)
 
 
 @command.command(epilog="Example: sluice cancel 7")
 @run_argument
-def cancel(*, run_id: int) -> None:
-    """Cancel a run; what runs is asked to stop, steps with always() still run."""
-    from sluice.cli.background import go_on
+@output_option
+def cancel(*, run_id: int, output: str) -> None:
+    """Cancel a run; what runs is asked to stop, steps with always() still run. Once more ends it at once."""
+    from sluice.cli.background import brief, go_on
+    from sluice.runs.decisions import END_AT_ONCE
 
     with opened_orchestrator() as orchestrator:
         canceled = decisions_of(orchestrator).cancel(run_id)
-        click.echo(f"Run {run_id} is canceled.")
-        if canceled.state != "completed":
-            click.echo(go_on(orchestrator, run_id))
+        how = "" if canceled.state == "completed" else go_on(orchestrator, run_id)
+        if output == "json":
+            print_json(brief(orchestrator, run_id))
+            return
+        twice = END_AT_ONCE in canceled.options
+        click.echo(f"Run {run_id} is ended at once." if twice else f"Run {run_id} is canceled.")
+        if how and not twice:
+            click.echo(how)
 
 
 @command.command(epilog="Example: sluice resume 7")
@@ -108,13 +139,15 @@ def cancel(*, run_id: int) -> None:
 def resume(*, run_id: int, non_interactive: bool, verbose: bool, output: str) -> int:
     """Go on with a run that waited, or whose process ended. What has finished is not run again."""
     from sluice.cli.driving import Manner, drive
+    from sluice.runs.outcomes import in_words
 
     with opened_orchestrator() as orchestrator:
         with orchestrator.database.read() as transaction:
             run = orchestrator.load(transaction, run_id).run
         if run.state == "completed":
             raise ConflictError(
-                f"run {run_id} is over ({run.result})", do=f"run its failed parts again: sluice retry {run_id}"
+                f"run {run_id} is over ({in_words(run.result)})",
+                do=f"run its failed parts again: sluice retry {run_id}",
             )
         return drive(orchestrator, run_id, Manner(non_interactive=non_interactive, verbose=verbose, output=output))
 
@@ -146,56 +179,3 @@ def retry(*, run_id: int, from_step: str, non_interactive: bool, verbose: bool, 
     with opened_orchestrator() as orchestrator:
         make_ready(orchestrator, run_id, from_step=from_step)
         return drive(orchestrator, run_id, Manner(non_interactive=non_interactive, verbose=verbose, output=output))
-
-
-class _LogPrinter:
-    """Prints what is new in the logs of a run's steps."""
-
-    def __init__(self, run_id: int, step: str, *, times: bool) -> None:
-        self._run_id = run_id
-        self._step = step.casefold()
-        self._times = times
-        self._seen: dict[str, int] = {}
-        self._heading = ""
-
-    def print_new(self, orchestrator: Orchestrator) -> bool:
-        """Print new lines; whether no more will come while nobody acts."""
-        from sluice.runs.logs import RunLogs
-        from sluice.storage import records, requests, runs
-
-        with orchestrator.database.read() as transaction:
-            run = runs.get(transaction, self._run_id)
-            if run is None:
-                raise UsageError(f"there is no run {self._run_id}", do="see 'sluice runs list'")
-            steps = records.of_run(transaction, self._run_id, every_attempt=True, kinds=("Task",))
-            waits = bool(requests.of_run(transaction, self._run_id, state="running"))
-        chosen = [step for step in steps if self._wanted(step)]
-        if not chosen and self._step:
-            raise UsageError(
-                f"run {self._run_id} has no step '{self._step}'", do=f"see 'sluice runs show {self._run_id}'"
-            )
-        run_logs = RunLogs(orchestrator.home.logs, self._run_id)
-        for step in sorted(chosen, key=lambda step: step.started_at or float("inf")):
-            self._print_step(run_logs, step)
-        return run.state == "completed" or waits
-
-    def _wanted(self, step: RecordRow) -> bool:
-        from sluice.runs.identifiers import shown
-
-        names = {step.ref_name.casefold(), step.identifier.casefold(), step.name.casefold()}
-        names.add(shown(step.identifier).casefold())
-        return not self._step or self._step in names
-
-    def _print_step(self, run_logs: RunLogs, step: RecordRow) -> None:
-        from sluice.runs.identifiers import shown
-        from sluice.runs.logs import STAMP_LENGTH
-
-        new, self._seen[step.id] = run_logs.read(step.id, self._seen.get(step.id, 0))
-        if not new:
-            return
-        if self._heading != step.id:
-            self._heading = step.id
-            click.echo(f"=== {plain(shown(step.identifier))}: {plain(step.name)}")
-        skip = 0 if self._times else STAMP_LENGTH
-        for line in new.splitlines():
-            click.echo(plain(line[skip:].decode("utf-8", "replace")))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from sluice.cli.output import as_time
+from sluice.cli.view import words
 
 if TYPE_CHECKING:
     from sluice.storage.records import RecordRow
@@ -21,29 +23,55 @@ def state_of(run: RunRow, *, waits: bool) -> str:
     return "canceling" if run.cancel_requested_by else "waiting" if waits else run.state
 
 
-def describe_run(run: RunRow, records: Sequence[RecordRow], requests: Sequence[RequestRow]) -> dict[str, Any]:
+def state_in_words(run: RunRow, *, waits: bool, driven: bool) -> str:
+    """How a run stands, as a person says it; one that nobody drives and that waits for nobody has been stopped."""
+    if run.state == "completed":
+        return words.result(run.result)
+    if not driven and not waits:
+        return f"stopped (sluice resume {run.id})"
+    return words.outcome(state_of(run, waits=waits), "")
+
+
+def describe_run(
+    run: RunRow, records: Sequence[RecordRow], requests: Sequence[RequestRow], *, driven: bool
+) -> dict[str, Any]:
     """A run with its timeline and what it waits for, as JSON values."""
+    return {
+        **describe(run, waits=bool(requests), driven=driven),
+        "waitingFor": [describe_request(request) for request in requests],
+        "records": [_describe_record(record) for record in ordered(records)],
+    }
+
+
+def describe(run: RunRow, *, waits: bool, driven: bool) -> dict[str, Any]:
+    """A run as JSON values. `driven` says that a process runs its jobs, or would."""
     return {
         "id": run.id,
         "name": run.name,
         "pipeline": run.pipeline,
-        "state": state_of(run, waits=bool(requests)),
+        "state": state_of(run, waits=waits),
+        "driven": driven,
         "result": run.result,
         "requestedBy": run.requested_by,
-        "createdAt": run.created_at,
-        "finishedAt": run.finished_at,
-        "waitingFor": [
-            {
-                "resourceType": request.resource_type,
-                "name": request.resource_name,
-                "id": request.resource_id,
-                "stage": request.stage,
-                "where": request.where,
-            }
-            for request in requests
-        ],
-        "records": [_describe_record(record) for record in ordered(records)],
+        "createdOn": as_time(run.created_at),
+        "finishedOn": as_time(run.finished_at),
     }
+
+
+def describe_request(request: RequestRow) -> dict[str, Any]:
+    """What a run waits for, as JSON values; the stage that nobody wrote has no name."""
+    return {
+        "resourceType": request.resource_type,
+        "name": request.resource_name,
+        "id": request.resource_id,
+        "stage": named_stage(request.stage),
+        "where": request.where,
+    }
+
+
+def named_stage(stage: str) -> str:
+    """The name of a stage; '' for the one that nobody wrote."""
+    return "" if stage == words.IMPLICIT else stage
 
 
 def _describe_record(record: RecordRow) -> dict[str, Any]:
@@ -51,13 +79,14 @@ def _describe_record(record: RecordRow) -> dict[str, Any]:
         "id": record.id,
         "type": record.type,
         "identifier": record.identifier,
+        "path": words.path(record.identifier),
         "name": record.name,
         "attempt": record.attempt,
         "state": record.state,
         "result": record.result,
         "message": record.message,
-        "startTime": record.started_at,
-        "finishTime": record.finished_at,
+        "startedOn": as_time(record.started_at),
+        "finishedOn": as_time(record.finished_at),
         "errorCount": record.error_count,
         "warningCount": record.warning_count,
         "issues": list(record.issues),
@@ -65,14 +94,14 @@ def _describe_record(record: RecordRow) -> dict[str, Any]:
     }
 
 
-def row_of(run: RunRow, *, waits: bool) -> dict[str, Any]:
+def row_of(run: RunRow, *, waits: bool, driven: bool) -> dict[str, Any]:
     """A run as a table's row."""
     return {
         "id": run.id,
         "run": run.name,
         "pipeline": run.pipeline,
-        "state": run.result or {"inProgress": "in progress"}.get(state := state_of(run, waits=waits), state),
-        "started": moment(run.created_at),
+        "state": state_in_words(run, waits=waits, driven=driven),
+        "started": as_time(run.created_at),
         "took": took(run.created_at, run.finished_at),
         "by": run.requested_by,
     }
@@ -92,29 +121,19 @@ def ordered(records: Sequence[RecordRow]) -> list[RecordRow]:
 
 
 def tree_lines(records: Sequence[RecordRow]) -> list[str]:
-    """The timeline as indented lines; the implicit stage and single instances are not shown twice."""
+    """The timeline as indented lines, each with the path that options take; what nobody wrote is not shown twice."""
     lines = []
     alone = {record.parent_id: record.message for record in records if record.ref_name == "__default"}
     for record in ordered(records):
         if record.type not in _DEPTH or record.identifier == "__default" or record.ref_name == "__default":
             continue
-        state = record.result if record.completed else record.state
-        spent = took(record.started_at, record.finished_at)
-        attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
-        lines.append(f"{'  ' * _DEPTH[record.type]}{record.name}{attempt}  {state}  {spent}".rstrip())
+        state = words.outcome(record.state, record.result)
+        lines.append(f"{'  ' * _DEPTH[record.type]}{words.title(record)}  {state}  {words.duration(record)}".rstrip())
         if message := record.message or alone.get(record.id, ""):
             lines.append(f"{'  ' * (_DEPTH[record.type] + 1)}{message}")
     return lines
 
 
-def moment(at: float | None) -> str:
-    """A time of day with its date, in this machine's zone."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-def took(start: float | None, end: float | None) -> str:
-    """How long something took."""
-    if start is None or end is None:
-        return ""
-    seconds = end - start
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+def took(start: float, end: float | None) -> str:
+    """How long something took; '' while it is not over."""
+    return "" if end is None else words.elapsed(end - start)

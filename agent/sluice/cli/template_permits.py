@@ -97,6 +97,8 @@ def permitting(
         except RepositoryPendingError as pending:
             named = {name_key(pending.connection), name_key(pending.resource.id)} & given
             if not named and not (asks and _permits(pending)):
+                with orchestrator.database.write() as transaction:
+                    register(transaction)  # it has to be known to be permitted
                 raise
             with orchestrator.database.write() as transaction:
                 pipeline = register(transaction)

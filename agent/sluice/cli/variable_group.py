@@ -97,7 +97,8 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
     \b
     Example: sluice variable-group history settings
     """  # noqa: D301  # as above
-    from sluice.cli.connection_view import as_time
+    from sluice.cli.output import as_time
+    from sluice.runs.identifiers import DEFAULT
 
     with opened_groups() as groups:
         records = groups.history(groups.get(project, name), limit=limit)
@@ -107,7 +108,7 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
             "finished": as_time(record.finished_at),
             "pipeline": record.pipeline,
             "run": record.run_id or "",
-            "stage": record.stage,
+            "stage": "" if record.stage == DEFAULT else record.stage,
             "job": record.job,
             "result": record.result,
         }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sluice.cli.connection_view import as_time, short
+from sluice.cli.connection_view import short
+from sluice.cli.output import as_time
 
 if TYPE_CHECKING:
     from sluice.library.group import VariableGroup

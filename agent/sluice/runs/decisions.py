@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sluice.authorization.texts import STAGE, TYPE_LABELS
 from sluice.errors import ConflictError, NotFoundError
 from sluice.runs.outcomes import in_words
+from sluice.runtime.request import Result
 from sluice.storage import actions, audit, permissions, requests, runs
 from sluice.storage.names import name_key
 from sluice.storage.requests import RequestRow
@@ -89,7 +90,7 @@ class Decisions:
     def cancel(self, run_id: int) -> RunRow:
         """Ask a run to stop; asked again, what runs is ended at once. Raises `ConflictError` when it is over.
 
-        Answers the run as it was before.
+        Answers the run as it is then.
         """
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
@@ -97,10 +98,12 @@ class Decisions:
                 raise ConflictError(f"run {run_id} is over ({in_words(run.result)})")
             if not run.cancel_requested_by:
                 runs.change(transaction, run_id, cancel_requested_by=self.by)
-            elif not run.options.get(END_AT_ONCE):
+            elif run.whole and not run.options.get(END_AT_ONCE):  # tampering must not be vouched for
                 runs.set_options(transaction, run_id, {**run.options, END_AT_ONCE: self.by})
             if not runs.is_whole(transaction, run_id):  # nobody drives it any more
-                runs.change(transaction, run_id, state="completed", result="canceled", finished_at=self.clock())
+                runs.change(
+                    transaction, run_id, state="completed", result=str(Result.CANCELED), finished_at=self.clock()
+                )
             return _run(transaction, run_id)
 
 

@@ -16,6 +16,7 @@ from sluice.dispatch.port import Dispatcher, Ended
 from sluice.errors import ConflictError, SluiceError
 from sluice.language.plan import Plan
 from sluice.runs.decide import Advanced
+from sluice.runs.decisions import END_AT_ONCE
 from sluice.runs.jobs import Starter
 from sluice.runs.lock import run_lock
 from sluice.runs.logs import RunLogs
@@ -171,6 +172,8 @@ class Driver:
             status, asked = self._look(run_id)
             if status.completed and not active:
                 return True
+            if status.canceled and self._ends_at_once(run_id):
+                self._kill("The run was canceled twice.")
             self._tell_waiting(status, asked)
             if asked and not active and not advanced.ready and (self._leaving or self._leaves(asked)):
                 return False
@@ -223,6 +226,8 @@ class Driver:
     def _concerns(self, run_id: int) -> bool:
         """Whether a change in the database may let the run go on, or cancels it."""
         status, asked = self._look(run_id)
+        if status.canceled and self._ends_at_once(run_id):
+            return True
         return bool(asked or self._seen.asked) or status.canceled != self._seen.canceled
 
     def _take(self, run_id: int, news: Ended | Stop) -> None:
@@ -233,9 +238,20 @@ class Driver:
         elif news.level == 1:
             self._ask_to_cancel(run_id)
         else:
-            self._killed = True
-            for job in self._dispatcher.active():
-                self._dispatcher.kill(job, "The run was ended by a second interrupt.")
+            self._kill("The run was ended by a second interrupt.")
+
+    def _kill(self, reason: str) -> None:
+        self._killed = True
+        for job in self._dispatcher.active():
+            self._dispatcher.kill(job, reason)
+
+    def _ends_at_once(self, run_id: int) -> bool:
+        """Whether somebody has canceled the run twice."""
+        if self._killed:
+            return False
+        with self._orchestrator.database.read() as transaction:
+            run = runs.get(transaction, run_id)
+        return run is not None and END_AT_ONCE in run.options
 
     def _decided(self, run_id: int) -> bool:
         """Whether something that the run waited for has been decided since, or the run was canceled."""

@@ -9,6 +9,7 @@ from sluice.connections.sealing import Sealed
 from sluice.errors import ConflictError, UsageError
 from sluice.language.plan import Job, Stage
 from sluice.runs.decide import AUTHORIZATION, CHECKPOINT
+from sluice.runs.decisions import END_AT_ONCE
 from sluice.runs.identifiers import attempted, record_id, shown
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
 from sluice.runs.timeline import STARTED_BY, Timeline
@@ -51,6 +52,9 @@ def retry(orchestrator: Orchestrator, run_id: int, *, from_step: str = "") -> No
         if not again.run(from_step):
             raise ConflictError(f"every part of run {run_id} succeeded: there is nothing to run again")
         runs.change(transaction, run_id, state="inProgress", result="", finished_at=None, cancel_requested_by="")
+        if END_AT_ONCE in loaded.run.options:
+            options = {name: value for name, value in loaded.run.options.items() if name != END_AT_ONCE}
+            runs.set_options(transaction, run_id, options)
 
 
 class _Retry:

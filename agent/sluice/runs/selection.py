@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sluice.errors import UsageError
 from sluice.language.plan import Job, Plan, Stage
+from sluice.runs.identifiers import DEFAULT
 
 Unit = TypeVar("Unit", Stage, Job)
 
@@ -52,5 +53,7 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], kind: str) -> No
     for name in names:
         if name.casefold() not in by_key:
             near = difflib.get_close_matches(name.casefold(), by_key, n=1)
-            hint = f"did you mean '{by_key[near[0]]}'?" if near else f"it has: {', '.join(sorted(by_key.values()))}"
+            written = sorted(one for one in by_key.values() if one != DEFAULT)
+            has = f"it has: {', '.join(written)}" if written else f"it has no {kind}s: everything is one {kind}"
+            hint = f"did you mean '{by_key[near[0]]}'?" if near else has
             raise UsageError(f"the pipeline has no {kind} '{name}'", do=hint)

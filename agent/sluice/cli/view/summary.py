@@ -55,7 +55,7 @@ def lines(board: Board, run: RunRow) -> list[Line]:
     """The whole summary of a run that is over, or that this process stops driving."""
     end = run.finished_at
     start = run.started_at if run.started_at is not None else run.created_at
-    outcome = words.result(run.result) if run.state == "completed" else "waiting" if board.requests else "not finished"
+    outcome = words.result(run.result) if run.state == "completed" else "waiting" if board.requests else "in progress"
     took = f" in {words.elapsed(end - start)}" if end is not None else ""
     heading = f"Run {run.id} of '{one_line(run.pipeline)}' ({one_line(run.name)}): {outcome}{took}"
     return [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sluice.authorization import texts
 from sluice.cli.view.controls import one_line
+from sluice.runs.outcomes import in_words
 
 if TYPE_CHECKING:
     from sluice.storage.records import RecordRow
@@ -16,20 +17,12 @@ if TYPE_CHECKING:
 IMPLICIT: Final = "__default"
 """The name of a stage, or of a job's only instance, that nobody wrote."""
 
-_RESULTS: Final = {
-    "Succeeded": "succeeded",
-    "SucceededWithIssues": "succeeded with issues",
-    "Failed": "failed",
-    "Canceled": "canceled",
-    "Skipped": "skipped",
-    "Abandoned": "abandoned",
-}
-_STATES: Final = {"pending": "not started", "waiting": "waiting", "inProgress": "not finished"}
+_STATES: Final = {"pending": "not started", "waiting": "waiting", "inProgress": "in progress"}
 
 
 def result(record_result: str) -> str:
     """A result as a person says it."""
-    return _RESULTS.get(record_result) or one_line(record_result.lower()) or "completed"
+    return one_line(in_words(record_result))
 
 
 def outcome(state: str, record_result: str) -> str:

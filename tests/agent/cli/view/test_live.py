@@ -110,7 +110,7 @@ def test_the_log_stays_and_groups_are_folded(story: Any, make: Make) -> None:
         "✓ Install 1.0 s",
         "",
         "Run 12 of 'release' (20261124.1): succeeded in 1 m 05 s",
-        "  job Job  not finished",
+        "  job Job  in progress",
         "see the log  sluice runs logs 12",
     ]
 
