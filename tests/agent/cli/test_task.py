@@ -16,7 +16,7 @@ ID = "5f1f7c3e-0000-4000-8000-000000000001"
 
 
 def _shell(argument: str = "echo") -> dict[str, Any]:
-    return {"Process": {"target": "/bin/sh", "argumentFormat": f"-c '{argument}'", "failOnStandardError": "false"}}
+    return {"Process": {"target": "sh", "argumentFormat": f"-c '{argument}'", "failOnStandardError": "false"}}
 
 
 def _write(folder: Path, name: str = "Greet", version: str = "1.0.0", **more: Any) -> Path:
@@ -81,7 +81,7 @@ def test_a_changed_package_stops_the_run(sluice: Sluice) -> None:
 
 def test_a_package_changed_by_an_earlier_step_of_the_job_does_not_run(sluice: Sluice) -> None:
     sluice("task", "install", str(_write(sluice.folder)))
-    file = _pipeline(sluice, f"- script: echo >> $SLUICE_HOME/tasks/Greet_{ID}/1.0.0/task.json\n- task: Greet@1\n")
+    file = _pipeline(sluice, f"- script: echo >> {sluice.home}/tasks/Greet_{ID}/1.0.0/task.json\n- task: Greet@1\n")
     result = sluice.run("run", file, "--non-interactive")
     assert result.returncode == 1
     assert "was changed since it was installed" in result.stdout

@@ -24,6 +24,8 @@ class NativeTask:
 
 _DOCS = "https://learn.microsoft.com/azure/devops/pipelines/tasks/reference"
 
+CHECKOUT_ID = "6d15af64-176c-496d-b583-fd2ae21d4df4"
+
 _CHECKOUT = NativeTask(
     label="Get sources",
     description="Get sources from the repository of the run.",
@@ -56,7 +58,7 @@ NATIVE: Mapping[str, NativeTask] = {
         run=powershell.run,
     ),
     "checkout@1": _CHECKOUT,
-    "6d15af64-176c-496d-b583-fd2ae21d4df4@1": _CHECKOUT,
+    f"{CHECKOUT_ID}@1": _CHECKOUT,
 }
 """By casefolded `Name@Major`."""
 

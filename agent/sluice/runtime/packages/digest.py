@@ -14,14 +14,22 @@ from pathlib import Path
 
 from sluice.errors import ConflictError
 
+_WHOLE = 1 << 20
+"""Bytes up to which a file is read at once."""
+
 
 def digest_of(folder: Path) -> str:
     """The digest of a folder, in hexadecimal."""
     listing = hashlib.sha256()
-    for name in sorted((name for name, _ in _files(folder)), key=os.fsencode):
-        with (folder / name).open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        listing.update(f"{content}  ".encode() + os.fsencode(name) + b"\n")
+    root = os.fsencode(folder)
+    for name, size in sorted((os.fsencode(name), status.st_size) for name, status in _files(folder)):
+        fd = os.open(b"%s/%s" % (root, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with open(fd, "rb", buffering=0) as file:  # noqa: PTH123  # thousands of small files, once in each process
+            if size < _WHOLE:
+                content = hashlib.sha256(file.read()).hexdigest()
+            else:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        listing.update(b"%s  %s\n" % (content.encode(), name))
     return listing.hexdigest()
 
 

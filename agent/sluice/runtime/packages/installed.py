@@ -55,10 +55,20 @@ class InstalledPackages:
         return Package(folder=folder, manifest=read_manifest(folder))
 
     def _runs(self, entry: Installed, name: str) -> bool:
+        if name.strip().lower() == entry.id and self._is_anothers(entry):
+            return False
         if entry.preferred or "." in name:
             return True
         taken = bool(entry.extension) and self.built_in(entry.reference)
         return not taken and not self.handled(entry.reference)
+
+    @staticmethod
+    def _is_anothers(entry: Installed) -> bool:
+        """Whether what a pipeline names by this id is a task of another name."""
+        from sluice.language.tasks import TaskCatalogue
+
+        known = TaskCatalogue().find_own(f"{entry.id}@{entry.version[0]}")
+        return known is not None and known.name.casefold() != entry.name.casefold()
 
     def _entry(self, package: str) -> Installed | None:
         name, _, version = package.partition("@")

@@ -187,6 +187,11 @@ def _program(run: PackageRun, scope: StepScope, environment: Mapping[str, str]) 
     within = Path(os.path.normpath(run.package.folder / target.replace("\\", "/")))
     if run.package.folder in within.parents and within.is_file():
         return str(within)
+    if "/" in target or "\\" in target:
+        raise TaskFailedError(
+            f"the target '{target}' of the task's handler lies outside its package",
+            where=run.package.manifest.reference,
+        )
     found = shutil.which(target, path=environment.get("PATH"))
     if found is None:
         raise TaskFailedError(f"Unable to locate executable file: '{target}'", where=run.package.manifest.reference)

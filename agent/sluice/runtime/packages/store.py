@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ from typing import Any
 
 from sluice.errors import ConflictError, NotFoundError, StorageError, UsageError
 from sluice.runtime.packages import archive
+from sluice.runtime.packages.choosing import PROCESS
 from sluice.runtime.packages.digest import digest_of, glance
 from sluice.runtime.packages.manifest import FILE, TaskManifest, read_manifest
 
@@ -32,8 +34,7 @@ SETTLED_NS = 200_000_000
 class Installed:
     """One version of one task. `extension` is `publisher.extension` and `contribution` its part, when it came so.
 
-    With `preferred` it runs instead of what Sluice or a plugin has for the task; `seen` is the glance at its files
-    when its digest was last found right.
+    With `preferred` it runs instead of what Sluice or a plugin has for the task.
     """
 
     name: str
@@ -81,6 +82,8 @@ class TaskStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._cached: tuple[tuple[int, int], tuple[Installed, ...]] = ((0, 0), ())
+        self._seen: dict[str, tuple[str, str]] = {}
+        """By folder: the digest that was found right, and the glance at its files then. Of this process alone."""
 
     @property
     def all(self) -> tuple[Installed, ...]:
@@ -131,22 +134,23 @@ class TaskStore:
         return _fits(entry.version, version)
 
     def open(self, entry: Installed) -> Path:
-        """The folder of a package that is what was installed; raises `ConflictError` when it was changed."""
+        """The folder of a package that is what was installed; raises `ConflictError` when it was changed.
+
+        Every file is read once in each process, later only looked at: nothing on the disk says that one was read,
+        since whoever can change a package could write that too.
+        """
         folder = self._root / entry.folder
-        marker = folder.with_name(f"{entry.version_text}.seen")
         try:
             now, newest = glance(folder)
-            with contextlib.suppress(FileNotFoundError):
-                if marker.read_text() == f"{entry.digest} {now}":
-                    return folder
+            if self._seen.get(entry.folder) == (entry.digest, now):
+                return folder
             digest = digest_of(folder)
         except OSError as error:
             raise self._changed(entry, "files are missing or cannot be read") from error
         if digest != entry.digest:
             raise self._changed(entry, f"its digest is {digest[:16]}..., {entry.digest[:16]}... was installed")
         if time.time_ns() - newest > SETTLED_NS:
-            with contextlib.suppress(OSError):
-                _replace(marker, f"{entry.digest} {now}")
+            self._seen[entry.folder] = (entry.digest, now)
         return folder
 
     def manifest(self, entry: Installed) -> TaskManifest:
@@ -191,6 +195,7 @@ class TaskStore:
                 )
             if old is None:
                 _check_owner(new, entries)
+                _check_name(new, entries)
                 self._place(scratch, new)
             else:  # it stays whose it is
                 new = replace(old, preferred=old.preferred if preferred is None else preferred)
@@ -205,7 +210,7 @@ class TaskStore:
         for one in gone:
             folder = self._root / one.folder
             shutil.rmtree(folder, ignore_errors=True)
-            folder.with_name(f"{one.version_text}.seen").unlink(missing_ok=True)
+            folder.with_name(f"{one.version_text}.seen").unlink(missing_ok=True)  # of an older Sluice
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()
         return gone
@@ -313,14 +318,43 @@ def _check_owner(new: Installed, entries: Sequence[Installed]) -> None:
         )
 
 
+def _check_name(new: Installed, entries: Sequence[Installed]) -> None:
+    """An id belongs to one name: under another one the task would take the place of what pipelines name by its id."""
+    from sluice.hooks.manager import installed
+    from sluice.language.tasks import TaskCatalogue
+    from sluice.runtime.handlers import CHECKOUT_ID
+
+    catalogue = TaskCatalogue()
+    known = [(one.id, one.name) for one in map(catalogue.find_own, catalogue.references()) if one is not None]
+    known += [(one.id, one.reference.partition("@")[0]) for one in installed().tasks.values()]
+    known += [(one.id, one.name) for one in entries]
+    names = {name.lower(): name for id_, name in (*known, (CHECKOUT_ID, "Checkout")) if id_.lower() == new.id}
+    if names and new.name.lower() not in names:
+        raise ConflictError(
+            f"the task {new.name} has the id {new.id}, which is that of {' and '.join(sorted(names.values()))}",
+            why="a pipeline that names that task by its id would run this one",
+            do="give the task an id of its own",
+        )
+
+
 def _check_targets(folder: Path, manifest: TaskManifest) -> None:
-    """A handler's code lies in its package, or the handler is of a kind that has none."""
+    """A handler's code lies in its package; a plain process may also be a program of the PATH, by its bare name."""
     for handlers in manifest.executions.values():
         for one in handlers:
-            if one.kind.lower().startswith("node") and one.target:
-                target = os.path.normpath(folder / one.target.replace("\\", "/"))
-                if not target.startswith(f"{folder}{os.sep}"):
-                    raise UsageError(f"the target '{one.target}' of a handler lies outside the package")
+            if one.target and not lies_within(folder, one.target, bare=one.kind.lower() == PROCESS):
+                raise UsageError(
+                    f"the target '{one.target}' of a handler lies outside the package", where=f"{FILE}, {one.kind}"
+                )
+
+
+def lies_within(folder: Path, target: str, *, bare: bool) -> bool:
+    """Whether a handler's target is a path in the package, or, if `bare` names are meant too, just a name."""
+    path = target.replace("\\", "/")
+    if bare:
+        path = re.sub(r"^\$\(currentDirectory\)/", "", path)
+        if "/" not in path and path not in {".", ".."}:
+            return True
+    return os.path.normpath(folder / path).startswith(f"{folder}{os.sep}")
 
 
 def _fits(version: tuple[int, int, int], wanted: str) -> bool:

@@ -52,7 +52,7 @@ def test_a_program_of_the_package_gets_its_arguments_each_as_one(packages: Packa
 def test_a_process_gets_public_variables_and_nothing_of_the_task(packages: Packages) -> None:
     outcome = _run(
         packages,
-        {"target": "/usr/bin/env"},
+        {"target": "env"},
         variables={"my.public": "1", "my.secret": Secret("secret-value-1")},
     )
     names = {line.partition("=")[0] for line in outcome.lines}
@@ -91,8 +91,8 @@ def test_strict_error_output_is_data(packages: Packages) -> None:
     ("handler", "message"),
     [
         ({"target": "no-such-program-anywhere"}, "Unable to locate executable file"),
-        ({"target": "/bin/true", "argumentFormat": "'open"}, "arguments of the task's handler"),
-        ({"target": "/bin/true", "workingDirectory": "nowhere"}, "Not found working directory"),
+        ({"target": "true", "argumentFormat": "'open"}, "arguments of the task's handler"),
+        ({"target": "true", "workingDirectory": "nowhere"}, "Not found working directory"),
     ],
 )
 def test_what_keeps_a_process_from_starting_is_told(packages: Packages, handler: dict[str, Any], message: str) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.agent.runtime.packages.conftest import ID
 
 from sluice.errors import ConflictError, NotFoundError, StorageError, UsageError
+from sluice.runtime.packages.digest import glance
+from sluice.runtime.packages.installed import InstalledPackages
 from sluice.runtime.packages.store import Installed, TaskStore, fill_from
 
 if TYPE_CHECKING:
@@ -197,3 +200,74 @@ def test_a_broken_lock_file_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "lock.json").write_text(text)
     with pytest.raises(StorageError):
         _ = TaskStore(tmp_path).all
+
+
+def test_a_changed_package_is_not_opened_whatever_a_marker_beside_it_says(
+    store: TaskStore, packages: Packages, tmp_path: Path
+) -> None:
+    entry = _install(store, packages.write())
+    folder = store.open(entry)
+    (folder / "main.js").write_text("console.log('TAMPERED')")
+    marker = folder.with_name(f"{entry.version_text}.seen")
+    marker.write_text(f"{entry.digest} {glance(folder)[0]}")
+    for each in (store, TaskStore(tmp_path / "tasks")):
+        with pytest.raises(ConflictError, match="was changed"):
+            each.open(entry)
+
+
+BASH = "6c731c3c-3c68-459a-a5c9-bde6e6595b5b"
+CHECKOUT = "6d15af64-176c-496d-b583-fd2ae21d4df4"
+
+
+@pytest.mark.parametrize("id_", [BASH, BASH.upper(), CHECKOUT])
+@pytest.mark.parametrize("version", ["3.0.0", "1.0.0", "9.0.0"])
+def test_a_known_id_is_not_taken_under_another_name(
+    store: TaskStore, packages: Packages, id_: str, version: str
+) -> None:
+    with pytest.raises(ConflictError, match=r"which is that of (Bash|Checkout)"):
+        _install(store, packages.write(version, id=id_, name="Evil"))
+    assert store.all == ()
+
+
+def test_an_installed_id_is_not_taken_under_another_name(store: TaskStore, packages: Packages) -> None:
+    _install(store, packages.write())
+    with pytest.raises(ConflictError, match="which is that of Probe"):
+        _install(store, packages.write("1.9.9", name="Evil"))
+    assert _install(store, packages.write("1.9.9", name="probe")).version_text == "1.9.9"
+
+
+def test_a_built_in_task_named_by_its_id_is_not_a_package_of_another_name(
+    store: TaskStore, packages: Packages, tmp_path: Path
+) -> None:
+    """As a store of an older Sluice may hold one."""
+    _install(store, packages.write("3.0.0", name="Evil"), preferred=True)
+    lock = tmp_path / "tasks" / "lock.json"
+    lock.write_text(lock.read_text().replace(ID, BASH))
+    (tmp_path / "tasks" / f"Evil_{ID}").rename(tmp_path / "tasks" / f"Evil_{BASH}")
+    installed = InstalledPackages(store=TaskStore(tmp_path / "tasks"), handled=lambda _: False)
+    assert installed.find(BASH, "3") is None
+    assert installed.find(BASH.upper(), "3") is None
+    assert installed.find("Evil", "3") is not None
+
+
+@pytest.mark.parametrize("kind", ["Node20_1", "PowerShell3", "Process", "PowerShell"])
+@pytest.mark.parametrize(
+    "target",
+    ["../evil.js", "/bin/evil", "a/../../evil", "..\\\\evil", "$(currentDirectory)/../evil", "$(x)/../../evil", ".."],
+)
+def test_every_handler_has_its_code_in_the_package(
+    store: TaskStore, packages: Packages, kind: str, target: str
+) -> None:
+    if target.startswith("$(currentDirectory)") and kind != "Process":
+        target = target.removeprefix("$(currentDirectory)/")
+    with pytest.raises(UsageError, match="outside the package"):
+        _install(store, packages.write(execution={kind: {"target": target.replace("\\\\", "\\")}}))
+
+
+@pytest.mark.parametrize(
+    "target", ["git", "tool.exe", "bin/tool", "$(currentDirectory)/tool", "$(currentDirectory)\\tool"]
+)
+def test_a_process_is_a_program_by_name_or_a_file_of_the_package(
+    store: TaskStore, packages: Packages, target: str
+) -> None:
+    assert _install(store, packages.write(execution={"Process": {"target": target}}))
