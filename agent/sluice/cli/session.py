@@ -13,6 +13,7 @@ from sluice.cli.installation import current_user, opened_store
 from sluice.errors import UsageError
 
 if TYPE_CHECKING:
+    from sluice.language.plan import Plan
     from sluice.language.tasks import TaskCatalogue
     from sluice.runs.decisions import Decisions
     from sluice.runs.orchestrator import Orchestrator
@@ -92,6 +93,17 @@ def _is_handled(reference: str) -> bool:
     from sluice.runtime.handlers import find_native
 
     return find_native(reference) is not None or reference.casefold() in installed().tasks
+
+
+def missing_tasks(plan: Plan) -> list[str]:
+    """Notes on the steps whose tasks nobody here carries out, each at its place."""
+    found: dict[str, None] = {}
+    for step in plan.steps():
+        if not step.package and not _is_handled(step.task.value):
+            found[
+                f"{step.task.where}: the task '{step.task.value}' is not installed: its step fails when it starts"
+            ] = None
+    return list(found)
 
 
 def _wait_seconds() -> float:

@@ -9,7 +9,7 @@ import click
 from sluice.cli.output import output_option, plain, print_json
 from sluice.cli.pipeline_file import asked_file, parameter_option, repository_option
 from sluice.cli.run import DEFAULT_FILE
-from sluice.cli.session import task_catalogue
+from sluice.cli.session import missing_tasks, task_catalogue
 from sluice.errors import ExitCode, PipelineError, Problem
 
 
@@ -37,10 +37,11 @@ def command(*, file: Path, parameters: tuple[str, ...], repositories: tuple[str,
         print_json({"valid": False, "problems": [_describe(problem) for problem in error.problems], "notes": []})
         return ExitCode.USAGE
     jobs = sum(len(stage.jobs) for stage in plan.stages)
+    notes = [*plan.notes, *missing_tasks(plan)]
     if output == "json":
-        print_json({"valid": True, "problems": [], "notes": [str(note) for note in plan.notes]})
+        print_json({"valid": True, "problems": [], "notes": notes})
     else:
-        for note in plan.notes:
+        for note in notes:
             click.echo(f"note: {plain(note)}")
         stages = f"{len(plan.stages)} stage{'' if len(plan.stages) == 1 else 's'}"
         click.echo(f"{plain(pipeline.shown)} is valid: {stages}, {jobs} job{'' if jobs == 1 else 's'}")

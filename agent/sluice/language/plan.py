@@ -6,7 +6,7 @@ only later (conditions, `$[ ]`, macros) is kept as text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -229,6 +229,14 @@ class Plan:
     files: tuple[str, ...] = ()
     extends: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def steps(self) -> Iterator[Step]:
+        """Every step of the pipeline, in the order of the file; those of a deployment are its hooks'."""
+        for stage in self.stages:
+            for job in stage.jobs:
+                yield from job.steps
+                for hook in job.deployment.hooks if job.deployment is not None else ():
+                    yield from hook.steps
 
     def stage(self, name: str) -> Stage:
         """The stage of that name, ignoring case."""

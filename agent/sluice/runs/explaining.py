@@ -127,7 +127,10 @@ class Explainer:
 
     def _needs(self, transaction: Transaction, use: ResourceUse) -> Iterator[ExplainedNeed]:
         need = need_of_use(use)
-        if use.unresolved:
+        if use.unresolved and use.kind == ENVIRONMENT:
+            text = "the environment's name has to be known when the run is created: only root variables are known then"
+            yield _explained(need, need.name, RUN_TIME_NAME, text)
+        elif use.unresolved:
             text = f"the name is known only when the step starts: '{use.name}' is looked up then"
             mend = f"sluice run {shlex.quote(self.file)} --permit NAME"
             yield _explained(need, need.name, RUN_TIME_NAME, text, mend)
