@@ -107,10 +107,39 @@ def verify(*, head: str, output: str) -> None:
             click.echo(f"sluice: audit: {place}{plain(breach['what'])}", err=True)
         click.echo(
             "sluice: the database was changed outside of Sluice: compare it with a backup (when you have put an older "
-            "one back yourself, remove the file 'audit-head' beside the keys)",
+            "one back yourself, 'sluice audit accept-head' accepts it)",
             err=True,
         )
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@command.command("accept-head")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def accept_head(*, yes: bool) -> None:
+    """Accept the database as it is, after you have put back an older one from a backup.
+
+    Sluice notes the end of the audit log beside the keys, and neither records anything nor opens a secret while that
+    end is not in the database: permits that were taken away since would be back. Look at what is permitted afterwards.
+
+    \b
+    Example: sluice audit accept-head
+    """  # noqa: D301  # as above
+    import time
+
+    from sluice.cli.connection_entry import confirm
+    from sluice.cli.installation import current_user
+    from sluice.storage import audit
+
+    click.echo(
+        "sluice: audit: whoever could write to the database may have put an older one in its place: permits that were "
+        "taken away, and secrets that were replaced, are back then",
+        err=True,
+    )
+    if not yes and not confirm("Have you put it back yourself?", otherwise="give --yes"):
+        raise UsageError("nothing was accepted")
+    with opened_database() as database, database.write() as transaction:
+        noted, accepted = audit.accept_head(transaction, by=current_user(), at=time.time())
+    click.echo(f"accepted: the audit log ends at {accepted} (noted was {noted or 'nothing'})")
 
 
 def _parse_head(text: str) -> Head:

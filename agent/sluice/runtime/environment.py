@@ -8,7 +8,6 @@ from sluice.runtime.job_state import JobState
 from sluice.runtime.orphans import LOOKUP_VARIABLE, lookup_id
 
 _OWN_PREFIX = "SLUICE_"
-_KEPT = frozenset({"SLUICE_HOME"})
 _CALLERS = frozenset(
     [
         "GIT_DIR",
@@ -26,13 +25,14 @@ _CALLERS = frozenset(
 def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What of our own environment goes on to processes.
 
-    Not Sluice's settings, among which may be the master key and the database's password; and not what a git hook
+    Not Sluice's settings, among which may be the master key, the database's password and where all of it lies; and not
+    what a git hook
     that started us was told, since it is about another repository.
     """
     return {
         name: value
         for name, value in environ.items()
-        if not (name.startswith(_OWN_PREFIX) and name not in _KEPT) and name not in _CALLERS
+        if not name.startswith(_OWN_PREFIX) and name not in _CALLERS
     }
 
 

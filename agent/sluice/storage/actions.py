@@ -200,5 +200,31 @@ KEY_ROTATED = Action(
     "Rotated the master key: {Count} records are sealed with key {KeyId} now.",
 )
 
+BY_PEOPLE = frozenset(
+    action.id
+    for action in (
+        CONNECTION_CREATED,
+        CONNECTION_MODIFIED,
+        CONNECTION_FOR_PROJECT_MODIFIED,
+        CONNECTION_PROPERTY_CHANGED,
+        CONNECTION_DELETED,
+        VARIABLE_GROUP_CREATED,
+        VARIABLE_GROUP_MODIFIED,
+        VARIABLE_GROUP_DELETED,
+        AUTHORIZED_FOR_PIPELINE,
+        AUTHORIZED_FOR_PROJECT,
+        UNAUTHORIZED_FOR_PIPELINE,
+        UNAUTHORIZED_FOR_PROJECT,
+        PIPELINE_VARIABLES_CHANGED,
+        ENVIRONMENT_CHANGED,
+        ENVIRONMENT_DELETED,
+        STAGE_STARTED,
+        PERMISSION_DENIED,
+        KEY_ROTATED,
+        HEAD_ACCEPTED,
+    )
+)
+"""The actions that are decisions of people: what a step of a run starts may not do them."""
+
 ACTIONS: Mapping[str, Action] = {value.id: value for value in tuple(globals().values()) if isinstance(value, Action)}
 """Every action by its id."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,8 @@ from sqlalchemy import bindparam, select
 
 from sluice.errors import SealError
 from sluice.storage import actions, digests
-from sluice.storage.actions import ACTIONS, Action
+from sluice.storage.actions import ACTIONS, BY_PEOPLE, Action
+from sluice.storage.ancestors import RefusedToStepError, driver_above
 from sluice.storage.chain import Breach, Entry, Head, Link, Linking, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.home import Home
@@ -65,6 +67,7 @@ def append(transaction: Transaction, event: Event) -> int:
 
 def append_all(transaction: Transaction, events: list[Event]) -> int:
     """Record events in order; answers the last one's sequence number."""
+    _refuse_steps(transaction, events)
     head = check_head(transaction)
     key = transaction.voucher.audit_key.key
     stored = _digests(transaction, events)
@@ -79,6 +82,19 @@ def append_all(transaction: Transaction, events: list[Event]) -> int:
         if home := transaction.home:
             transaction.after_commit("audit head", lambda: _note_head(home, head))
     return head.sequence
+
+
+def _refuse_steps(transaction: Transaction, events: list[Event]) -> None:
+    """Refuse what only people decide in a process that a step of a run started."""
+    decided = next((event.action.id for event in events if event.action.id in BY_PEOPLE), None)
+    if decided and transaction.home and (driver := driver_above(transaction.home)):
+        raise RefusedToStepError(driver, decided)
+
+
+def record_refusal(transaction: Transaction, refused: RefusedToStepError) -> None:
+    """Record that a step tried to decide."""
+    details = {"Command": refused.attempt, "Driver": refused.driver}
+    append(transaction, Event(action=actions.COMMAND_REFUSED, actor="step", at=time.time(), details=details))
 
 
 def check_head(transaction: Transaction) -> Head:

@@ -14,6 +14,7 @@ import sqlalchemy
 from sqlalchemy import event, exc
 
 from sluice.errors import StorageError
+from sluice.storage.ancestors import RefusedToStepError
 from sluice.storage.home import Home
 from sluice.storage.schema import check_revision
 from sluice.storage.vouching import Voucher
@@ -171,16 +172,23 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A transaction that reads and writes: one at a time, stored for good when the block ends without an error."""
-        with self._writer:
-            if self._writing:
-                raise RuntimeError("this thread has a write transaction open already: hand it on instead")
-            self._writing = True
-            try:
-                with explained(self.place), self._writing_engine.begin() as connection:
-                    transaction = Transaction(connection, self.home, self.voucher, writes=True)
-                    yield transaction
-            finally:
-                self._writing = False
+        try:
+            with self._writer:
+                if self._writing:
+                    raise RuntimeError("this thread has a write transaction open already: hand it on instead")
+                self._writing = True
+                try:
+                    with explained(self.place), self._writing_engine.begin() as connection:
+                        transaction = Transaction(connection, self.home, self.voucher, writes=True)
+                        yield transaction
+                finally:
+                    self._writing = False
+        except RefusedToStepError as refused:
+            from sluice.storage.audit import record_refusal  # it needs this module
+
+            with self.write() as told:  # what was tried is taken back, that it was tried is kept
+                record_refusal(told, refused)
+            raise
         transaction.committed()
 
     def changes(self) -> Changes:

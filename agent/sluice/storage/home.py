@@ -57,6 +57,11 @@ class Home:
         return self.keys / "audit-key"
 
     @property
+    def locks(self) -> Path:
+        """The locks of runs: whoever drives one holds it."""
+        return self.root / "locks"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

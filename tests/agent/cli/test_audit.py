@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,7 +71,7 @@ def test_the_newest_entry_cannot_be_removed_unnoticed(sluice: Sluice) -> None:
     edit(sluice, "DELETE FROM audit WHERE sequence = (SELECT max(sequence) FROM audit)")
     error = sluice("audit", "verify", status=1)
     assert "cut off" in error
-    assert "audit-head" in error
+    assert "sluice audit accept-head" in error
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,37 @@ def test_a_rotated_key_and_an_update_leave_the_log_whole(sluice: Sluice) -> None
     sluice("connection", "update", "web", "--set", "RemoteShell=plain", "--name", "other")
     sluice("key", "rotate")
     assert sluice.json("audit", "verify")["seals"] == {"opened": 1, "notOpened": 0}
+
+
+def test_a_restored_backup_is_used_only_once_somebody_accepts_it(sluice: Sluice) -> None:
+    sluice.create("web")
+    older = (sluice.home / "data" / "sluice.db").read_bytes()
+    sluice.create("web2")
+    (sluice.home / "data" / "sluice.db").write_bytes(older)
+    refused = sluice("connection", "delete", "web", "--yes", status=1)
+    assert "not the one that Sluice stored last" in refused
+    assert "sluice audit accept-head" in refused
+    assert "--yes" in sluice("audit", "accept-head", status=2)
+    assert "accepted" in sluice("audit", "accept-head", "--yes")
+    sluice("connection", "delete", "web", "--yes")
+    assert "whole" in sluice("audit", "verify")
+    assert "Accepted the database as it is" in sluice("audit", "list")
+
+
+def test_a_step_that_permits_its_own_pipeline_is_refused(sluice: Sluice) -> None:
+    sluice.create("prod")
+    text = f"""
+steps:
+- checkout: none
+- script: |
+    echo "home is ${{SLUICE_HOME-not told}}"
+    export SLUICE_HOME={sluice.home}
+    {sys.executable} -m sluice connection permit prod --all-pipelines
+"""
+    (sluice.folder / "p.yml").write_text(text)
+    result = sluice.run("run", "p.yml", "--non-interactive")
+    assert "home is not told" in result.stdout
+    assert "a step of a run may not decide" in result.stdout
+    assert result.returncode == 1
+    assert "Refused" in sluice("audit", "list")
+    assert all("AuthorizedForProject" not in entry["actionId"] for entry in sluice.json("audit", "list"))

@@ -310,12 +310,12 @@ def test_where_sluice_keeps_its_keys_is_never_copied(jobs: Jobs) -> None:
         (jobs.repository / name).mkdir()
         (jobs.repository / name / "master.json").write_text("key")
     (jobs.repository / "a.txt").write_text("a")
-    jobs.environ["SLUICE_HOME"] = os.fspath(jobs.repository / "home")
-    jobs.run(jobs.step("Checkout@1"), private=(jobs.repository / "state",))
+    private = (jobs.repository / "state", jobs.repository / "home")
+    jobs.run(jobs.step("Checkout@1"), private=private)
     assert tree(sources(jobs)) == {"a.txt": "a"}
     git(jobs.repository, "init", "-q")
     commit(jobs.repository, {".gitattributes": ""})
     git(jobs.repository, "rm", "-rq", "--cached", "state", "home")
     git(jobs.repository, "commit", "-qm", "x")
-    jobs.run(jobs.step("Checkout@1"), private=(jobs.repository / "state",), workspace_clean="all")
+    jobs.run(jobs.step("Checkout@1"), private=private, workspace_clean="all")
     assert tree(sources(jobs)) == {"a.txt": "a", ".gitattributes": ""}

@@ -226,9 +226,7 @@ def _options(scope: StepScope, asked: _Asked) -> Options:
 
 
 def _private(job: JobState) -> tuple[Path, ...]:
-    home = job.environ.get("SLUICE_HOME", "")
-    homes = (Path(home),) if home else ()
-    return (job.request.work, job.workspace.root, *job.request.private, *homes)
+    return (job.request.work, job.workspace.root, *job.request.private)
 
 
 def _several(job: JobState) -> bool:
