@@ -61,7 +61,6 @@ class SluiceError(Exception):
     None of them may hold a secret.
     """
 
-    reference: ClassVar[str] = "error"
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
     def __init__(
@@ -90,8 +89,6 @@ class SluiceError(Exception):
 class UsageError(SluiceError):
     """The command line, or a file that it names, is wrong."""
 
-    reference = "usage"
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -109,8 +106,6 @@ class Problem:
 class PipelineError(SluiceError):
     """The pipeline does not compile; `problems` holds every one that was found, in file order."""
 
-    reference = "pipeline-invalid"
-
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(problems)
         first = self.problems[0]
@@ -123,31 +118,22 @@ class PipelineError(SluiceError):
 class NotFoundError(SluiceError):
     """A thing that was named does not exist."""
 
-    reference = "not-found"
-
 
 class ConflictError(SluiceError):
     """The thing exists already, or was changed by somebody else meanwhile."""
-
-    reference = "conflict"
 
 
 class ConnectionInvalidError(SluiceError):
     """A service connection does not fit its type: a field is unknown, missing or malformed."""
 
-    reference = "connection-invalid"
-
 
 class VariableGroupInvalidError(SluiceError):
     """A variable group cannot be stored as it was entered: a name or a value is not fit for it."""
-
-    reference = "variable-group-invalid"
 
 
 class VerificationError(SluiceError):
     """A service connection was tried against its far side and did not work."""
 
-    reference = "verification-failed"
     exit_code = ExitCode.FAILED
 
 
@@ -158,7 +144,6 @@ class TrustNeededError(SluiceError):
     that a person compares.
     """
 
-    reference = "trust-needed"
     exit_code = ExitCode.FAILED
 
     def __init__(self, what: str, *, field: str, value: str, fingerprint: str, do: str = "") -> None:
@@ -171,53 +156,44 @@ class TrustNeededError(SluiceError):
 class NotPermittedError(SluiceError):
     """Authorization refuses: no Permit, no role, or a check said no."""
 
-    reference = "not-permitted"
     exit_code = ExitCode.FAILED
 
 
 class PermissionPendingError(NotPermittedError):
     """Nobody has decided yet: the work that asks waits for a Permit, it does not fail."""
 
-    reference = "permission-pending"
     exit_code = ExitCode.WAITING
 
 
 class PluginError(SluiceError):
     """A plugin is missing, broken, or in conflict with another one."""
 
-    reference = "plugin"
     exit_code = ExitCode.FAILED
 
 
 class StorageError(SluiceError):
     """The database or the state folder cannot be read or written."""
 
-    reference = "storage"
     exit_code = ExitCode.FAILED
 
 
 class NewerDatabaseError(StorageError):
     """The database was written by a newer version of Sluice."""
 
-    reference = "database-newer"
-
 
 class SealError(SluiceError):
     """A sealed secret cannot be opened: another master key, or the record was changed by hand."""
 
-    reference = "seal"
     exit_code = ExitCode.FAILED
 
 
 class TaskFailedError(SluiceError):
     """A task says that it failed; its message becomes an error issue of the step."""
 
-    reference = "task-failed"
     exit_code = ExitCode.FAILED
 
 
 class CanceledError(SluiceError):
     """The work was canceled by a person or by a time-out."""
 
-    reference = "canceled"
     exit_code = ExitCode.CANCELED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ def check_host_key(connection: Connection, pins: Sequence[HostKey], shown: HostK
             fingerprint=shown.fingerprint,
             do="compare the fingerprint with what the host's administrator says (on the host: "
             "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then pin it with: "
-            f"sluice connection verify {connection.name}",
+            f"sluice connection verify {shlex.quote(connection.name)} --trust {shown.fingerprint}",
         )
     known = ", ".join(f"{pin.type} {pin.fingerprint}" for pin in pins)
     raise VerificationError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 PANEL_TITLE = "Waiting for review"
 PERMISSION_NEEDED = "Permission needed"
-PERMISSIONS_NEEDED = "Permissions needed"
 PERMIT_TITLE = "Permit access?"
 ABORTED = (
     "Check aborted. This could be because the run was canceled or another check on the stage failed."  # check status
@@ -37,8 +36,3 @@ def permit_question(resource_type: str, name: str) -> str:
     """The text of the dialog that confirms a Permit."""
     label = TYPE_LABELS.get(resource_type, resource_type)
     return f"Granting permission here will permit the use of {label} '{name}' for all waiting and future runs of this pipeline."
-
-
-def badge(count: int) -> str:
-    """The badge of a stage that waits."""
-    return PERMISSION_NEEDED if count == 1 else PERMISSIONS_NEEDED

@@ -24,7 +24,7 @@ _HEADING = "# Service connections of Sluice; bring them back with: sluice connec
 @project_option
 @output_option
 def apply(file: Path, *, plan_only: bool, project: str, output: str) -> None:
-    """Bring service connections to what a file says: all of them or none. A second time changes nothing.
+    """Bring service connections to what FILE (connections.yml) says: all or none. A second time changes nothing.
 
     What the file does not mention stays as it is. Secrets are given as references (env:NAME, file:/path).
 
@@ -53,7 +53,7 @@ def apply(file: Path, *, plan_only: bool, project: str, output: str) -> None:
 @project_option
 @output_option
 def export(*, project: str, output: str) -> None:
-    """Write the service connections of a project as such a file. Stored secrets are left out.
+    """Print the service connections of a project as a file that apply reads. Stored secrets are left out.
 
     \b
     Example: sluice connection export > connections.yml

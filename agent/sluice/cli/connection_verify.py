@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from sluice.cli.connection_entry import confirm, say
 from sluice.cli.installation import current_user, opened_store
 from sluice.cli.output import output_option, plain, print_json, project_option
-from sluice.errors import NotFoundError, TrustNeededError
+from sluice.errors import ConflictError, TrustNeededError
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
@@ -60,7 +61,7 @@ def _verify_one(store: ConnectionStore, project: str, record: ConnectionRecord, 
         return try_once(store, record, by=by)
     except TrustNeededError as needed:
         if not _trusted(needed, trust):
-            raise
+            raise _told_how(needed, record) from None
         return try_once(store, _pin(store, project, record, needed), by=by)
 
 
@@ -76,11 +77,24 @@ def _trusted(needed: TrustNeededError, trust: str) -> bool:
     return confirm(f"Is {plain(needed.fingerprint)} the right fingerprint?", otherwise="")
 
 
+def _told_how(needed: TrustNeededError, record: ConnectionRecord) -> TrustNeededError:
+    if "--trust" in needed.do:
+        return needed
+    pinning = f"sluice connection verify {shlex.quote(record.name)} --trust {shlex.quote(needed.fingerprint)}"
+    return TrustNeededError(
+        needed.what,
+        field=needed.field,
+        value=needed.value,
+        fingerprint=needed.fingerprint,
+        do=f"{needed.do or 'compare the fingerprint with what its owner says'}; to pin it: {pinning}",
+    )
+
+
 def _pin(store: ConnectionStore, project: str, record: ConnectionRecord, needed: TrustNeededError) -> ConnectionRecord:
     from sluice.connections.connection import Update
 
     if store.get(project, record.id).version != record.version:
-        raise NotFoundError(f"the service connection '{record.name}' was changed meanwhile", do="verify it again")
+        raise ConflictError(f"the service connection '{record.name}' was changed meanwhile", do="verify it again")
     change = Update(values={needed.field: needed.value})
     outcome = store.update(project, record.id, change, by=current_user())
     say(f"pinned {needed.field} of '{record.name}'")

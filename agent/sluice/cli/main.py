@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from sluice.cli import reporting
+from sluice.cli.subcommands import with_examples_last
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "The whole story in one minute on this machine."),
@@ -48,10 +49,8 @@ class LazyGroup(click.Group):
             module, _, attribute = entry[0].partition(":")
             command = getattr(importlib.import_module(f"sluice.cli.{module}"), attribute or "command")
             assert isinstance(command, click.Command)  # noqa: S101  # tells mypy; the table is ours
-            return command
-        from sluice.hooks.manager import installed
-
-        return installed().commands.get(cmd_name)
+            return with_examples_last(command)
+        return _of_plugins().get(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -59,13 +58,22 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            near = difflib.get_close_matches(args[0], [*COMMANDS, *_of_plugins()], n=1)
             hint = f"did you mean '{near[0]}'?" if near else "see 'sluice --help'"
             raise click.UsageError(f"no such command '{args[0]}' ({hint})", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        if more := _of_plugins():
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, more[name].get_short_help_str()) for name in sorted(more)])
+
+
+def _of_plugins() -> Mapping[str, click.Command]:
+    from sluice.hooks.manager import installed
+
+    return {name: command for name, command in installed().commands.items() if name not in COMMANDS}
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -82,18 +90,27 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     epilog="Start with: sluice demo",
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show it.")
-@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors; may stand behind a command too.")
 @click.pass_context
 def sluice(ctx: click.Context, *, debug: bool) -> None:
     """Run Azure Pipelines YAML anywhere, with service connections that open only when permitted."""
     ctx.ensure_object(dict)["debug"] = debug
 
 
+def _options(arguments: Sequence[str]) -> Sequence[str]:
+    """Arguments up to `--`, behind which nothing is an option."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     reporting.open_streams()
-    with reporting.reported(debug="--debug" in arguments):
+    debug = "--debug" in _options(arguments)
+    if debug and (named := next((one for one in arguments if not one.startswith("-")), "")) in {"", *COMMANDS}:
+        arguments.remove("--debug")
+        arguments.insert(arguments.index(named) if named else 0, "--debug")
+    with reporting.reported(debug=debug):
         status = sluice.main(arguments, prog_name="sluice", standalone_mode=False)
         sys.stdout.flush()
         if isinstance(status, int) and status:

@@ -29,12 +29,14 @@ DEFAULT_FILE = "azure-pipelines.yml"
 
 
 def pairs(kind: str, values: Sequence[str]) -> Mapping[str, str]:
-    """`K=V` options as a mapping; raises `UsageError` for one without `=`."""
+    """`K=V` options as a mapping; raises `UsageError` for one without `=`, and for a name that is there twice."""
     found: dict[str, str] = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--{kind} takes NAME=VALUE, not '{value}'")
+        if name.strip().casefold() in {known.casefold() for known in found}:
+            raise UsageError(f"--{kind} names '{name.strip()}' twice")
         found[name.strip()] = text
     return found
 

@@ -22,7 +22,7 @@ GONE_SECONDS = 2.0
 """How long nobody may drive a run that is followed: another process may be about to take it over."""
 
 
-@click.group()
+@click.group(epilog="Example: sluice runs list --output json")
 def command() -> None:
     """List, show, follow, cancel, resume and retry runs."""
 

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from typing import ClassVar
 
 import click
+
+_EXAMPLE = "\n\n\b\nExample:"
+
+
+def with_examples_last(command: click.Command) -> click.Command:
+    """A command, and those in it, whose help ends with the example of its text: behind the options."""
+    text, mark, example = inspect.cleandoc(command.help or "").rpartition(_EXAMPLE)
+    if mark and not command.epilog:
+        command.help, command.epilog = text, f"{_EXAMPLE}{example}".lstrip("\n")
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            with_examples_last(one)
+    return command
 
 
 class SubcommandGroup(click.Group):
@@ -21,7 +35,7 @@ class SubcommandGroup(click.Group):
         if entry := self.elsewhere.get(cmd_name):
             module, _, attribute = entry[0].partition(":")
             command = getattr(importlib.import_module(f"sluice.cli.{module}"), attribute)
-            return command if isinstance(command, click.Command) else None
+            return with_examples_last(command) if isinstance(command, click.Command) else None
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -67,7 +67,7 @@ def _max_parallel(build: Build, settings: Fields) -> Text | None:
     text = build.reader.placed(settings, "maxParallel")
     if text is not None and not is_number(text.value.removesuffix("%")) and not known_later(text.value):
         build.problems.add(
-            f"'maxParallel' has to be a number or a percentage, not '{text.value}'", settings["maxParallel"]
+            f"'maxParallel' has to be a whole number or a percentage, not '{text.value}'", settings["maxParallel"]
         )
     return text
 

@@ -148,7 +148,7 @@ class Reader:
         if known_later(text):
             return text_of(node)
         if not is_number(text) or len(text) > 9:
-            self.problems.add(f"'{name}' has to be a number, not '{node.value}'", node)
+            self.problems.add(f"'{name}' has to be a whole number, not '{node.value}'", node)
             return None
         if int(text) < low or (high is not None and int(text) > high):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"

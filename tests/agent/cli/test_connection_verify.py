@@ -62,6 +62,7 @@ def pin_of(sluice: Sluice, name: str) -> str:
 def test_without_a_terminal_an_unknown_far_side_is_refused(sluice: Sluice, depots: None) -> None:
     error = sluice("connection", "verify", "near", status=1)
     assert "not known yet" in error
+    assert "to pin it: sluice connection verify near --trust print-of-key-near" in error
     assert pin_of(sluice, "near") == ""
 
 

@@ -105,7 +105,7 @@ def test_steps_of_hooks_may_come_from_templates_and_loops(compiled: Compiled) ->
         ("{deployment: deploy, environment: e}", "'deploy' is a word of the language"),
         ("{deployment: d, environment: {resourceName: x}}", "an environment needs 'name'"),
         ("{deployment: d, environment: e, strategy: {canary: {increments: [200]}}}", "a percentage from 1 to 100"),
-        ("{deployment: d, environment: e, strategy: {rolling: {maxParallel: x}}}", "a number or a percentage"),
+        ("{deployment: d, environment: e, strategy: {rolling: {maxParallel: x}}}", "a whole number or a percentage"),
     ],
 )
 def test_a_wrong_deployment_is_told(problems: Problems, job: str, message: str) -> None:

@@ -124,7 +124,7 @@ def test_an_input_that_the_task_does_not_have_is_noted(compiled: Compiled) -> No
         ("{script: a, name: a b}", "the step name 'a b' has characters other than"),
         ("{script: a, enabled: maybe}", "'enabled' has to be true or false, not 'maybe'"),
         ("{script: a, continueOnError: maybe}", "'continueOnError' has to be true or false, not 'maybe'"),
-        ("{script: a, timeoutInMinutes: x}", "'timeoutInMinutes' has to be a number, not 'x'"),
+        ("{script: a, timeoutInMinutes: x}", "'timeoutInMinutes' has to be a whole number, not 'x'"),
         ("{script: a, retryCountOnTaskFailure: $(x)}", "has to be known when the run is created"),
         ("{script: a, condition: eq(1}", "a.yml:2:26: Unclosed function: 'eq'. Located at position 1"),
         ("{script: a, condition: dependencies.a}", "Unrecognized"),
