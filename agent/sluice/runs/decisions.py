@@ -10,7 +10,7 @@ from sluice.authorization.texts import STAGE, TYPE_LABELS
 from sluice.errors import ConflictError, NotFoundError
 from sluice.runs.outcomes import in_words
 from sluice.runtime.request import Result
-from sluice.storage import actions, audit, permissions, requests, runs
+from sluice.storage import actions, audit, connections, permissions, requests, runs, variable_groups
 from sluice.storage.names import name_key
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow
@@ -45,17 +45,28 @@ class Decisions:
     def permit(self, run_id: int, names: Names = ()) -> list[RequestRow]:
         """Permit what a run waits for (all of it, or the resources named): for this pipeline, now and later.
 
-        Answers the requests that were granted. Raises `NotFoundError` when a name is not among what it waits for.
+        Answers the requests that were granted. Raises `NotFoundError` when a name is not among what it waits for, and
+        `ConflictError` when a resource is another than when it was asked for: it is asked for as it is now, then.
         """
+        changed = []
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
+            if not runs.is_whole(transaction, run_id):
+                raise runs.tampered(run_id)
             chosen = _choose(transaction, run, names, of=lambda kind: kind != STAGE)
+            changed = [one for one in chosen if _ask_again(transaction, run, one)]
             now = self.clock()
-            for request in chosen:
+            for request in () if changed else chosen:
                 resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
                 permissions.grant(transaction, resource, request.pipeline_id, by=self.by, at=now)
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
-            return chosen
+        if changed:
+            shown = ", ".join(_asked(one) for one in changed)
+            raise ConflictError(
+                f"nothing is permitted: since run {run_id} asked for it, somebody changed {shown}",
+                do="look at what it is now, and permit it again if that is what you want",
+            )
+        return chosen
 
     def start(self, run_id: int, stages: Sequence[str] = ()) -> list[RequestRow]:
         """Start stages of a run that wait for a person (all of them, or those that are named).
@@ -143,6 +154,35 @@ def _choose(
             asked = ", ".join(_asked(one) for one in open_requests)
             raise NotFoundError(f"run {run.id} does not wait for {_shown(name)}", do=f"it waits for {asked}")
     return [one for one in open_requests if any(_means(name, one) for name in names)]
+
+
+def _ask_again(transaction: Transaction, run: RunRow, request: RequestRow) -> bool:
+    """Whether a resource is no longer what was asked for; then it is asked for as it is now.
+
+    Raises `ConflictError` when it is gone, or the request is not about what it says.
+    """
+    found = _current(transaction, run.project_id, request)
+    if (request.project_id, request.pipeline_id) != (run.project_id, run.pipeline_id) or found is None:
+        raise ConflictError(f"what run {run.id} asks for does not exist any more: {_asked(request)}")
+    name, version = found
+    if name_key(name) != name_key(request.resource_name):
+        raise ConflictError(f"what run {run.id} asks for has another name now: {_asked(request)} is '{name}'")
+    if version == request.resource_version:
+        return False
+    requests.ask_again(transaction, request.id, version=version)
+    return True
+
+
+def _current(transaction: Transaction, project_id: int, request: RequestRow) -> tuple[str, int] | None:
+    """Name and version that a resource has now; those of the request for what has no version."""
+    found: connections.PublicRow | variable_groups.PublicRow | None
+    if request.resource_type == permissions.ENDPOINT:
+        found = connections.by_id(transaction, project_id, request.resource_id)
+    elif request.resource_type == permissions.VARIABLE_GROUP:
+        found = variable_groups.by_id(transaction, project_id, request.resource_id)
+    else:
+        return request.resource_name, request.resource_version
+    return (found.name, found.version) if found else None
 
 
 def _means(name: str | ResourceName, request: RequestRow) -> bool:

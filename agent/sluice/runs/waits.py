@@ -90,6 +90,7 @@ class Waits:
             resource_id=pending.resource.id,
             resource_name=pending.resource.name,
             where=first_place(pending),
+            resource_version=pending.resource.version,
             created_at=self._now,
             expires_at=self._now + asker.wait_seconds,
         )

@@ -68,5 +68,11 @@ def decide(tx: Transaction, request_id: int, *, state: str, by: str, at: float) 
     tx.execute(query.values(state=state, decided_by=by, decided_at=at))
 
 
+def ask_again(tx: Transaction, request_id: int, *, version: int) -> None:
+    """Ask about another version of the resource than before."""
+    query = update(_TABLE).where(_TABLE.c.id == request_id, _TABLE.c.state == "running")
+    tx.execute(query.values(resource_version=version))
+
+
 def _row(row: Mapping[str, Any]) -> RequestRow:
     return RequestRow(**{name: row[name] for name in _COLUMNS})
