@@ -11,6 +11,7 @@ import click
 
 from sluice.cli import reporting
 from sluice.cli.subcommands import with_examples_last
+from sluice.runtime.shielding import shield
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "The whole story in one minute on this machine."),
@@ -104,6 +105,7 @@ def _options(arguments: Sequence[str]) -> Sequence[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
+    shield()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     reporting.open_streams()
     debug = "--debug" in _options(arguments)
