@@ -155,14 +155,21 @@ def resume(*, run_id: int, non_interactive: bool, verbose: bool, output: str) ->
 @command.command(epilog="Example: sluice runs start 7 --stage Deploy")
 @run_argument
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only this stage (several: repeat).")
-def start(*, run_id: int, stages: tuple[str, ...]) -> None:
+@output_option
+def start(*, run_id: int, stages: tuple[str, ...], output: str) -> None:
     """Start stages of a run that wait for a person (`trigger: manual`)."""
-    from sluice.cli.background import go_on
+    from sluice.cli.background import brief, go_on
+    from sluice.cli.runs_view import describe_request
 
     with opened_orchestrator() as orchestrator:
-        for request in decisions_of(orchestrator).start(run_id, stages):
+        started = decisions_of(orchestrator).start(run_id, stages)
+        how = go_on(orchestrator, run_id)
+        if output == "json":
+            print_json({**brief(orchestrator, run_id), "started": [describe_request(request) for request in started]})
+            return
+        for request in started:
             click.echo(f"Started: stage '{plain(request.resource_name)}' of run {run_id}.")
-        click.echo(go_on(orchestrator, run_id))
+        click.echo(how)
 
 
 @command.command(epilog="Example: sluice retry 7 --from Deploy.Web.Copy")

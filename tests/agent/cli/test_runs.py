@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -82,8 +83,12 @@ def started(sluice: Sluice, *arguments: str, **more: str) -> Iterator[subprocess
     try:
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()  # what runs would outlive a process that is killed
+        try:
+            process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def bash(script: str, sluice: Sluice, **keys: str) -> str:
@@ -426,3 +431,140 @@ def test_commands_about_runs_that_do_not_exist_say_so(sluice: Sluice) -> None:
     for command in (["runs", "show"], ["runs", "logs"], ["cancel"], ["resume"], ["retry"], ["permit"], ["deny"]):
         assert sluice(*command, "7", status=2) == "sluice: there is no run 7 (see 'sluice runs list')\n"
     assert "No runs yet" in sluice("runs", "list")
+
+
+@pytest.mark.parametrize(
+    "command", ["runs show", "runs logs", "cancel", "resume", "retry", "permit", "deny", "runs start"]
+)
+def test_numbers_that_no_run_can_have_are_one_clear_line(sluice: Sluice, command: str) -> None:
+    assert (
+        sluice(*command.split(), "9" * 30, status=2)
+        == f"sluice: there is no run {'9' * 18}... (see 'sluice runs list')\n"
+    )
+    assert "is not a number: see 'sluice runs list'" in sluice(*command.split(), "seven", status=2)
+
+
+def test_a_pipelines_number_that_no_pipeline_can_have_is_one_clear_line(sluice: Sluice) -> None:
+    sluice.create("web")
+    told = sluice("connection", "permit", "web", "--pipeline", "9" * 30, status=2)
+    assert told.startswith("sluice: there is no pipeline '999")
+
+
+def test_a_run_whose_process_was_killed_is_told_as_stopped(sluice: Sluice) -> None:
+    pipeline(sluice, steps(bash(ENDLESS, sluice)))
+    with started(sluice, "run", "--non-interactive") as process:
+        pids = [pid_in(sluice.folder / name) for name in ("child", "shell")]
+        assert "in progress" in sluice("runs", "list")
+        assert sluice.json("runs", "show", "1")["driven"]
+        with started(sluice, "runs", "logs", "1", "--follow") as following:
+            process.kill()
+            printed, _ = following.communicate(timeout=PATIENCE)
+    assert following.returncode == 0
+    assert printed.endswith("Nobody drives run 1 any more. Go on with it: sluice resume 1\n")
+    assert "stopped (sluice resume 1)" in sluice("runs", "list")
+    assert sluice("runs", "show", "1").splitlines()[0].endswith(": stopped (sluice resume 1)")
+    assert not sluice.json("runs", "list")[0]["driven"]
+    sluice("cancel", "1")
+    until(lambda: not any(map(alive, pids)))
+
+
+def test_a_second_cancellation_from_another_process_ends_everything(sluice: Sluice) -> None:
+    stubborn = f"[ -e again ] && exit 0; trap : INT TERM; {ENDLESS}; {ENDLESS}"
+    pipeline(sluice, steps(bash(stubborn, sluice), bash("touch never", sluice, condition="always()")))
+    with started(sluice, "run", "--non-interactive") as process:
+        pids = [pid_in(sluice.folder / name) for name in ("child", "shell")]
+        said = sluice("cancel", "1")
+        assert said == "Run 1 is canceled.\nSteps with always() still run; to end them at once: sluice cancel 1\n"
+        began = time.monotonic()
+        assert sluice("cancel", "1") == "Run 1 is ended at once.\n"
+        process.communicate(timeout=PATIENCE)
+        assert time.monotonic() - began < PROMPT
+    assert process.returncode == 3
+    until(lambda: not any(map(alive, pids)))
+    assert not (sluice.folder / "never").exists()
+    (sluice.folder / "again").touch()
+    sluice.run("retry", "1", "--non-interactive")  # is not ended at once again
+    assert sluice.json("runs", "show", "1")["result"] == "Succeeded"
+
+
+def test_a_detached_run_is_driven_when_the_command_returns(sluice: Sluice) -> None:
+    pipeline(sluice, steps(bash(ENDLESS, sluice)))
+    sluice("run", "--detach")
+    assert sluice.json("runs", "show", "1")["driven"]
+    pid_in(sluice.folder / "shell")
+    assert "to end them at once" in sluice("cancel", "1")
+    until(lambda: sluice.json("runs", "show", "1")["state"] == "completed")
+
+
+TWO_STAGES = """
+stages:
+- stage: Build
+  jobs:
+  - job: Web
+    steps:
+    - checkout: none
+    - bash: echo one
+    - bash: echo two
+      displayName: Say two
+"""
+
+
+def test_steps_are_shown_by_the_path_that_options_take(sluice: Sluice) -> None:
+    pipeline(sluice, TWO_STAGES)
+    sluice("run", "--non-interactive")
+    lines = [line.strip() for line in sluice("runs", "show", "1").splitlines()]
+    assert any(line.startswith("Build.Web.Bash1 (Bash)  succeeded  ") for line in lines)
+    assert any(line.startswith("Build.Web.Bash2 (Say two)  succeeded  ") for line in lines)
+    assert "two" in sluice("runs", "logs", "1", "--step", "Build.Web.Bash2")
+    paths = {record["path"] for record in sluice.json("runs", "show", "1")["records"]}
+    assert {"Build", "Build.Web", "Build.Web.Bash2"} <= paths
+    assert "no step 'Build.Web.Bash3'" in sluice("runs", "logs", "1", "--step", "Build.Web.Bash3", status=2)
+
+
+def test_logs_are_data_for_those_who_ask(sluice: Sluice) -> None:
+    pipeline(sluice, TWO_STAGES)
+    sluice("run", "--non-interactive")
+    (step,) = sluice.json("runs", "logs", "1", "--step", "Build.Web.Bash2")
+    assert (step["step"], step["name"], step["attempt"]) == ("Build.Web.Bash2", "Say two", 1)
+    line = next(line for line in step["lines"] if line["text"] == "two")
+    assert line["time"].endswith("Z")
+    assert "leave out --follow" in sluice("runs", "logs", "1", "--follow", "--output", "json", status=2)
+
+
+def test_decisions_are_data_for_those_who_ask_and_name_no_stage_that_nobody_wrote(sluice: Sluice) -> None:
+    identifier = sluice.create("web") and sluice.json("connection", "show", "web")["id"]
+    pipeline(sluice, waiting_for_host(sluice))
+    sluice("run", "--non-interactive", status=4)
+    (asked,) = sluice.json("runs", "show", "1")["waitingFor"]
+    assert asked == {"resourceType": "endpoint", "name": "web", "id": identifier, "stage": "", "where": asked["where"]}
+    denied = sluice.json("deny", "1")
+    assert (denied["run"], denied["denied"]) == (1, [asked])
+    sluice("run", "--non-interactive", status=4)
+    assert sluice("deny", "2").startswith("Denied 'web' to run 2.\n")
+    sluice("run", "--non-interactive", status=4)
+    permitted = sluice.json("permit", "3")
+    assert permitted == {
+        "run": 3,
+        "state": "inProgress",
+        "result": "",
+        "pipeline": permitted["pipeline"],
+        "permitted": [asked],
+    }
+    canceled = sluice.json("cancel", "3")
+    assert canceled["state"] in {"canceling", "completed"}
+    until(lambda: sluice.json("runs", "show", "3")["state"] == "completed")
+    assert "it has no stages" in sluice("run", "--stage", "Nope", status=2)
+    sluice("run", "--non-interactive", "--permit", "web", status=1)  # there is no such host
+    assert "__default" not in sluice("connection", "history", "web")
+
+
+def test_times_and_durations_of_runs_are_told_one_way(sluice: Sluice) -> None:
+    pipeline(sluice, TWO_STAGES)
+    sluice("run", "--non-interactive")
+    (run,) = sluice.json("runs", "list")
+    stamp = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+    assert stamp.fullmatch(run["createdOn"])
+    assert stamp.fullmatch(run["finishedOn"])
+    assert stamp.search(sluice("runs", "list"))
+    assert "succeeded" in sluice("runs", "list")
+    assert "is over (succeeded)" in sluice("cancel", "1", status=2)
