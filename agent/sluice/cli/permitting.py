@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     Find = Callable[[Transaction, int], tuple[Resource, str]]
     """Finds the resource of a project, and its name as it is stored."""
 
-PERMIT_PIPELINE = click.option("--pipeline", default="", help="The pipeline: its name, number, or the path of its file.")
+PERMIT_PIPELINE = click.option(
+    "--pipeline", default="", help="The pipeline: its name, number, or the path of its file."
+)
 PERMIT_ALL = click.option("--all-pipelines", is_flag=True, help="Permit every pipeline of the project (open access).")
 REVOKE_ALL = click.option("--all-pipelines", is_flag=True, help="End open access; permits of single pipelines stay.")
 

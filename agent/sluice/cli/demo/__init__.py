@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sluice.testing.ssh_host import SshHost
 
 CONNECTION = "demo-host"
-PASSWORD_VARIABLE = "SLUICE_DEMO_PASSWORD"  # noqa: S105  # the name of a variable, not a password
+PASSWORD_VARIABLE = "DEMO_HOST_PASSWORD"  # noqa: S105  # the name of a variable, not a password
 _OWN_VARIABLES = (
     "SLUICE_DATABASE_URL",
     "SLUICE_MASTER_KEY",
@@ -39,9 +39,19 @@ def command(*, yes: bool) -> int:
     """Show the whole story: a pipeline waits for a Permit, then its SSH task runs on a (throw-away) host."""
     asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     with _installation() as folder, _host() as host:
-        _Demo(folder, host).play(asks=asks, yes=yes)
+        told = _Demo(folder, host).play(asks=asks, yes=yes)
+    if not told:
+        click.echo(
+            "\nWithout a Permit the connection stays closed, and nothing has run on the host: so the story may end, too. "
+            "The host\nand everything that was stored are gone, the run with them. To see the other end: sluice demo"
+        )
+        return ExitCode.CANCELED
     click.echo("\nThe host and everything that was stored are gone. Yours begins with: sluice connection create --help")
     return ExitCode.SUCCEEDED
+
+
+class _DemoStoppedError(SluiceError):
+    exit_code = ExitCode.FAILED
 
 
 class _Demo:
@@ -53,7 +63,8 @@ class _Demo:
         self._pipeline.parent.mkdir()
         self._pipeline.write_bytes(files("sluice.cli.demo").joinpath("azure-pipelines.yml").read_bytes())
 
-    def play(self, *, asks: bool, yes: bool) -> None:
+    def play(self, *, asks: bool, yes: bool) -> bool:
+        """Tell the story; False when the person gave no Permit, and it ended there."""
         host = self._host
         _tell(f"A throw-away SSH host listens on 127.0.0.1:{host.port}. Its service connection:")
         options = ["--type", "ssh", "--set", "Host=127.0.0.1", "--set", f"Port={host.port}"]
@@ -62,28 +73,32 @@ class _Demo:
         _tell("Nobody knows the host's key yet. Its fingerprint is compared once, and pinned:")
         self._call("connection", "verify", CONNECTION, "--trust", host.fingerprint)
         _tell("A pipeline that names the connection. It builds, and then it has to wait:")
-        self._run(asks=asks, yes=yes)
+        if not self._run(asks=asks, yes=yes):
+            return False
         _tell("The Permit lasts for this pipeline: the next run does not ask.")
         self._call("run", str(self._pipeline), "--non-interactive")
         _tell("Who used the connection:")
         self._call("connection", "history", CONNECTION)
+        return True
 
-    def _run(self, *, asks: bool, yes: bool) -> None:
+    def _run(self, *, asks: bool, yes: bool) -> bool:
         if asks:
-            self._call("run", str(self._pipeline))
-            return
-        self._call("run", str(self._pipeline), "--non-interactive", expected=ExitCode.WAITING)
+            gone = (ExitCode.CANCELED, ExitCode.WAITING)
+            return self._call("run", str(self._pipeline), expected=(ExitCode.SUCCEEDED, *gone)) not in gone
+        self._call("run", str(self._pipeline), "--non-interactive", expected=(ExitCode.WAITING,))
         _tell("Permitted by --yes:" if yes else "There is no terminal to ask on, so the demo permits by itself:")
         self._call("permit", "1")
         self._call("resume", "1", "--non-interactive")
+        return True
 
-    def _call(self, *arguments: str, expected: ExitCode = ExitCode.SUCCEEDED) -> None:
+    def _call(self, *arguments: str, expected: tuple[ExitCode, ...] = (ExitCode.SUCCEEDED,)) -> ExitCode:
         from sluice.cli.main import sluice
 
         click.secho(f"$ sluice {shlex.join(arguments)}", bold=True)
         status = sluice.main(list(arguments), prog_name="sluice", standalone_mode=False)
-        if (status or 0) != expected:
-            raise SluiceError(f"the demo stopped: 'sluice {arguments[0]}' ended with status {status or 0}")
+        if (status or 0) not in expected:
+            raise _DemoStoppedError(f"the demo stopped: 'sluice {arguments[0]}' ended with status {status or 0}")
+        return ExitCode(status or 0)
 
 
 def _tell(text: str) -> None:
