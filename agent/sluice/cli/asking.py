@@ -56,6 +56,8 @@ class Asking:
             return Waiting.STAY  # the driver knows, and cancels the run or leaves it
         except OSError:
             return Waiting.LEAVE  # the terminal has gone
+        if decision.choice is Choice.LEAVE:
+            return Waiting.LEAVE
         if decision.choice is Choice.WAIT:
             self.left = ids
         elif decision.choice is not Choice.SETTLED:

@@ -333,6 +333,16 @@ def test_an_interrupt_at_the_question_cancels_the_run(sluice: Sluice) -> None:
     assert sluice.json("runs", "show", "1")["result"] == "Canceled"
 
 
+def test_a_run_is_left_waiting_at_the_question(sluice: Sluice) -> None:
+    sluice.create("web")
+    pipeline(sluice, waiting_for_host(sluice))
+    status, shown = sluice.on_a_terminal(["run"], [("[w]ait:", "l")])
+    assert status == 4
+    assert "sluice resume 1" in shown
+    assert counted(sluice, "last") == 0
+    assert sluice.json("runs", "show", "1")["state"] == "waiting"
+
+
 def test_a_terminal_that_goes_away_at_the_question_leaves_the_run_waiting(sluice: Sluice) -> None:
     sluice.create("web")
     pipeline(sluice, waiting_for_host(sluice))

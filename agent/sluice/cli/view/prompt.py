@@ -1,4 +1,4 @@
-"""The question that a waiting run asks on a terminal: permit, view, deny or wait."""
+"""The question that a waiting run asks on a terminal: permit, view, deny, leave or wait."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sluice.storage.requests import RequestRow
     from sluice.storage.runs import RunRow
 
-_MENU: Final = "[p]ermit, [v]iew, [d]eny, [w]ait: "
-_START_MENU: Final = "[s]tart, [d]eny, [w]ait: "
+_MENU: Final = "[p]ermit, [v]iew, [d]eny, [l]eave, [w]ait: "
+_START_MENU: Final = "[s]tart, [d]eny, [l]eave, [w]ait: "
 _MAY_PERMIT: Final = "whoever is User or Administrator of it"
 _DENIAL: Final = "Denying cancels what waits. Nothing is remembered: the next run asks again."
 _BOLD, _NORMAL = "\x1b[1;33m", "\x1b[0m"
@@ -32,6 +32,7 @@ class Choice(enum.StrEnum):
     PERMIT = "permit"
     DENY = "deny"
     START = "start"
+    LEAVE = "leave"
     WAIT = "wait"
     SETTLED = "settled"
 
@@ -40,7 +41,8 @@ class Choice(enum.StrEnum):
 class Decision:
     """The answer: `requests` are those that are permitted, or denied.
 
-    `WAIT` means that nobody here decides (the run waits on), `SETTLED` that somebody decided elsewhere meanwhile.
+    `WAIT` means that nobody here decides (the run waits on, and so does the command), `LEAVE` that the command ends and
+    the run goes on waiting, `SETTLED` that somebody decided elsewhere meanwhile.
     """
 
     choice: Choice
@@ -111,7 +113,8 @@ class _Question:
     def ask(self) -> Decision:
         self._announce()
         while True:
-            key = self._key(_MENU, {"p": "permit", "v": "view", "d": "deny", "w": "wait", END: "wait"})
+            keys = {"p": "permit", "v": "view", "d": "deny", "l": "leave", "w": "wait", END: "wait"}
+            key = self._key(_MENU, keys)
             if key == "p":
                 if permitted := self._permit():
                     return Decision(Choice.PERMIT, self._all_of(permitted))
@@ -123,6 +126,8 @@ class _Question:
                 self.say(_DENIAL)
                 if self._sure("Deny? [y/N]: "):
                     return Decision(Choice.DENY, self._requests)
+            elif key == "l":
+                return Decision(Choice.LEAVE)
             else:
                 self.say("The run waits. Permit it from here or from another terminal:", *self._commands())
                 return Decision(Choice.WAIT)
@@ -212,7 +217,9 @@ class _StartQuestion(_Question):
 
     def ask(self) -> Decision:
         self._announce()
-        key = self._key(_START_MENU, {"s": "start", "d": "deny", "w": "wait", END: "wait"})
+        key = self._key(_START_MENU, {"s": "start", "d": "deny", "l": "leave", "w": "wait", END: "wait"})
+        if key == "l":
+            return Decision(Choice.LEAVE)
         if key == "s":
             return Decision(Choice.START, self._requests)
         if key == "d" and self._sure("Deny? That cancels the stage. [y/N]: "):

@@ -166,6 +166,11 @@ def test_deny_is_confirmed_too(story: Any, person: Person) -> None:
     assert question(story, person).choice is Choice.DENY
 
 
+def test_leave_ends_the_question_and_decides_nothing(story: Any, person: Person) -> None:
+    person.does(("[l]eave, [w]ait: ", b"l"))
+    assert question(story, person).choice is Choice.LEAVE
+
+
 def test_wait_says_how_to_permit_later(story: Any, person: Person) -> None:
     person.does(("[w]ait: ", b"W"))
     assert question(story, person).choice is Choice.WAIT
@@ -323,6 +328,7 @@ def test_nothing_to_ask_is_nothing_to_decide(story: Any) -> None:
     ("script", "choice"),
     [
         ([("[w]ait: ", b"s")], Choice.START),
+        ([("[w]ait: ", b"l")], Choice.LEAVE),
         ([("[w]ait: ", b"d"), ("[y/N]: ", b"y")], Choice.DENY),
         ([("[w]ait: ", b"d"), ("[y/N]: ", b"n")], Choice.WAIT),
         ([("[w]ait: ", b"p"), ("[w]ait: ", b"w")], Choice.WAIT),
