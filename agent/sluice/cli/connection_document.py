@@ -12,6 +12,7 @@ from sluice.errors import SluiceError, UsageError
 from sluice.language.loader import load
 from sluice.language.problems import Problems, did_you_mean
 from sluice.language.tree import Mapping, Node, Scalar, Sequence, Source, kind_of
+from sluice.storage.files import read_regular
 
 MAX_BYTES = 8_000_000
 _KEYS = ("name", "type", "scheme", "url", "description", "disabled", "allPipelines", "values", "secrets")
@@ -20,8 +21,7 @@ _KEYS = ("name", "type", "scheme", "url", "description", "disabled", "allPipelin
 def read_document(file: Path) -> tuple[Wanted, ...]:
     """The connections that a file describes; raises `PipelineError` with every problem, or `UsageError`."""
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        content = read_regular(file, MAX_BYTES)
     except OSError as error:
         raise UsageError(f"the file '{file}' cannot be read", why=error.strerror or str(error)) from error
     if len(content) > MAX_BYTES:

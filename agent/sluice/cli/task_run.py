@@ -183,9 +183,10 @@ def _read_connection(file: Path) -> Connection:
     import yaml
 
     from sluice.hooks.connection import Connection
+    from sluice.storage.files import read_regular
 
     try:
-        written = yaml.load(file.read_bytes()[: 1 << 20], yaml.CSafeLoader)  # the safe one, in C
+        written = yaml.load(read_regular(file, 1 << 20), yaml.CSafeLoader)  # the safe one, in C
     except OSError as error:
         raise UsageError(f"the file '{file}' cannot be read", why=error.strerror or "") from error
     except yaml.YAMLError as error:

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 
 from sluice.errors import ConnectionInvalidError, NotFoundError
 from sluice.secret import Secret
+from sluice.storage.files import read_regular
+from sluice.storage.home import Home
 
 if TYPE_CHECKING:
     from sluice.hooks.ports import SecretSource
 
 MAX_SECRET_BYTES = 1 << 20
+
+OWN_PREFIX = "SLUICE_"
+"""The beginning of the names of Sluice's own settings."""
+
+_NO_FILES = tuple(map(Path, ("/proc", "/sys", "/dev")))
 
 
 def check_reference(reference: str, sources: Mapping[str, SecretSource] | None = None) -> None:
@@ -23,6 +30,11 @@ def check_reference(reference: str, sources: Mapping[str, SecretSource] | None =
         known = ", ".join(f"{one}:" for one in sorted({*_BUILT_IN, *_plugins("", sources)}))
         raise ConnectionInvalidError(
             "this is no secret reference", do=f"write one that starts with: {known}; such as env:NAME"
+        )
+    if prefix.casefold() == "env" and name.strip().upper().startswith(OWN_PREFIX):
+        raise ConnectionInvalidError(
+            f"variables that start with {OWN_PREFIX} are Sluice's own, its master key among them: none is a secret",
+            do="keep the secret in a variable of another name",
         )
 
 
@@ -50,12 +62,33 @@ def read_file(reference: str) -> Secret:
         raise ConnectionInvalidError(
             f"the secret file '{reference}' is not given by its full path", do="write file:/path"
         )
+    _refuse_own(path)
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_SECRET_BYTES + 1)
+        raw = read_regular(path, MAX_SECRET_BYTES)
     except OSError as error:
         raise NotFoundError(f"the secret file '{path}' cannot be read", why=error.strerror or str(error)) from error
     return decode_secret(raw, f"the secret file '{path}'")
+
+
+def _refuse_own(path: Path) -> None:
+    """Refuse what lies in the state folder, its keys above all, however it is named; and what a process shows of itself."""
+    resolved = path.resolve()
+    if any(resolved.is_relative_to(folder) for folder in _NO_FILES):
+        raise ConnectionInvalidError(f"'{path}' is no file that holds a secret", why="the system makes it up")
+    home = Home.find()
+    if resolved.is_relative_to(home.root.resolve()) or _is_a_key(resolved, home):
+        raise ConnectionInvalidError(
+            f"the file '{path}' is one of Sluice's own, and no secret of a connection or a variable group",
+            do="keep the secret in a file outside of the state folder",
+        )
+
+
+def _is_a_key(path: Path, home: Home) -> bool:
+    """Whether the file is one of the keys under another name (a hard link)."""
+    try:
+        return any(path.samefile(key) for key in home.keys.iterdir())
+    except OSError:
+        return False
 
 
 def decode_secret(raw: bytes, origin: str) -> Secret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -18,7 +19,9 @@ GIT_SECONDS = 10.0
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """The documented limit on what is parsed."""
 
-_FORMAT = "%H%x00%D%x00%an%x00%s"
+_PLAIN = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "log.showSignature=false")
+_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat"}
+"""A repository's settings may name programs; none of them is run, and nothing is fetched, to look at a pipeline."""
 
 
 def find_root(file: Path) -> Path:
@@ -34,10 +37,9 @@ def describe(root: Path) -> tuple[Source, str]:
     plain = Source(root=str(root), name=root.name)
     if not (root / ".git").exists():
         return plain, ""
-    head = _git(root, "log", "-1", f"--format={_FORMAT}")
+    version, author, message = _head(root)
     branch = _git(root, "symbolic-ref", "-q", "HEAD").strip()
     settings = _settings(_git(root, "config", "--get-regexp", r"^(remote\.origin\.url|user\.email)$"))
-    version, _, author, message = [*head.rstrip("\n").split("\0"), "", "", "", ""][:4]
     uri = _without_credentials(settings.get("remote.origin.url", ""))
     source = Source(
         root=str(root),
@@ -52,11 +54,27 @@ def describe(root: Path) -> tuple[Source, str]:
     return source, settings.get("user.email", "")
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _head(root: Path) -> tuple[str, str, str]:
+    """The commit that is checked out, who wrote it, and the first line of what it says.
+
+    Read as it is stored: `git log` would have the signature checked by whatever program the repository names.
+    """
+    first, _, text = _git(root, "cat-file", "--batch", given="HEAD\n").partition("\n")
+    version, _, kind = first.partition(" ")
+    if not kind.startswith("commit "):
+        return "", "", ""
+    headers, _, message = text.partition("\n\n")
+    author = next((line for line in headers.split("\n") if line.startswith("author ")), "")
+    paragraph = message.lstrip("\n").partition("\n\n")[0]
+    return version, author.removeprefix("author ").partition("<")[0].strip(), " ".join(paragraph.split("\n")).strip()
+
+
+def _git(root: Path, *arguments: str, given: str = "") -> str:
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            stdin=subprocess.DEVNULL,
+            ["git", "-C", str(root), *_PLAIN, *arguments],
+            input=given.encode(),
+            env={**os.environ, **_ENVIRONMENT},
             capture_output=True,
             timeout=GIT_SECONDS,
             check=False,

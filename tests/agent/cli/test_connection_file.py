@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,3 +113,11 @@ def test_an_empty_file_describes_nothing(sluice: Sluice) -> None:
     for text in ("", "connections:\n", "connections: []\n"):
         write(sluice, text)
         assert sluice.json("connection", "apply")["changes"] == []
+
+
+def test_a_pipe_or_a_device_in_place_of_a_file_is_told_at_once(sluice: Sluice) -> None:
+    os.mkfifo(sluice.folder / "pipe.yml")
+    (sluice.folder / "endless.yml").symlink_to("/dev/zero")
+    for name in ("pipe.yml", "endless.yml"):
+        assert "it is a pipe, a device or a socket" in sluice("connection", "apply", name, status=2)
+        assert sluice("connection", "create", "w", "--type", "generic", "--secret", f"password=@{name}", status=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from sluice.secret import Secret
 
 def test_the_environment_is_read_at_each_use(monkeypatch: pytest.MonkeyPatch) -> None:
     for value in ("first", "second"):
-        monkeypatch.setenv("SLUICE_TEST_SECRET", value)
-        assert resolve("env:SLUICE_TEST_SECRET") == Secret(value)
-    monkeypatch.delenv("SLUICE_TEST_SECRET")
-    with pytest.raises(NotFoundError, match="SLUICE_TEST_SECRET"):
-        resolve("env:SLUICE_TEST_SECRET")
+        monkeypatch.setenv("APP_TEST_SECRET", value)
+        assert resolve("env:APP_TEST_SECRET") == Secret(value)
+    monkeypatch.delenv("APP_TEST_SECRET")
+    with pytest.raises(NotFoundError, match="APP_TEST_SECRET"):
+        resolve("env:APP_TEST_SECRET")
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,41 @@ def test_what_is_no_reference_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(SluiceError, match="no secret reference") as caught:
         check_reference(text, {})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reference", ["env:SLUICE_MASTER_KEY", "ENV:SLUICE_DATABASE_URL", "env: sluice_master_key"])
+def test_sluice_s_own_variables_are_no_secrets(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
+    monkeypatch.setenv("SLUICE_MASTER_KEY", "the key itself")
+    monkeypatch.setenv("SLUICE_DATABASE_URL", "postgresql://u:password@h/d")
+    for act in (check_reference, resolve):
+        with pytest.raises(ConnectionInvalidError, match="Sluice's own"):
+            act(reference)
+
+
+def test_sluice_s_own_files_are_no_secrets_however_they_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / "keys").mkdir(parents=True)
+    key = home / "keys" / "master.json"
+    key.write_text("the key itself")
+    monkeypatch.setenv("SLUICE_HOME", str(home))
+    link, hard, folder = tmp_path / "link", tmp_path / "hard", tmp_path / "folder"
+    link.symlink_to(key)
+    hard.hardlink_to(key)
+    folder.symlink_to(home)
+    roundabout = tmp_path / "folder" / "keys" / ".." / "keys" / "master.json"
+    for path in (key, link, hard, roundabout, Path(f"/proc/self/root{key}"), Path("/proc/self/environ")):
+        with pytest.raises(ConnectionInvalidError):
+            resolve(f"file:{path}")
+
+
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero", "/dev/tty"])
+def test_what_is_no_file_is_not_read_and_not_waited_for(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "x"
+    if target == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(target)
+    with pytest.raises(SluiceError, match=str(path)):
+        resolve(f"file:{path}")

@@ -245,8 +245,8 @@ def test_a_reference_that_reads_nothing_says_what_is_missing(store: ConnectionSt
         type="depot",
         scheme="Token",
         url="https://one.example",
-        references={"apitoken": "env:SLUICE_TEST_UNSET"},
+        references={"apitoken": "env:APP_TEST_UNSET"},
     )
     record = store.create("default", draft, by="ann").record
-    with pytest.raises(NotFoundError, match="SLUICE_TEST_UNSET"):
+    with pytest.raises(NotFoundError, match="APP_TEST_UNSET"):
         store.open(1, record.id, use)

@@ -84,10 +84,10 @@ def test_opening_gives_every_variable_with_its_use_and_audit_recorded(
 def test_a_reference_is_read_when_the_group_is_opened(
     store: VariableGroupStore, use: usage.Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.create("default", GroupDraft(name="refs", references={"key": "env:SLUICE_TEST_KEY"}), by="ann")
-    with pytest.raises(NotFoundError, match="SLUICE_TEST_KEY"):
+    store.create("default", GroupDraft(name="refs", references={"key": "env:APP_TEST_KEY"}), by="ann")
+    with pytest.raises(NotFoundError, match="APP_TEST_KEY"):
         open_it(store, "refs", use)
-    monkeypatch.setenv("SLUICE_TEST_KEY", "k-12345")
+    monkeypatch.setenv("APP_TEST_KEY", "k-12345")
     assert values(open_it(store, "refs", use)) == {"key": "k-12345"}
 
 

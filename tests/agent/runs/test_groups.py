@@ -231,13 +231,13 @@ jobs:
 
 
 def test_a_reference_is_read_at_the_start_of_the_job(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.group("settings", references={"token": "env:SLUICE_TEST_TOKEN"}, permit="demo")
+    bench.group("settings", references={"token": "env:APP_TEST_TOKEN"}, permit="demo")
     pipeline = "{variables: [{group: settings}], steps: [{bash: 'echo $(token)'}]}"
     failed = bench.run_pipeline(pipeline)
     assert failed.run.result == "Failed"
-    assert "SLUICE_TEST_TOKEN" in failed.jobs("Job")[0].message
+    assert "APP_TEST_TOKEN" in failed.jobs("Job")[0].message
     assert "Sluice.VariableGroupOpened" not in actions(bench)
-    monkeypatch.setenv("SLUICE_TEST_TOKEN", SECRET)
+    monkeypatch.setenv("APP_TEST_TOKEN", SECRET)
     assert lines(bench.run_pipeline(pipeline)) == ["***"]
 
 
