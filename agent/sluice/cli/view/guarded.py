@@ -56,8 +56,7 @@ class GuardedView:
 
     def close(self) -> None:
         """Give the screen back, as far as there is one."""
-        with contextlib.suppress(OSError, ValueError):
-            self._view.close()
+        self._show(self._view.close)
 
     def _show(self, call: Callable[[], object]) -> None:
         if self.lost:
@@ -67,7 +66,8 @@ class GuardedView:
         except Exception as error:  # noqa: BLE001  # whatever a view meets, the run is not broken by it
             self.lost = True
             self._tell(error)
-            self.close()
+            with contextlib.suppress(Exception):  # the first failure has been told
+                self._view.close()
 
     def _tell(self, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):

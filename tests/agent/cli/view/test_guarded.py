@@ -55,6 +55,19 @@ def test_a_defect_of_a_view_keeps_its_traceback_and_harms_nothing(
     assert "the run goes on unseen" in said
 
 
+def test_a_view_that_cannot_even_be_closed_harms_nothing(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    class Closing(PlainView):
+        def close(self) -> None:
+            raise ZeroDivisionError
+
+    for stream in (io.StringIO(), Failing(BrokenPipeError())):
+        view = GuardedView(Closing(stream))
+        view.run_started(story.run, story.plan(), [])
+        view.close()
+        assert view.lost
+    assert capsys.readouterr().err.count("Traceback") == 1
+
+
 def test_a_question_that_fails_is_not_the_views_failure(story: Story) -> None:
     view = GuardedView(PlainView(io.StringIO()))
     with pytest.raises(KeyError), view.suspended():
