@@ -19,6 +19,9 @@ Tone = Literal["", "title", "good", "bad", "warning", "muted"]
 MAX_JOBS: Final = 40
 """Jobs of one stage that are listed; of more, only those that did not simply succeed, then a count."""
 
+MAX_LABEL: Final = 60
+"""Characters of a stage's or a job's name in the table; a longer one is cut, so that the columns stay where they are."""
+
 _TONES: Final[dict[str, Tone]] = {
     "Succeeded": "good",
     "SucceededWithIssues": "warning",
@@ -104,10 +107,11 @@ def _row(kind: str, record: RecordRow) -> _Row:
 
 
 def _table(rows: list[_Row]) -> Iterator[Line]:
-    label_width = min(max((len(row.label) for row in rows), default=0), 44)
+    label_width = min(max((len(row.label) for row in rows), default=0), MAX_LABEL)
     outcome_width = min(max((len(row.outcome) for row in rows), default=0), 24)
     for row in rows:
-        text = f"  {row.label:<{label_width}}  {row.outcome:<{outcome_width}}  {row.time:>8}".rstrip()
+        label = row.label if len(row.label) <= label_width else f"{row.label[: label_width - 3]}..."
+        text = f"  {label:<{label_width}}  {row.outcome:<{outcome_width}}  {row.time:>8}".rstrip()
         yield Line(text, row.tone)
         if row.message:
             yield Line(f"      {row.message}", "muted")

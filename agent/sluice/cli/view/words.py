@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -89,7 +90,15 @@ def issue_text(issue: Mapping[str, Any]) -> str:
     if not isinstance(data, Mapping) or not data.get("sourcepath"):
         return message
     numbers = [str(data[key]) for key in ("linenumber", "columnnumber") if data.get(key)]
-    return f"{message} ({one_line(':'.join([str(data['sourcepath']), *numbers]))})"
+    return f"{_without_place(message, one_line(str(data['sourcepath'])))} ({one_line(':'.join([str(data['sourcepath']), *numbers]))})"
+
+
+def _without_place(message: str, path: str) -> str:
+    """A message without the `path(line,column): error` in front of it, which is told otherwise; its code stays."""
+    match = re.match(rf"{re.escape(path)}\([0-9]*,[0-9]*\): (?:error|warning)(?: ([^:]*))?: ", message)
+    if match is None:
+        return message
+    return f"{match[1]}: {message[match.end() :]}" if match[1] else message[match.end() :]
 
 
 def resource(request: RequestRow) -> str:

@@ -104,6 +104,21 @@ def test_an_issue_is_said_once_and_its_rest_at_the_end_of_the_step(story: Any, o
     ]
 
 
+def test_a_long_name_does_not_move_the_columns(story: Any, out: io.StringIO) -> None:
+    view = PlainView(out)
+    plan = story.plan({"Build": ["Linux", "Other"]})
+    view.run_started(story.run, plan, story.pending(plan))
+    for name, title in (("Linux", "long " * 30), ("Other", "Other")):
+        job = story.begin(view, story.record("Job", f"Build.{name}.__default", title.strip()))
+        story.end(view, job, "Succeeded")
+    story.end(view, story.record("Stage", "Build"), "Succeeded")
+    view.run_finished(story.over("Succeeded"), [])
+    jobs = [line for line in out.getvalue().partition("\n\n")[2].splitlines() if line.startswith("    job")]
+    assert len(jobs) == 2
+    assert len({len(line) for line in jobs}) == 1
+    assert "..." in jobs[0]
+
+
 def test_a_failed_run_lists_every_issue_and_how_to_retry(story: Any, out: io.StringIO) -> None:
     view = PlainView(out)
     plan = story.plan({"Build": ["Linux"], "Deploy": ["Ship"]})

@@ -50,3 +50,17 @@ def test_the_permit_command_of_a_variable_group_says_so(story: Any) -> None:
 def test_an_issue_names_its_place_in_the_source() -> None:
     issue = {"type": "error", "message": "bad\x1b[2J\nthing", "data": {"sourcepath": "a.c", "linenumber": "3"}}
     assert words.issue_text(issue) == "bad thing (a.c:3)"
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("a.py(3,0): warning: careful", "careful (a.py:3)"),
+        ("a.py(3,4): error E1: bad: worse", "E1: bad: worse (a.py:3)"),
+        ("a.py(3,4)", "a.py(3,4) (a.py:3)"),
+        ("b.py(3,0): warning: careful", "b.py(3,0): warning: careful (a.py:3)"),
+    ],
+)
+def test_a_place_is_told_once(message: str, text: str) -> None:
+    issue = {"type": "warning", "message": message, "data": {"sourcepath": "a.py", "linenumber": "3"}}
+    assert words.issue_text(issue) == text
