@@ -94,9 +94,11 @@ def _as_new(
 
 
 def _as_json(stage: ExplainedStage) -> dict[str, Any]:
+    from sluice.cli.runs_view import named_stage
+
     forecast = stage.forecast
     return {
-        "stage": stage.name,
+        "stage": named_stage(stage.name),
         "displayName": stage.display_name,
         "verdict": str(forecast.verdict),
         "why": forecast.why,
@@ -106,13 +108,15 @@ def _as_json(stage: ExplainedStage) -> dict[str, Any]:
 
 
 def _print(stages: tuple[ExplainedStage, ...], new: NewRun) -> None:
+    from sluice.cli.runs_view import named_stage
     from sluice.runs.explaining import unmet
 
     known = "" if new.pipeline.id else " (it has never been run)"
     click.echo(f"pipeline '{plain(new.pipeline.name)}'{known}")
     for stage in stages:
         forecast = stage.forecast
-        name = "the only stage" if stage.name == "__default" else f"stage {plain(stage.name)}"
+        written = named_stage(stage.name)
+        name = f"stage {plain(written)}" if written else "the only stage"
         click.echo(f"\n{name}: {forecast.verdict}, {plain(forecast.why)}")
         if forecast.condition:
             click.echo(f"  condition: {plain(' '.join(forecast.condition.split()))}")

@@ -123,9 +123,9 @@ def ordered(records: Sequence[RecordRow]) -> list[RecordRow]:
 def tree_lines(records: Sequence[RecordRow]) -> list[str]:
     """The timeline as indented lines, each with the path that options take; what nobody wrote is not shown twice."""
     lines = []
-    alone = {record.parent_id: record.message for record in records if record.ref_name == "__default"}
+    alone = {record.parent_id: record.message for record in records if record.ref_name == words.IMPLICIT}
     for record in ordered(records):
-        if record.type not in _DEPTH or record.identifier == "__default" or record.ref_name == "__default":
+        if record.type not in _DEPTH or words.IMPLICIT in {record.identifier, record.ref_name}:
             continue
         state = words.outcome(record.state, record.result)
         lines.append(f"{'  ' * _DEPTH[record.type]}{words.title(record)}  {state}  {words.duration(record)}".rstrip())
