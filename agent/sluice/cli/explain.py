@@ -99,7 +99,7 @@ def _as_json(stage: ExplainedStage) -> dict[str, Any]:
     forecast = stage.forecast
     return {
         "stage": named_stage(stage.name),
-        "displayName": stage.display_name,
+        "displayName": named_stage(stage.display_name),
         "verdict": str(forecast.verdict),
         "why": forecast.why,
         "condition": forecast.condition,

@@ -80,7 +80,7 @@ def _describe_record(record: RecordRow) -> dict[str, Any]:
         "type": record.type,
         "identifier": record.identifier,
         "path": words.path(record.identifier),
-        "name": record.name,
+        "name": named_stage(record.name),
         "attempt": record.attempt,
         "state": record.state,
         "result": record.result,
