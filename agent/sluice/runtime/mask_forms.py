@@ -10,7 +10,8 @@ Masked for every secret value, beside the value itself:
 - quoted for a shell, as `set -x`, `printf %q` and `${var@Q}` print it;
 - with backslash escapes undone, as a shell's `echo` prints it;
 - base64 at each of the three alignments within a longer text, in both alphabets, also wrapped at 64 and 76 columns;
-- hexadecimal, in both cases.
+- hexadecimal, in both cases;
+- in UTF-16 without its NULs, which no log has (and so ASCII as it is).
 
 Not masked, since no finite list of spellings could be: a value reversed, compressed, encrypted, encoded twice, or
 taken apart character by character.
@@ -25,7 +26,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from sluice.runtime.bytes_text import encode
+from sluice.runtime.bytes_text import decode, encode
 
 MINIMUM_LINE = 8
 """Characters from which a line of a multi-line secret, or a text in a JSON one, counts as secret by itself."""
@@ -122,9 +123,16 @@ def hexadecimal(value: str) -> Iterator[str]:
         yield text.upper()
 
 
+def utf16_without_nuls(value: str) -> Iterator[str]:
+    """In UTF-16, as it is logged: without NULs. Of ASCII that leaves the value itself."""
+    if not value.isascii():
+        for encoding in ("utf-16-le", "utf-16-be"):
+            yield decode(value.encode(encoding, "surrogatepass").replace(b"\0", b""))
+
+
 _CHEAP: tuple[Form, ...] = (command_escaped, json_escaped, uri_escaped, backslash_unescaped, shell_quoted)
 
-FORMS: tuple[Form, ...] = (*_CHEAP, base64_text, hexadecimal)
+FORMS: tuple[Form, ...] = (*_CHEAP, base64_text, hexadecimal, utf16_without_nuls)
 """What every value goes through."""
 
 

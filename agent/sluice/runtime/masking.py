@@ -180,6 +180,11 @@ class Masker:
         with self._lock:
             return tuple(dict.fromkeys(name for value, name in self._values.items() if name and not self._fit(value)))
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is any secret to mask."""
+        return bool(self._patterns)
+
     def add(self, value: str, name: str = "") -> bool:
         """Mask this value from now on; False when it is not masked, being too short or too common.
 

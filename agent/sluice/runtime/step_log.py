@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sluice.runtime.bytes_text import decode, encode
 from sluice.runtime.logging_commands import KEYWORD
 from sluice.runtime.masking import Masker
+from sluice.runtime.visible import uncovered, without_nuls
 
 MAX_LINE = 1 << 20
 """Bytes of an unfinished line that are kept; a longer line is told in pieces."""
@@ -38,7 +39,7 @@ class StepLog:
     def write(self, text: str | bytes) -> None:
         """Whole lines, from the runtime or a handler: data, never commands."""
         raw = encode(text) if isinstance(text, str) else text
-        raw = _unify(raw)
+        raw = uncovered(_unify(without_nuls(raw)), self._masker)
         if raw:
             self.tell(self._masker.mask(raw if raw.endswith(b"\n") else raw + b"\n"), self)
 
@@ -70,6 +71,7 @@ class LogStream:
     def __init__(self, log: StepLog, masker: Masker, run_command: RunCommand | None, told: Told | None = None) -> None:
         self._log = log
         self._told = told
+        self._masker = masker
         self._mask = masker.stream()
         self._run_command = run_command
         self._tail: list[bytes] = []
@@ -80,6 +82,7 @@ class LogStream:
 
     def feed(self, chunk: bytes) -> None:
         """Take what came."""
+        chunk = without_nuls(chunk)
         if b"\r" in chunk or self._return_pending:
             chunk = self._unify(chunk)
         cut = chunk.rfind(b"\n") + 1
@@ -97,7 +100,7 @@ class LogStream:
         if self._run_command is not None and KEYWORD in block:
             self._lines(block)
         else:
-            self._tell(self._mask.feed(block))
+            self._tell(self._masked_now(block))
 
     def waiting(self) -> bool:
         """Whether there is an unfinished line that nobody has seen."""
@@ -123,7 +126,7 @@ class LogStream:
             if self._run_command is not None and KEYWORD in last:
                 self._lines(last if last.endswith(b"\n") else last + b"\n")
             else:
-                self._tell(self._mask.feed(last if last.endswith(b"\n") else last + b"\n"))
+                self._tell(self._masked_now(last if last.endswith(b"\n") else last + b"\n"))
         masked = self._masked + self._mask.flush()
         self._masked = b""
         self._out(masked, self)
@@ -155,7 +158,7 @@ class LogStream:
         piece = b"".join(self._tail)
         self._tail.clear()
         self._tail_size = 0
-        masked = self._masked + self._mask.feed(piece)
+        masked = self._masked + self._masked_now(piece)
         self._masked = b""
         self._out(masked, self)
 
@@ -166,13 +169,16 @@ class LogStream:
         for line in block.splitlines(keepends=True) if b"\n" in block else [block]:
             if KEYWORD in line:
                 if text:
-                    self._tell(self._mask.feed(b"".join(text)))
+                    self._tell(self._masked_now(b"".join(text)))
                     text.clear()
                 if self._run_command(decode(line.rstrip(b"\n"))):
                     continue
             text.append(line)
         if text:
-            self._tell(self._mask.feed(b"".join(text)))
+            self._tell(self._masked_now(b"".join(text)))
+
+    def _masked_now(self, text: bytes) -> bytes:
+        return self._mask.feed(uncovered(text, self._masker))
 
     def _out(self, masked: bytes, source: object) -> None:
         if masked and self._told is not None:
