@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ import click
 
 from sluice.cli.output import plain
 from sluice.errors import ExitCode, SluiceError
+
+_OUTPUT = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT, errno.ENXIO})
+"""What a write to a full disk, or to a terminal that has gone, meets."""
 
 
 @contextlib.contextmanager
@@ -46,8 +50,9 @@ def reported(*, debug: bool) -> Iterator[None]:
         if debug:
             raise
         silence(sys.stdout)
-        place = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        _say(f"{place}{error.strerror or error}")
+        unwritten = error.filename is None and error.errno in _OUTPUT
+        place = "the output cannot be written" if unwritten else error.filename
+        _say(f"{place}: {error.strerror or error}" if place else str(error))
         raise SystemExit(ExitCode.FAILED) from None
 
 

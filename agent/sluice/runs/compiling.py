@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
+from sluice.errors import UsageError
 from sluice.language.compiler import compile_pipeline, preview_pipeline
 from sluice.language.plan import Plan
 from sluice.language.tasks import TaskCatalogue
@@ -48,10 +49,15 @@ def place_of(path: Path) -> Path:
     """Where a pipeline file lies, however its path is typed: a pipeline and its permits belong to that place.
 
     Links to its folder are followed, so that one file is one pipeline. A link in place of the file itself is not: the
-    repository is the one that the link lies in, and what another file has been permitted is not the link's to use.
+    repository is the one that the link lies in, and what another file has been permitted is not the link's to use. Raises `UsageError`.
     """
-    path = path.absolute()
-    return path.parent.resolve() / path.name
+    try:
+        path = path.absolute()
+        return path.parent.resolve() / path.name
+    except FileNotFoundError:
+        raise UsageError("the current folder does not exist any more", do="change to one that does") from None
+    except RuntimeError:
+        raise UsageError(f"'{path}' cannot be read", why="its links lead round in a circle") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

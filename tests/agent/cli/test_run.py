@@ -194,3 +194,21 @@ def test_a_link_in_place_of_a_pipeline_has_none_of_its_permits(sluice: Sluice) -
     (sluice.folder / "other" / "site.yml").symlink_to(sluice.folder / "site.yml")
     sluice("run", "site.yml", "--permit", "web", "--non-interactive", status=1)  # there is no such host
     sluice("run", "other/site.yml", "--non-interactive", status=4)
+
+
+def test_links_in_a_circle_are_one_clear_line(sluice: Sluice) -> None:
+    (sluice.folder / "loop").symlink_to("loop")
+    assert "its links lead round in a circle" in one_line(sluice("run", "loop/site.yml", status=2))
+
+
+def test_a_folder_that_is_gone_is_one_clear_line(sluice: Sluice) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"mkdir gone; cd gone; rmdir ../gone; {sys.executable} -m sluice run site.yml"],
+        env=sluice.environment,
+        cwd=sluice.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, "the current folder does not exist any more" in one_line(ended.stderr)) == (2, True)
