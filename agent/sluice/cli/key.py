@@ -18,8 +18,9 @@ def command() -> None:
 
 
 @command.command("rotate")
+@click.option("--lost", is_flag=True, help="The key file is lost: make a new one; what is sealed stays closed.")
 @output_option
-def rotate(*, output: str) -> None:
+def rotate(*, output: str, lost: bool) -> None:
     """Seal every secret under a new master key, and forget the old one.
 
     It may be interrupted at any moment and repeated: every secret opens before, meanwhile and after.
@@ -28,7 +29,7 @@ def rotate(*, output: str) -> None:
     Example: sluice key rotate
     """  # noqa: D301  # as above
     with opened_store() as store:
-        rotation = store.rotate_key(by=current_user())
+        rotation = store.rotate_key(by=current_user(), lost=lost)
     if output == "json":
         print_json({"keyId": rotation.key_id, "count": rotation.count, "forgotten": list(rotation.forgotten)})
         return

@@ -68,7 +68,7 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     from sluice.runs.selection import select
 
     user = current_user()
-    orchestrator.store.sealer.provider.current()  # a key that cannot be used keeps the run from being made
+    orchestrator.store.check_key()  # a key that cannot be used keeps the run from being made
     file = find_file(asked.file)
 
     def identify() -> tuple[Project, Pipeline]:

@@ -125,7 +125,8 @@ class FileKeys:
             "the secrets are sealed with a master key that is not here",
             where=str(self._path),
             why=f"it is key {key_id}" if content else f"the key file is missing (key {key_id} is needed)",
-            do="restore the key file from your backup: without that key nobody can open them",
+            do="restore the key file from your backup: without that key nobody can open them"
+            + ("" if content else "; when it is lost for good, 'sluice key rotate --lost' makes another"),
         )
 
     def rotate(self) -> tuple[str, bytes]:

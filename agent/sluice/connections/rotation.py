@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sluice.connections import vault
 from sluice.connections.sealing import Sealed, Sealer
+from sluice.errors import ConflictError
 from sluice.storage import actions, audit, seals
 from sluice.storage.engine import Database, Transaction
 
@@ -27,6 +29,7 @@ def rotate(database: Database, sealer: Sealer, *, by: str, clock: Callable[[], f
     """
     provider = sealer.provider
     with database.write() as transaction:
+        vault.check_key(transaction, sealer)
         # within the transaction: of two rotations at once, neither may overwrite the key that the other makes
         master = provider.rotate()
         old = seals.key_ids(transaction) - {master[0]}
@@ -45,6 +48,21 @@ def rotate(database: Database, sealer: Sealer, *, by: str, clock: Callable[[], f
         for key_id in forgotten:
             provider.forget(key_id)
     return Rotation(newest[0], count, forgotten)
+
+
+def replace_lost(database: Database, sealer: Sealer, *, by: str, clock: Callable[[], float]) -> Rotation:
+    """Make a master key in place of one that is lost; raises `ConflictError` when there is one.
+
+    Secrets that are sealed with the lost one have to be entered again.
+    """
+    provider = sealer.provider
+    with database.write() as transaction:
+        if getattr(provider, "ids", lambda: True)():
+            raise ConflictError("the master key is not lost: it is here", do="rotate it without --lost")
+        key_id, _ = provider.current()
+        event = audit.Event(action=actions.KEY_ROTATED, actor=by, at=clock(), details={"KeyId": key_id, "Count": 0})
+        audit.append(transaction, event)
+    return Rotation(key_id, 0, ())
 
 
 def _rewrap(transaction: Transaction, sealer: Sealer, master: tuple[str, bytes]) -> int:

@@ -113,15 +113,11 @@ class Sealer:
         return self.open(blob_identity(identity, version), sealed)
 
     def _data_key(self, sealed: Sealed, name: str) -> bytes:
-        cipher = self._cipher(self._master(sealed.key_id))
+        cipher = self._cipher(self.provider.key(sealed.key_id))  # never the current one, which might be made for it
         data_key = _decrypt(cipher, sealed.wrapped_key, _bound_key(sealed.sealed), name)
         if len(data_key) != _KEY_BYTES:
             raise _tampered(name)
         return data_key
-
-    def _master(self, key_id: str) -> bytes:
-        current, key = self.provider.current()
-        return key if current == key_id else self.provider.key(key_id)
 
     def _cipher(self, key: bytes) -> AESGCM:
         if (cipher := self._ciphers.get(key)) is None:

@@ -241,8 +241,18 @@ class ConnectionStore:
                     f"'{key}' must name a connection of type '{expected}', and '{linked.name}' is one of '{linked.type}'"
                 )
 
-    def rotate_key(self, *, by: str) -> rotation.Rotation:
-        """Seal everything under a new master key, then forget the old ones. May be stopped and repeated at any time."""
+    def check_key(self) -> None:
+        """Raise `SealError` when the master key is missing or cannot be used; made when nothing is sealed yet."""
+        with self.database.read() as transaction:
+            vault.check_key(transaction, self.sealer)
+
+    def rotate_key(self, *, by: str, lost: bool = False) -> rotation.Rotation:
+        """Seal everything under a new master key, then forget the old ones. May be stopped and repeated at any time.
+
+        With `lost` there is no old key any more: a new one is made, and what is sealed stays closed for good.
+        """
+        if lost:
+            return rotation.replace_lost(self.database, self.sealer, by=by, clock=self._clock)
         return rotation.rotate(self.database, self.sealer, by=by, clock=self._clock)
 
     def _taken(self, transaction: Transaction, project_id: int, drafts: Sequence[Draft]) -> set[str]:

@@ -18,8 +18,20 @@ KIND = "connection"
 """What the seal calls the records."""
 
 
+def check_key(transaction: Transaction, sealer: Sealer) -> None:
+    """Make the master key when nothing is sealed yet; raises `SealError` where it went missing or cannot be used.
+
+    A key that is made in place of a missing one would hide that it is missing.
+    """
+    ids = getattr(sealer.provider, "ids", None)
+    if ids is not None and not ids() and (key_id := a_key_id(transaction, library=False)) is not None:
+        sealer.provider.key(key_id)
+    sealer.provider.current()
+
+
 def master_key(transaction: Transaction, sealer: Sealer) -> tuple[str, bytes]:
     """The key to seal with. A key file that went missing is told here, before a new one takes its place."""
+    check_key(transaction, sealer)
     if (key_id := a_key_id(transaction)) is not None:
         sealer.provider.key(key_id)
     return sealer.provider.current()

@@ -112,7 +112,7 @@ class Driver:
 
         Raises `ConflictError` when another process drives it.
         """
-        self._orchestrator.store.sealer.provider.current()  # without a key nothing of a job could be kept
+        self._orchestrator.store.check_key()  # without a key nothing of a job could be kept
         with run_lock(self._locks, run_id):
             for job in recover(self._orchestrator, run_id):
                 self._record_changed(job)

@@ -97,9 +97,12 @@ def key_ids(transaction: Transaction) -> frozenset[str]:
     return frozenset(found)
 
 
-def a_key_id(transaction: Transaction) -> str | None:
-    """The id of a master key that something of the library is sealed with; None when there is nothing yet."""
-    for table, _ in _LIBRARY:
+def a_key_id(transaction: Transaction, *, library: bool = True) -> str | None:
+    """The id of a master key that something is sealed with; None when there is nothing yet.
+
+    With `library` only connections, variable groups and settings count, not what is left of runs.
+    """
+    for table, _ in _LIBRARY if library else _TABLES:
         if (found := transaction.value(select(table.c.key_id).limit(1))) is not None:
             return str(found)
     return None

@@ -54,3 +54,32 @@ def test_the_wrong_key_opens_nothing(sluice: Sluice) -> None:
     assert "another master key" in sluice("connection", "verify", "web", status=1)
     sluice.environment["SLUICE_KEY_PROVIDER"] = "nosuch"
     assert "known: environment, file" in sluice("key", "rotate", status=1).replace("one of:", "known:")
+
+
+def test_a_key_file_that_went_missing_is_not_replaced_by_a_run_that_needs_no_secret(sluice: Sluice) -> None:
+    (sluice.folder / "p.yml").write_text("steps:\n- checkout: none\n- script: echo hello\n")
+    sluice.create()
+    file = sluice.home / "keys" / "master.json"
+    kept = file.read_bytes()
+    file.unlink()
+    for arguments in (("run", "p.yml"), ("key", "rotate"), ("connection", "update", "web", "--set", "Host=x")):
+        assert "key file is missing" in sluice(*arguments, status=1)
+        assert not file.exists()
+    file.write_bytes(kept)
+    file.chmod(0o600)
+    sluice("run", "p.yml")
+
+
+def test_a_key_that_only_runs_have_used_is_missed_too_and_may_be_given_up(sluice: Sluice) -> None:
+    (sluice.folder / "p.yml").write_text(
+        "steps:\n- checkout: none\n- script: 'echo \"##vso[task.setvariable variable=t;issecret=true;isOutput=true]s3cret\"'\n"
+        "  name: s\n"
+    )
+    sluice("run", "p.yml")
+    file = sluice.home / "keys" / "master.json"
+    file.unlink()
+    error = sluice("run", "p.yml", status=1)
+    assert "sluice key rotate --lost" in error
+    sluice("key", "rotate", "--lost")
+    sluice("run", "p.yml")
+    assert "not lost" in sluice("key", "rotate", "--lost", status=2)
