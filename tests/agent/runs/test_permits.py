@@ -360,7 +360,7 @@ def test_deciding_about_what_is_not_asked_is_refused(bench: Bench) -> None:
     bench.drive(run.id)
     with pytest.raises(ConflictError, match="asks for no permission: it is over"):
         bench.decisions.permit(run.id)
-    with pytest.raises(ConflictError, match=r"is over \(Succeeded\)"):
+    with pytest.raises(ConflictError, match=r"is over \(succeeded\)"):
         bench.decisions.cancel(run.id)
 
 
