@@ -92,7 +92,7 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     def prepare(transaction: Transaction, new: NewRun) -> NewRun:
         """What is refused leaves nothing behind: the pipeline and its permits are stored with the run."""
         project, pipeline = register(transaction)
-        _permit(transaction, pipeline, asked.permits, by=user, at=orchestrator.clock())
+        _permit(transaction, orchestrator, plan, pipeline, asked, by=user)
         return replace(new, project=project, pipeline=pipeline)
 
     others = templates_of(orchestrator, lambda: identify()[1])
@@ -128,13 +128,31 @@ def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:
     return contents.secrets
 
 
-def _permit(transaction: Transaction, pipeline: Pipeline, names: Sequence[str], *, by: str, at: float) -> None:
-    """Permit connections, else variable groups, else environments of that name."""
+def _permit(
+    transaction: Transaction, orchestrator: Orchestrator, plan: Plan, pipeline: Pipeline, asked: RunRequest, *, by: str
+) -> None:
+    """Permit connections, else variable groups, else environments of that name; the pipeline has to name them."""
+    from sluice.runs.naming import is_named
     from sluice.storage import permissions
 
-    for name in names:
+    for name in asked.permits:
         resource = _named(transaction, pipeline.project_id, name)
-        permissions.grant(transaction, resource, pipeline.id, by=by, at=at)
+        if permissions.permitted(transaction, resource, pipeline.id):
+            continue
+        if not is_named(
+            transaction,
+            plan,
+            resource,
+            name,
+            tasks=orchestrator.tasks(),
+            connections=orchestrator.store.catalogue,
+            variables=asked.variables,
+        ):
+            raise UsageError(
+                f"the pipeline '{pipeline.name}' does not name '{name}', and a Permit would stay",
+                do="leave --permit out, or use 'sluice connection permit NAME --pipeline PIPELINE' if you mean it",
+            )
+        permissions.grant(transaction, resource, pipeline.id, by=by, at=orchestrator.clock())
 
 
 def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
@@ -171,7 +189,7 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
 )
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run only this stage (several: repeat).")
 @click.option("--job", "jobs", multiple=True, metavar="NAME", help="Run only this job (several: repeat).")
-@click.option("--permit", "permits", multiple=True, metavar="NAME", help="Permit this pipeline to use it.")
+@click.option("--permit", "permits", multiple=True, metavar="NAME", help="Permit this pipeline to use what it names.")
 @click.option("--repository", "repositories", multiple=True, metavar="ALIAS=PATH", help="A checkout of a repository.")
 @click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
 @click.option("--detach", is_flag=True, help="Run in the background; follow with 'sluice runs logs ID --follow'.")

@@ -212,3 +212,23 @@ def test_a_folder_that_is_gone_is_one_clear_line(sluice: Sluice) -> None:
         check=False,
     )
     assert (ended.returncode, "the current folder does not exist any more" in one_line(ended.stderr)) == (2, True)
+
+
+def test_a_permit_for_what_the_pipeline_never_names_is_refused_and_leaves_nothing(sluice: Sluice) -> None:
+    sluice.create("prod")
+    pipeline(sluice)
+    before = stored(sluice)
+    assert "does not name 'prod'" in sluice("run", "--permit", "prod", "--non-interactive", status=2)
+    assert stored(sluice) == before
+
+
+@pytest.mark.parametrize("endpoint", ["$(name)", "prod"])
+def test_a_permit_is_for_what_is_named_or_may_be_at_run_time(sluice: Sluice, endpoint: str) -> None:
+    sluice.create("prod")
+    pipeline(
+        sluice,
+        "steps:\n- checkout: none\n- script: 'exit 1'\n- task: SSH@0\n"
+        f"  inputs: {{sshEndpoint: '{endpoint}', runOptions: inline, inline: x}}\n",
+    )
+    sluice("run", "--permit", "prod", "--non-interactive", status=1)  # the script
+    assert "AuthorizedForPipeline" in sluice("audit", "list")
