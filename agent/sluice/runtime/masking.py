@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sluice.runtime.bytes_text import decode, encode
@@ -50,14 +50,17 @@ MAX_PATTERN = 4096
 _MANY = 10_000
 """Patterns from which the helping automaton costs more to build than it saves."""
 
+_SETTLED = 200
+"""Texts that are masked without a new secret before the tiers become one."""
+
 _HEAD = 4
 """Bytes of a pattern by which its possible beginnings are found quickly."""
 
 Range = tuple[int, int]
 
 
-class _Automaton:
-    """The patterns at one moment: finds ranges, and beginnings at the end of a text. Safe to share between threads."""
+class _Tier:
+    """Some patterns, built: finds ranges, and beginnings at the end of a text. Safe to share between threads."""
 
     def __init__(self, patterns: Iterable[bytes]) -> None:
         self._patterns = sorted(patterns)
@@ -68,24 +71,13 @@ class _Automaton:
         if self._patterns:
             self._quick = _build(self._patterns, leftmost=True)
 
-    def ranges(self, text: bytes) -> list[Range]:
-        """All ranges of `text` to mask, sorted and merged."""
-        found = self._occurrences(text)
-        found.extend(match.span(1) for match in _urls(text))
-        return _merge(found)
+    def __len__(self) -> int:
+        return len(self._patterns)
 
-    def scan(self, text: bytes) -> tuple[list[Range], int]:
-        """The ranges, and up to where `text` is settled: what begins before doesn't depend on what comes after it."""
-        found = self._occurrences(text)
-        settled = min(self._pattern_begun(text), _url_begun(text))
-        for match in _urls(text):
-            found.append(match.span(1))
-            # A cut within a URL would hide from the password what makes it one.
-            if match.start() < settled < match.end():
-                settled = match.start()
-        return _merge(found), settled
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._patterns)
 
-    def _occurrences(self, text: bytes) -> list[Range]:
+    def occurrences(self, text: bytes) -> list[Range]:
         """Every occurrence, but for those within another one."""
         found: list[Range] = []
         if self._quick is not None:
@@ -124,7 +116,8 @@ class _Automaton:
             text = text[: _common(pattern, text)]
         return 0
 
-    def _pattern_begun(self, text: bytes) -> int:
+    def begun(self, text: bytes) -> int:
+        """Where a pattern may have begun that the end of `text` cuts."""
         if self._longest < 2:
             return len(text)
         base = max(0, len(text) - self._longest + 1)
@@ -151,6 +144,46 @@ class _Automaton:
         return index < len(self._patterns) and self._patterns[index].startswith(text)
 
 
+class _Automaton:
+    """The secrets at one moment: finds ranges, and beginnings at the end of a text. Safe to share between threads.
+
+    They are in several tiers when they came one after another, each about twice as large as the next: a secret that
+    comes later has the small ones built anew, seldom the large ones.
+    """
+
+    def __init__(self, tiers: tuple[_Tier, ...] = ()) -> None:
+        self.tiers = tiers
+
+    def ranges(self, text: bytes) -> list[Range]:
+        """All ranges of `text` to mask, sorted and merged."""
+        found = self._occurrences(text)
+        found.extend(match.span(1) for match in _urls(text))
+        return _merge(found)
+
+    def scan(self, text: bytes) -> tuple[list[Range], int]:
+        """The ranges, and up to where `text` is settled: what begins before doesn't depend on what comes after it."""
+        found = self._occurrences(text)
+        settled = min((tier.begun(text) for tier in self.tiers), default=len(text))
+        settled = min(settled, _url_begun(text))
+        for match in _urls(text):
+            found.append(match.span(1))
+            # A cut within a URL would hide from the password what makes it one.
+            if match.start() < settled < match.end():
+                settled = match.start()
+        return _merge(found), settled
+
+    def with_more(self, patterns: set[bytes]) -> _Automaton:
+        """As this one, with further patterns."""
+        tiers = list(self.tiers)
+        patterns = set(patterns)
+        while tiers and len(tiers[-1]) < 2 * len(patterns):
+            patterns.update(tiers.pop())
+        return _Automaton((*tiers, _Tier(patterns)))
+
+    def _occurrences(self, text: bytes) -> list[Range]:
+        return [found for tier in self.tiers for found in tier.occurrences(text)]
+
+
 class Masker:
     """The secrets of one job. Secrets may be added at any time, from any thread; they count from then on."""
 
@@ -160,7 +193,10 @@ class Masker:
         self._minimum = minimum
         self._values: dict[str, str] = {}
         self._patterns: set[bytes] = set()
-        self._automaton: _Automaton | None = _Automaton(())
+        self._fresh: set[bytes] = set()
+        """Patterns that are not built yet."""
+        self._uses = 0
+        self._automaton = _Automaton()
 
     @property
     def minimum(self) -> int:
@@ -172,7 +208,7 @@ class Masker:
         with self._lock:
             self._minimum = minimum
             self._patterns = {pattern for value in self._values for pattern in self._spellings(value)}
-            self._automaton = None
+            self._automaton, self._fresh = _Automaton(), set(self._patterns)
 
     @property
     def unmasked(self) -> tuple[str, ...]:
@@ -197,7 +233,7 @@ class Masker:
                 self._values[value] = name
                 if new := set(self._spellings(value)) - self._patterns:
                     self._patterns |= new
-                    self._automaton = None
+                    self._fresh |= new
             return self._fit(value)
 
     def mask(self, text: bytes) -> bytes:
@@ -217,13 +253,16 @@ class Masker:
 
     def automaton(self) -> _Automaton:
         """The automaton of all secrets known now, built when first needed."""
-        automaton = self._automaton
-        if automaton is None:
+        if self._fresh or len(self._automaton.tiers) > 1:
             with self._lock:
-                automaton = self._automaton
-                if automaton is None:
-                    automaton = self._automaton = _Automaton(self._patterns)
-        return automaton
+                self._uses += 1
+                if self._fresh:
+                    self._automaton = self._automaton.with_more(self._fresh)
+                    self._fresh = set()
+                    self._uses = 0
+                elif self._uses > _SETTLED and len(self._automaton.tiers) > 1:
+                    self._automaton = _Automaton((_Tier(self._patterns),))
+        return self._automaton
 
     def _fit(self, value: str) -> bool:
         if not self._minimum:

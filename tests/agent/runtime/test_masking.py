@@ -7,6 +7,7 @@ import json
 import random
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,36 @@ def test_a_repetitive_secret_takes_bounded_time() -> None:
     for _ in range(20):
         stream.feed((b"a" * 4000 + b"c") * 5)
     assert masker.mask_text("a" * 4000) == "a" * 4000
+
+
+def test_secrets_that_come_one_by_one_between_lines_take_bounded_time() -> None:
+    masker = Masker()
+    stream = masker.stream()
+    begin = time.process_time()
+    for number in range(1500):
+        masker.add(f"Sup3r-{number:05}-S3cret!")
+        assert stream.feed(f"a Sup3r-{number:05}-S3cret! Sup3r-{number // 2:05}-S3cret!\n".encode()) == b"a *** ***\n"
+    assert time.process_time() - begin < 4
+    assert masker.mask(b"Sup3r-00000-S3cret!Sup3r-01499-S3cret!") == b"***"
+
+
+@given(
+    st.lists(st.text("ab", min_size=3, max_size=8), min_size=1, max_size=30),
+    st.text("ab ", max_size=60),
+    st.integers(1, 9),
+)
+def test_secrets_one_by_one_mask_as_all_at_once(secrets: list[str], text: str, size: int) -> None:
+    at_once = a_masker(secrets, 3)
+    masker = Masker()
+    for secret in secrets:
+        masker.add(secret)
+        masker.mask(b"x")
+    raw = text.encode()
+    assert masker.mask(raw) == at_once.mask(raw)
+    stream = masker.stream()
+    pieces = [stream.feed(raw[start : start + size]) for start in range(0, len(raw), size)]
+    assert b"".join((*pieces, stream.flush())) == at_once.mask(raw)
+    for _ in range(300):
+        masker.mask(b"x")
+    assert len(masker.automaton().tiers) == 1
+    assert masker.mask(raw) == at_once.mask(raw)
