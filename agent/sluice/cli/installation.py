@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sluice.connections.store import ConnectionStore
     from sluice.library.store import VariableGroupStore
     from sluice.storage.engine import Database
+    from sluice.storage.home import Home
 
 
 def current_user() -> str:
@@ -33,11 +35,23 @@ def opened_database() -> Iterator[Database]:
     from sluice.storage.engine import Database
     from sluice.storage.home import Home
 
-    database = Database.open(Home.find())
+    home = Home.find()
+    database = Database.open(home)
+    _warn_of_exposed(home)
     try:
         yield database
     finally:
         database.close()
+
+
+@cache
+def _warn_of_exposed(home: Home) -> None:
+    """Say once which of the data others may read or change: no secret is in it in the clear, much else is."""
+    import click
+
+    for path in home.exposed():
+        kind = "700" if path.is_dir() else "600"
+        click.echo(f"sluice: warning: others may use '{path}': close it with 'chmod {kind} {path}'", err=True)
 
 
 @contextmanager

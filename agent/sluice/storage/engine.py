@@ -138,12 +138,13 @@ class Database:
     def open(cls, place: Home | str) -> Database:
         """Open the database of a state folder, or the one of a URL, and bring its schema up to date.
 
-        Raises `NewerDatabaseError` when a newer version of Sluice made it, `StorageError` when it cannot be used.
+        Raises `NewerDatabaseError` when a newer version of Sluice made it, `StorageError` when it cannot be used,
+        `SealError` when the keys beside it are open to others.
         """
         home = place if isinstance(place, Home) else None
         url = home.url if home else str(place)
         if home:
-            home.create()
+            home.create().refuse_open_keys()
         if home and not url:
             _private_file(home.database)
             target = sqlalchemy.URL.create("sqlite", database=str(home.database))

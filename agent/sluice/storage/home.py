@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.errors import StorageError
+from sluice.errors import SealError, StorageError
 
 HOME_VARIABLE = "SLUICE_HOME"
 DATABASE_VARIABLE = "SLUICE_DATABASE_URL"
@@ -74,6 +75,31 @@ class Home:
         for folder in (self.root, self.data, self.keys, self.logs, self.work):
             private_folder(folder)
         return self
+
+    def refuse_open_keys(self) -> None:
+        """Raise `SealError` when others may look into the folder of the keys, or put another one in its place."""
+        for folder, forbidden, right in ((self.keys, 0o077, "700"), (self.root, 0o022, "go-w")):
+            if mode := _mode(folder) & forbidden:
+                raise SealError(
+                    f"the folder '{folder}' is open to others ({mode:04o} of its mode)",
+                    why="the keys lie in it: whoever may replace them decides what is permitted",
+                    do=f"close it with 'chmod {right} {folder}'",
+                )
+
+    def exposed(self) -> tuple[Path, ...]:
+        """The folder of the data and the database's files, as far as they are open to others."""
+        journals = (self.database.with_name(f"{self.database.name}{end}") for end in ("-wal", "-shm"))
+        return tuple(path for path in (self.data, self.database, *journals) if _mode(path) & 0o077)
+
+
+def _mode(path: Path) -> int:
+    """The permission bits of a path; 0 where there is none, or where the system has no such bits."""
+    if os.name != "posix":
+        return 0
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
 
 
 def private_folder(folder: Path) -> None:

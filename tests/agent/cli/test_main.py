@@ -90,3 +90,13 @@ def test_a_name_that_is_given_twice_is_refused(sluice: Sluice) -> None:
     said = sluice("validate", "p.yml", "--parameter", "a=1", "--parameter", "A=2", status=2)
     assert said == "sluice: --parameter names 'A' twice\n"
     assert "--variable names 'v' twice" in sluice("run", "p.yml", "--variable", "v=1", "--variable", "v=2", status=2)
+
+
+def test_a_database_that_others_may_use_is_warned_of(sluice: Sluice) -> None:
+    sluice("audit", "list")
+    database = sluice.home / "data" / "sluice.db"
+    database.chmod(0o666)
+    sluice.real = True
+    warned = sluice.run("audit", "list")
+    assert warned.returncode == 0
+    assert warned.stderr.count(f"chmod 600 {database}") == 1
