@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sluice.runtime.adopted import HOUSEHOLD
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
 from sluice.runtime.events import Emit, Event, JobFinished, JobStarted, JobSuspended
@@ -51,7 +52,8 @@ def run_job(
     Returns its result after `JobFinished`, or `Suspended` after `JobSuspended`. `emit` is called in one thread at a
     time, though not always the same; what it raises ends the job. A cancellation that has been asked for already
     lets those steps run whose condition holds for a canceled job. `environ` is what processes inherit (this
-    process's own environment if None). When it returns no process of the job is left.
+    process's own environment if None). When it returns no process of the job is left that
+    can be told to be its own; once no other job runs in this process, none at all.
     """
     tell = _Teller(emit)
     host = Host(connections=connections, find_task=find_task, input_defaults=input_defaults, packages=packages)
@@ -59,11 +61,14 @@ def run_job(
     try:
         with open_workspace(request) as (workspace, lease):
             job = _state(request, tell, workspace, os.environ if environ is None else environ)
+            HOUSEHOLD.job_begins()
             try:
                 ended = _run_steps(job, host, cancellation)
             finally:
-                if job.variables.text("process.clean").casefold() != "false":
+                keeps = job.variables.text("process.clean").casefold() == "false"
+                if not keeps:
                     kill_orphans(lookup_id(request))
+                HOUSEHOLD.job_ends(keeps=keeps)
             if isinstance(ended, Suspended):
                 lease.keep()
     except WorkspaceError as error:

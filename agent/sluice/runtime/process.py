@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from sluice.errors import TaskFailedError
+from sluice.runtime.adopted import HOUSEHOLD
 from sluice.runtime.cancellation import Cancellation
 
 CHUNK = 256 * 1024
@@ -86,9 +87,12 @@ def run_process(
 
     `given` is its standard input, a few kilobytes at most. Raises `TaskFailedError` when it cannot be started.
     """
-    with _standard_input(given) as stdin:
-        process = _start(arguments, cwd, env, stdin, merged=errors is None)
-    with _Watch(process, graces or Graces()) as watch:
+    with contextlib.ExitStack() as stack:
+        with _standard_input(given) as stdin:
+            merged = errors is None
+            start = HOUSEHOLD.started(lambda: _start(arguments, cwd, env, stdin, merged=merged))
+            process = stack.enter_context(start)
+        watch = stack.enter_context(_Watch(process, graces or Graces()))
         watch.read(process.stdout, output)
         watch.read(process.stderr, errors or output)
         take_back = cancellation.on_cancel(watch.wake)

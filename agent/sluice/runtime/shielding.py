@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import sys
 
-_PR_SET_DUMPABLE = 4
+PR_SET_DUMPABLE = 4
 
 
 def shield() -> None:
     """To be called first of all, once: it costs half a millisecond. That it cannot be done is no error."""
     if sys.platform == "linux":
-        _prctl(_PR_SET_DUMPABLE, 0)
+        prctl(PR_SET_DUMPABLE, 0)
     elif sys.platform != "win32":
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
-def _prctl(option: int, value: int) -> bool:
-    """The system call. Not through `ctypes`, whose import costs three times as much as all of this."""
+def prctl(option: int, value: int) -> bool:
+    """The system call; whether it was done. Not through `ctypes`, whose import costs three times as much as all of this."""
     try:
         import _ctypes
 
