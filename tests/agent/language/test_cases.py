@@ -1,4 +1,4 @@
-"""The behaviours under `tests/cases`: a pipeline, and what it compiles to or what is wrong with it.
+"""The behaviours under `tests/cases/compile`: a pipeline, and what it compiles to or what is wrong with it.
 
 A folder holds `azure-pipelines.yml`, the files it includes (those of another repository under `@alias/`), perhaps
 `given.txt` (`parameter NAME=VALUE`, `variable NAME=VALUE`), and `expected.txt`.
@@ -17,7 +17,7 @@ from sluice.language.plan import Job, Plan, Repository, Stage, Step, Text, Varia
 from sluice.language.resources import stage_resources
 from sluice.language.tasks import TaskCatalogue
 
-FOLDER = Path(__file__).parents[2] / "cases"
+FOLDER = Path(__file__).parents[2] / "cases" / "compile"
 ENTRY = "azure-pipelines.yml"
 CASES = sorted(path.parent for path in FOLDER.glob(f"*/{ENTRY}"))
 CATALOGUE = TaskCatalogue()
