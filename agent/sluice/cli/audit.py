@@ -81,15 +81,17 @@ def verify(*, head: str, output: str) -> None:
     """  # noqa: D301  # as above
     from sluice.runs.inspection import inspect_seals
     from sluice.storage import audit
+    from sluice.storage.vouched import broken
 
     kept = _parse_head(head) if head else None
     with opened_store() as store, store.database.read() as transaction:
         noted = audit.noted_head(store.database.home) if store.database.home else None
         verdict = audit.verify(transaction, *(one for one in (kept, noted) if one))
         seals = inspect_seals(transaction, store.sealer.provider)
+        edited = list(broken(transaction))
     end = str(verdict.head)
     breaches = [{"sequence": one.sequence, "what": one.what} for one in verdict.breaches]
-    breaches.extend({"sequence": 0, "what": what} for what in seals.broken)
+    breaches.extend({"sequence": 0, "what": what} for what in (*edited, *seals.broken))
     if seals.more:
         breaches.append({"sequence": 0, "what": f"{seals.more} more seals cannot be opened"})
     if output == "json":

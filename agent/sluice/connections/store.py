@@ -169,9 +169,11 @@ class ConnectionStore:
         dropped = tuple(sorted(key for _, key in merged.dropped)) if merged.moved else ()
         action = journal.modification(record, after, changed)
         more = {"Changed": list(changed), "DroppedSecrets": list(dropped), "IsDisabled": after.disabled}
+        if moved := merged.moved or not trusted:
+            more |= {"Moved": True}
         audit.append(transaction, journal.changed(action, after, home, by=by, at=now, more=more))
         revoked: tuple[permissions.Permission, ...] = ()
-        if merged.moved or not trusted:
+        if moved:
             revoked = permissions.revoke_everywhere(transaction, after.id, by=by, at=now)
         return Outcome(record=after, changed=changed, dropped=dropped, revoked=revoked, warnings=merged.fitted.warnings)
 

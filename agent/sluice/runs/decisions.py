@@ -46,7 +46,7 @@ class Decisions:
         """Permit what a run waits for (all of it, or the resources named): for this pipeline, now and later.
 
         Answers the requests that were granted. Raises `NotFoundError` when a name is not among what it waits for, and
-        `ConflictError` when a resource is another than when it was asked for: it is asked for as it is now, then.
+        `ConflictError` when a connection leads elsewhere than when it was asked for: it is asked for as it is now, then.
         """
         changed = []
         with self.database.write() as transaction:
@@ -63,7 +63,7 @@ class Decisions:
         if changed:
             shown = ", ".join(_asked(one) for one in changed)
             raise ConflictError(
-                f"nothing is permitted: since run {run_id} asked for it, somebody changed {shown}",
+                f"nothing is permitted: since run {run_id} asked for it, somebody made it lead elsewhere: {shown}",
                 do="look at what it is now, and permit it again if that is what you want",
             )
         return chosen
@@ -157,7 +157,7 @@ def _choose(
 
 
 def _ask_again(transaction: Transaction, run: RunRow, request: RequestRow) -> bool:
-    """Whether a resource is no longer what was asked for; then it is asked for as it is now.
+    """Whether a resource leads elsewhere than when it was asked for; then it is asked for as it is now.
 
     Raises `ConflictError` when it is gone, or the request is not about what it says.
     """
@@ -167,7 +167,8 @@ def _ask_again(transaction: Transaction, run: RunRow, request: RequestRow) -> bo
     name, version = found
     if name_key(name) != name_key(request.resource_name):
         raise ConflictError(f"what run {run.id} asks for has another name now: {_asked(request)} is '{name}'")
-    if version == request.resource_version:
+    since = audit.changes_since(transaction, request.resource_id, request.resource_version)
+    if version == request.resource_version or not any(details.get("Moved") for details in since):
         return False
     requests.ask_again(transaction, request.id, version=version)
     return True

@@ -190,6 +190,13 @@ def newest(transaction: Transaction, limit: int, *, resource_id: str = "") -> tu
     return tuple(_link(row) for row in reversed(transaction.rows(query)))
 
 
+def changes_since(transaction: Transaction, resource_id: str, version: int) -> tuple[Mapping[str, Any], ...]:
+    """The details of what the log tells of a resource since it had that version."""
+    query = select(audit.c.details).where(audit.c.resource_id == resource_id, audit.c.resource_version > version)
+    found = (json.loads(row[0]) for row in transaction.rows(query.order_by(audit.c.sequence)))
+    return tuple(details for details in found if isinstance(details, dict))
+
+
 def verify(transaction: Transaction, *kept: Head) -> Verdict:
     """Check every entry, its order, and that none is missing; then that what is stored is what was recorded.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,6 +178,13 @@ def in_place(transaction: Transaction, connection_id: str, project_id: int) -> b
     )
     row = transaction.row(query)
     return row is not None and transaction.voucher.vouches(row[-1], _REFERENCE, *row[:-1])
+
+
+def broken(transaction: Transaction) -> Iterator[str]:
+    """The connections whose name in a project is not the one that was stored."""
+    for *place, code in transaction.rows(_PLACE.add_columns(connection_projects.c.code)):
+        if not transaction.voucher.vouches(code, _REFERENCE, *place):
+            yield f"the name of connection {place[0]} in project {place[1]} was edited by hand"
 
 
 def vouch_for_all(transaction: Transaction) -> None:

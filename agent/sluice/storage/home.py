@@ -87,9 +87,8 @@ class Home:
                 )
 
     def exposed(self) -> tuple[Path, ...]:
-        """The folder of the data and the database's files, as far as they are open to others."""
-        journals = (self.database.with_name(f"{self.database.name}{end}") for end in ("-wal", "-shm"))
-        return tuple(path for path in (self.data, self.database, *journals) if _mode(path) & 0o077)
+        """The folder of the data and the database, as far as they are open to others (its journals have its mode)."""
+        return tuple(path for path in (self.data, self.database) if _mode(path) & 0o077)
 
 
 def _mode(path: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy
@@ -93,6 +94,15 @@ def _revoked_since(transaction: Transaction, row: Row) -> bool:
         if isinstance(details := json.loads(text), dict)
     }
     return (permission.resource.project_id, permission.resource.type, permission.pipeline_id) in revoked
+
+
+def broken(transaction: Transaction) -> Iterator[str]:
+    """The permits that Sluice did not grant as they stand."""
+    for row in transaction.rows(_CODED.order_by(*permissions.primary_key)):
+        *columns, sequence, code = row
+        if not transaction.voucher.vouches(code, _KIND, *columns, sequence) or _revoked_since(transaction, row):
+            who = f"pipeline {row.pipeline_id}" if row.pipeline_id else "all pipelines"
+            yield f"the permit of {who} for {row.resource_type} {row.resource_id} was written or edited by hand"
 
 
 def vouch_for_all(transaction: Transaction) -> None:

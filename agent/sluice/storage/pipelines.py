@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,13 @@ def vouch_for_all(transaction: Transaction) -> None:
     """Vouch for every pipeline that is stored: when the key is made."""
     for row in transaction.rows(_QUERY):
         _vouch(transaction, Pipeline(*row[:-2]))
+
+
+def broken(transaction: Transaction) -> Iterator[str]:
+    """The pipelines that are not as they were stored."""
+    for *columns, key, code in transaction.rows(_QUERY.order_by(pipelines.c.id)):
+        if not transaction.voucher.vouches(code, _KIND, *_parts(Pipeline(*columns), key)):
+            yield f"pipeline {columns[0]} is not as it was stored: somebody edited its name, project or file"
 
 
 def _vouch(transaction: Transaction, pipeline: Pipeline) -> None:

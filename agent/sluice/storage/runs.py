@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +104,13 @@ def check(tx: Transaction, run_id: int) -> None:
     of_run, _, of_plan = code.partition(" ")
     if not (tx.voucher.vouches(of_run, "run", *columns) and tx.voucher.vouches(of_plan, "plan", run_id, plan)):
         raise tampered(run_id)
+
+
+def broken(tx: Transaction) -> Iterator[str]:
+    """The runs whose plan, options, pipeline or requester are not what was stored."""
+    for run_id in tx.execute(select(_RUNS.c.id).order_by(_RUNS.c.id)).scalars().all():
+        if not is_whole(tx, int(run_id)):
+            yield f"run {run_id} is not as it was stored: somebody edited its plan or what it was started with"
 
 
 def is_whole(tx: Transaction, run_id: int) -> bool:

@@ -158,3 +158,22 @@ steps:
     assert result.returncode == 1
     assert "Refused" in sluice("audit", "list")
     assert all("AuthorizedForProject" not in entry["actionId"] for entry in sluice.json("audit", "list"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("pipelines SET source = '/evil.yml'", "pipeline 1 is not as it was stored"),
+        ("runs SET plan = replace(plan, 'hello', 'evil')", "run 1 is not as it was stored"),
+        ("runs SET requested_by = 'mallory'", "run 1 is not as it was stored"),
+        ("permissions SET authorized_by = 'mallory'", "was written or edited by hand"),
+        ("connection_projects SET name = 'x', name_key = 'x'", "was edited by hand"),
+    ],
+)
+def test_an_edit_of_what_is_vouched_for_is_told(sluice: Sluice, change: str, said: str) -> None:
+    sluice.create("web", "--allow-all-pipelines")
+    (sluice.folder / "p.yml").write_text("steps:\n- checkout: none\n- script: echo hello\n")
+    sluice("run", "p.yml")
+    assert "whole" in sluice("audit", "verify")
+    edit(sluice, f"UPDATE {change}")
+    assert said in sluice("audit", "verify", status=1)

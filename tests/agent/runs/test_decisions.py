@@ -33,7 +33,7 @@ def test_a_connection_that_moved_while_the_run_waited_is_not_permitted_unseen(be
     record = bench.connection("prod")
     run = bench.run_pipeline(PIPELINE).run
     bench.store.update("default", "prod", Update(url="https://elsewhere.invalid"), by="other")
-    with pytest.raises(ConflictError, match="somebody changed"):
+    with pytest.raises(ConflictError, match="lead elsewhere"):
         bench.decisions.permit(run.id)
     with bench.database.read() as transaction:
         assert permissions.of_resource(transaction, permissions.Resource(1, record.id)) == ()
