@@ -109,13 +109,37 @@ def check_head(transaction: Transaction) -> Head:
     if noted is None or noted == head:
         return head
     there = transaction.value(_HASH_OF, {"sequence": noted.sequence})
-    if there == noted.hash or (there is None and not transaction.writes):
+    if there == noted.hash:
+        _check_after(transaction, noted)
+        return head
+    if there is None and not transaction.writes:
         return head
     raise SealError(
         "the database is not the one that Sluice stored last",
         why=f"entry {noted.sequence} of the audit log, noted beside the keys, is {'another' if there else 'not in it'}",
         do="put the newest database back; when you put an older one back yourself, 'sluice audit accept-head' accepts it",
     )
+
+
+def _check_after(transaction: Transaction, noted: Head) -> None:
+    """Refuse entries behind the noted end that Sluice did not write: nothing may be linked to them.
+
+    There are some where a process was killed, or is held up, between its commit and its note.
+    """
+    linking, previous = _linking(transaction), noted.hash
+    for link in entries(transaction, after=noted.sequence):
+        if link.previous != previous or not linking.fits(link):
+            raise SealError(
+                "the audit log was written to by somebody else",
+                why=f"Sluice did not write entry {link.entry.sequence}",
+                do="put an untouched database back from a backup; see 'sluice audit verify'",
+            )
+        previous = link.hash
+
+
+def _linking(transaction: Transaction) -> Linking:
+    known = transaction.voucher.audit_key
+    return Linking(key=known.key, taken_over=known.taken_over, unchecked=known.unchecked)
 
 
 def noted_head(home: Home) -> Head | None:
@@ -203,9 +227,7 @@ def verify(transaction: Transaction, *kept: Head) -> Verdict:
     `kept` are ends of the log that were noted elsewhere earlier.
     """
     replay = Replay()
-    known = transaction.voucher.audit_key
-    linking = Linking(key=known.key, taken_over=known.taken_over, unchecked=known.unchecked)
-    breach, head = find_breach(replay.watch(entries(transaction)), *kept, linking=linking)
+    breach, head = find_breach(replay.watch(entries(transaction)), *kept, linking=_linking(transaction))
     if breach:
         return Verdict((breach,), head)
     columns = (

@@ -78,6 +78,8 @@ def test_a_permit_that_was_written_by_hand_with_its_entry_permits_nothing(databa
         assert [one.pipeline_id for one in permissions.of_resource(transaction, _PROD)] == [3]
         breaches = audit.verify(transaction).breaches
     assert [(one.sequence, one.what) for one in breaches] == [(2, "it was changed")]
+    with pytest.raises(SealError, match="by somebody else"):
+        _grant(database, 9)
 
 
 def test_a_forged_permit_is_taken_away_and_told_when_somebody_relies_on_it(database: Database, home: Home) -> None:
