@@ -15,10 +15,14 @@ from sluice.runs.source import MAX_FILE_BYTES
 from sluice.runtime.git import Git, GitFailedError
 from sluice.runtime.remote import Remote
 from sluice.runtime.revisions import resolve
+from sluice.runtime.workspace import remove
 from sluice.storage.home import private_folder
 
 _LINK = b"120000"
 _here = threading.Lock()
+
+
+_SETTINGS = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n[gc]\n\tauto = 0\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +50,17 @@ class RepositoryCache:
             git = replace(git, cwd=self.root)
             commit, full = resolve(git, remote, ref)
             if not (folder / "HEAD").is_file():
-                git("init", "--quiet", "--bare", "--template=", "--", os.fspath(folder))
-                git("config", "gc.auto", "0", of=folder)
+                replace(git, remote=None)("init", "--quiet", "--bare", "--template=", "--", os.fspath(folder))
+            _reset(folder)
             if not _has(git, folder, commit):
                 _bring(git, folder, remote, commit, full)
         return Fetched(folder, commit)
 
     def read(self, git: Git, fetched: Fetched, path: str) -> bytes:
         """The file at a path of the commit; raises `FileNotFoundError`. Links are not followed."""
-        git = replace(git, remote=None, cwd=self.root, more={"GIT_LITERAL_PATHSPECS": "1"})
+        git = replace(
+            git, remote=None, cwd=self.root, more={"GIT_LITERAL_PATHSPECS": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
+        )
         code, listed, _ = git.attempt("ls-tree", "-z", "-l", fetched.commit, "--", path, of=fetched.folder)
         mode, kind, name, size = [*listed.partition(b"\t")[0].split(), b"", b"", b"", b""][:4]
         if code or kind != b"blob" or mode == _LINK or not size.isdigit():
@@ -65,6 +71,13 @@ class RepositoryCache:
         if code:
             raise GitFailedError(f"the template '{path}' cannot be read", why=said)
         return content
+
+
+def _reset(folder: Path) -> None:
+    """Our settings, each time: what a step of the same user may have written there would meet the credentials."""
+    for name in ("config", "config.worktree", "hooks", "info"):
+        remove(folder / name)
+    (folder / "config").write_text(_SETTINGS)
 
 
 def _has(git: Git, folder: Path, commit: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from sluice.runtime.git import Git, GitFailedError
@@ -21,7 +22,8 @@ def resolve(git: Git, remote: Remote, ref: str) -> tuple[str, str]:
         return ref.lower(), ""
     wanted = candidates(ref)
     patterns = [pattern for one in wanted for pattern in (one, one + _PEELED)]
-    found = dict(_lines(git("ls-remote", "--", remote.url, *patterns)))
+    # In no repository: one around the folder that git is called in may have settings of a step's.
+    found = dict(_lines(git(f"--git-dir={os.devnull}", "ls-remote", "--", remote.url, *patterns)))
     for one in wanted:
         if commit := found.get(one + _PEELED) or found.get(one):
             return commit, one

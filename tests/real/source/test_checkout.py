@@ -431,6 +431,7 @@ echo /tmp > .git/objects/info/alternates
 printf '#!/bin/sh\nenv > %s\n' "$stolen" > .git/hooks/post-checkout; chmod +x .git/hooks/post-checkout
 export HOME={home}; git config --global filter.x.smudge "$program"; git config --global http.proxy {elsewhere}
 git config --global url.{elsewhere}/.insteadOf {origin}/
+git init -q --template= "$PIPELINE_WORKSPACE"; cp .git/config "$PIPELINE_WORKSPACE/.git/config"
 """
 
 

@@ -226,6 +226,24 @@ def test_wrong_credentials_are_a_problem_of_the_pipeline(person: Person, server:
     assert person.history()[0]["result"] == "Failed"
 
 
+def test_a_cache_that_a_step_has_prepared_gets_no_credentials(
+    person: Person, server: GitServer, git_servers: Callable[..., GitServer]
+) -> None:
+    person.sluice("run", "--permit", "git-main")
+    elsewhere = git_servers()
+    prepared = (
+        f"[core]\n\trepositoryformatversion = 0\n\tbare = true\n[http]\n\tproxy = {elsewhere.url}\n"
+        f'[url "{elsewhere.url}/"]\n\tinsteadOf = {server.url}/\n'
+    )
+    caches = [path for path in person.home.rglob("*.git") if (path / "HEAD").is_file() and path.parent.name != "s"]
+    assert caches
+    for cache in caches:
+        (cache / "config").write_text(prepared)
+    server.push("tools", {"steps.yml": "steps: [{script: echo from the newer template}]\n"})
+    assert "from the newer template" in person.sluice("run", "--permit", "git-main")
+    assert elsewhere.asked == []
+
+
 def test_a_template_of_a_repository_may_not_be_a_link_out_of_it(person: Person, server: GitServer) -> None:
     work = server.root.parent / f"{server.root.name}-work" / "tools"
     (work / "steps.yml").unlink()
