@@ -14,7 +14,7 @@ from sluice.connections.sealing import Sealed, Sealer
 from sluice.library.settings import Settings, SettingsStore
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
-from sluice.storage import runs
+from sluice.storage import audit, runs
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction
@@ -73,6 +73,7 @@ def open_secrets(transaction: Transaction, sealer: Sealer, settings: SettingsSto
         stored = settings.open_in(transaction, run.pipeline_id, run.pipeline)
         values |= {name: stored[name] for name in wanted[_SETTINGS] if name in stored}
     if wanted.get(_QUEUE) and (row := runs.sealed(transaction, run.id, "", runs.SECRETS)):
+        audit.check_head(transaction)
         sealed = Sealed(row.key_id, row.wrapped_key, row.sealed)
         text = sealer.open_blob(sealed_identity(run.id), runs.SECRETS, sealed)
         values |= {name: Secret(value) for name, value in json.loads(text).items()}

@@ -26,14 +26,9 @@ def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What of our own environment goes on to processes.
 
     Not Sluice's settings, among which may be the master key, the database's password and where all of it lies; and not
-    what a git hook
-    that started us was told, since it is about another repository.
+    what a git hook that started us was told, since it is about another repository.
     """
-    return {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith(_OWN_PREFIX) and name not in _CALLERS
-    }
+    return {name: value for name, value in environ.items() if not name.startswith(_OWN_PREFIX) and name not in _CALLERS}
 
 
 def step_environment(job: JobState, written: Mapping[str, str]) -> dict[str, str]:

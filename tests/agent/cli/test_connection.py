@@ -50,7 +50,7 @@ def test_what_is_no_private_key_is_refused_and_not_repeated(sluice: Sluice) -> N
     assert "it is no private key" in error
     assert SECRET not in error
     assert "holds nothing for the secret 'PrivateKey'" in sluice(*fields, "--secret", "PrivateKey=@empty", status=2)
-    assert "holds nothing" in sluice(*fields, "--secret", "PrivateKey=@/dev/null", status=2)
+    assert "no file that holds a secret" in sluice(*fields, "--secret", "PrivateKey=@/dev/null", status=2)
     assert sluice.json("connection", "list") == []
 
 

@@ -10,6 +10,7 @@ import pytest
 from sluice.connections.connection import Update
 from sluice.errors import ConflictError, SealError
 from sluice.storage import permissions
+from sluice.storage.usage import Use
 
 if TYPE_CHECKING:
     from tests.agent.runs.conftest import Bench
@@ -96,3 +97,20 @@ def test_a_permit_that_was_forged_opens_nothing_and_the_run_waits(bench: Bench) 
         run.pipeline_id,
     )
     assert bench.drive(run.id).observer.waits[-1:] == [("prod",)]
+
+
+def test_secrets_of_an_older_database_that_was_put_back_do_not_open(bench: Bench) -> None:
+    bench.connection("prod", permit="demo", scheme="Token")
+    run = bench.create(PIPELINE)
+    older = sqlite3.connect(bench.folder / "older.db")
+    newer = sqlite3.connect(bench.home.database)
+    newer.backup(older)
+    record = bench.store.get("default", "prod")
+    bench.revoke(record)
+    older.backup(newer)  # the permit is back
+    for connection in (older, newer):
+        connection.close()
+    with pytest.raises(SealError, match="not the one that Sluice stored last"):
+        bench.store.open(1, record.id, Use(project_id=1, actor="x", pipeline_id=1, run_id=run.id, stage="", job=""))
+    with pytest.raises(SealError, match="not the one that Sluice stored last"):
+        bench.drive(run.id)
