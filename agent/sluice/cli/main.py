@@ -112,8 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if debug and (named := next((one for one in arguments if not one.startswith("-")), "")) in {"", *COMMANDS}:
         arguments.remove("--debug")
         arguments.insert(arguments.index(named) if named else 0, "--debug")
-    with reporting.reported(debug=debug):
-        status = sluice.main(arguments, prog_name="sluice", standalone_mode=False)
-        sys.stdout.flush()
-        if isinstance(status, int) and status:
-            raise SystemExit(status)
+    try:
+        with reporting.reported(debug=debug):
+            status = sluice.main(arguments, prog_name="sluice", standalone_mode=False)
+            sys.stdout.flush()
+            if isinstance(status, int) and status:
+                raise SystemExit(status)
+    finally:
+        reporting.settle()

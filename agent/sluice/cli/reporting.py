@@ -74,6 +74,15 @@ def open_streams() -> None:
         _say("standard output is closed: nothing is shown")
 
 
+def settle() -> None:
+    """Write what is still to be written, or give it up: at its exit Python would make a failure of it (status 120)."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            silence(stream)
+
+
 def silence(stream: TextIO) -> None:
     """Let what is still to be written to a stream go nowhere: Python would complain again when it flushes at exit."""
     with contextlib.suppress(OSError, ValueError):
