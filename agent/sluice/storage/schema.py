@@ -81,9 +81,9 @@ def _upgrade_locked(connection: sqlalchemy.Connection, place: str) -> None:
 
 def _create(connection: sqlalchemy.Connection) -> None:
     # the same schema as the migrations make (a test compares them), without the cost of importing Alembic
-    from sluice.storage.tables import metadata
+    from sluice.storage.tables import projects
 
-    metadata.create_all(connection)
+    projects.metadata.create_all(connection)
     connection.execute(
         sqlalchemy.text(
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "

@@ -1,7 +1,8 @@
 """The schema, as SQLAlchemy Core tables: what the newest migration makes (a test compares them).
 
 Times are UTC seconds since the epoch, ids of connections and timeline records lower-case GUIDs, `*_key` columns the
-normalised (NFC, casefolded) form of a name, JSON columns texts.
+normalised (NFC, casefolded) form of a name, JSON columns texts. Tables of an area of their own have a module beside
+this one, `tables_<area>`, which is imported here, so that `metadata` knows every table.
 """
 
 from __future__ import annotations
@@ -14,36 +15,18 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-
-def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True, autoincrement=True)
-
-
-def _code() -> Column[str]:
-    """What vouches for the row: an edit by hand shows (see `vouching`)."""
-    return Column("code", Text, nullable=False, default="", server_default=text("''"))
-
+from sluice.storage.metadata import code_column, id_column, metadata
 
 projects = Table(
     "projects",
     metadata,
-    _id(),
+    id_column(),
     Column("guid", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False, unique=True),
@@ -81,7 +64,7 @@ connection_projects = Table(
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False),
     Column("description", Text, nullable=False),
-    _code(),
+    code_column(),
     UniqueConstraint("project_id", "name_key"),
 )
 
@@ -159,13 +142,13 @@ deployments = Table(
 pipelines = Table(
     "pipelines",
     metadata,
-    _id(),
+    id_column(),
     Column("project_id", Integer, ForeignKey("projects.id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("created_at", Float, nullable=False),
-    _code(),
+    code_column(),
     UniqueConstraint("project_id", "name_key"),
     UniqueConstraint("project_id", "source"),
     sqlite_autoincrement=True,
@@ -195,14 +178,14 @@ permissions = Table(
     Column("pipeline_id", Integer, primary_key=True),
     Column("authorized_by", Text, nullable=False),
     Column("authorized_at", Float, nullable=False),
-    _code(),
+    code_column(),
     Column("sequence", Integer, nullable=False, default=0, server_default=text("0")),
 )
 
 runs = Table(
     "runs",
     metadata,
-    _id(),
+    id_column(),
     Column("project_id", Integer, ForeignKey("projects.id"), nullable=False),
     Column("pipeline_id", Integer, ForeignKey("pipelines.id"), nullable=False),
     Column("name", Text, nullable=False),
@@ -215,7 +198,7 @@ runs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
-    _code(),
+    code_column(),
     Index(None, "pipeline_id", "id"),
     Index(None, "state", "id"),
     sqlite_autoincrement=True,
@@ -266,7 +249,7 @@ job_progress = Table(
 authorization_requests = Table(
     "authorization_requests",
     metadata,
-    _id(),
+    id_column(),
     Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("project_id", Integer, nullable=False),
     Column("pipeline_id", Integer, nullable=False),
@@ -293,7 +276,7 @@ authorization_requests = Table(
 usage_history = Table(
     "usage_history",
     metadata,
-    _id(),
+    id_column(),
     Column("connection_id", Text, nullable=False),
     Column("project_id", Integer, nullable=False),
     Column("pipeline_id", Integer, nullable=False),

@@ -19,7 +19,7 @@ from sluice.errors import NewerDatabaseError, StorageError
 from sluice.storage import revisions, schema
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
-from sluice.storage.tables import metadata
+from sluice.storage.tables import projects
 
 
 def _schema_of(file: Path) -> dict[str, list[str]]:
@@ -48,7 +48,7 @@ def test_the_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, projects.metadata) == []
         assert (
             connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar() == revisions.NEWEST
         )
@@ -115,7 +115,7 @@ def test_the_schema_can_be_made_in_postgresql() -> None:
     from sqlalchemy.dialects import postgresql
 
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
-    for table in metadata.sorted_tables:
+    for table in projects.metadata.sorted_tables:
         assert str(sqlalchemy.schema.CreateTable(table).compile(dialect=dialect))
 
 
@@ -143,4 +143,4 @@ Database.open(Home(Path(sys.argv[1])))
     with database.read() as transaction:
         assert transaction.value(sqlalchemy.text("SELECT count(*) FROM projects")) == 1
     database.close()
-    assert set(_schema_of(home.database)) >= set(metadata.tables)
+    assert set(_schema_of(home.database)) >= set(projects.metadata.tables)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from sluice.storage.tables import metadata
+from sluice.storage.tables import projects
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=projects.metadata,
     render_as_batch=True,
 )
 context.run_migrations()
