@@ -28,6 +28,19 @@ from sluice.errors import (
     TrustNeededError,
     VerificationError,
 )
+from sluice.hooks.checks import (
+    Callback,
+    CheckedArtifact,
+    CheckedResource,
+    CheckFacts,
+    CheckRun,
+    CheckType,
+    Decision,
+    Evaluations,
+    ExtendedTemplate,
+    LinkedRepository,
+    Proposed,
+)
 from sluice.hooks.connection import Connection
 from sluice.hooks.declaration import ConnectionType, Family, Field, Input, Scheme, Task, Url
 from sluice.hooks.observation import RunEvent
@@ -40,15 +53,26 @@ from sluice.secret import Secret
 
 __all__ = [
     "Answer",
+    "Callback",
     "CanceledError",
+    "CheckFacts",
+    "CheckRun",
+    "CheckType",
+    "CheckedArtifact",
+    "CheckedResource",
     "Connection",
     "ConnectionType",
+    "Decision",
+    "Evaluations",
+    "ExtendedTemplate",
     "Family",
     "Field",
     "Input",
     "KeyProvider",
+    "LinkedRepository",
     "Login",
     "Probe",
+    "Proposed",
     "RepositoryRule",
     "RunEvent",
     "Scheme",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import click
 
+    from sluice.hooks.checks import CheckType
     from sluice.hooks.declaration import ConnectionType, Family, Prepare, Task, Verify
     from sluice.hooks.observation import RunEvent
     from sluice.hooks.ports import KeyProvider, SecretSource
@@ -85,6 +86,21 @@ class PluginHost:
     def repositories(self) -> Mapping[str, RepositoryRule]:
         """How connections open repositories, by casefolded connection type name."""
         return self._gather("repository rule", lambda family: family.repositories.items())
+
+    @functools.cached_property
+    def check_types(self) -> Mapping[str, CheckType]:
+        """Kinds of checks by casefolded name."""
+        from sluice.hooks.checks import CheckType
+
+        offers: list[tuple[str, Iterable[tuple[str, CheckType]]]] = []
+        for name, answer in self._ask(self._manager.hook.sluice_check_types):
+            kinds = tuple(answer) if isinstance(answer, Iterable) else (answer,)
+            if strangers := [one for one in kinds if not isinstance(one, CheckType)]:
+                wrong = type(strangers[0]).__name__
+                self._break(self._reports[name], f"sluice_check_types answered a {wrong}, not check types")
+            else:
+                offers.append((name, [(kind.name, kind) for kind in kinds]))
+        return _unite("kind of check", offers)
 
     @functools.cached_property
     def secret_sources(self) -> Mapping[str, SecretSource]:

@@ -6,7 +6,7 @@ type, a task, a secret reference, ...) are an error that names both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -14,6 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
+    from sluice.hooks.checks import CheckType
     from sluice.hooks.declaration import Family
     from sluice.hooks.observation import RunEvent
     from sluice.hooks.ports import KeyProvider, SecretSource
@@ -28,6 +29,11 @@ hookimpl = pluggy.HookimplMarker(NAME)
 @hookspec
 def sluice_family() -> Family:  # type: ignore[empty-body]  # a hook specification has no body
     """Called once, when types or tasks are first needed: answer what the plugin offers."""
+
+
+@hookspec
+def sluice_check_types() -> Iterable[CheckType]:  # type: ignore[empty-body]  # as above
+    """Called when a check is configured, shown or evaluated: answer the kinds of checks that the plugin offers."""
 
 
 @hookspec

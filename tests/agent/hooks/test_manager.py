@@ -178,3 +178,24 @@ def test_listing_the_bundled_plugins_imports_no_library_of_theirs() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == "[]"
+
+
+CHECKS = """
+from sluice.plugin import CheckType, Decision, hookimpl
+@hookimpl
+def sluice_check_types():
+    return (CheckType("{name}", "{name}", lambda run: Decision.approved()),)
+"""
+
+
+def test_kinds_of_checks_come_from_plugins_and_a_wrong_answer_breaks_only_its_own(plugin: _Maker) -> None:
+    wrong = "from sluice.plugin import hookimpl\n@hookimpl\ndef sluice_check_types(): return ('text',)\n"
+    host = PluginHost([plugin("acme", CHECKS.format(name="Weather")), plugin("odd", wrong)])
+    assert list(host.check_types) == ["weather"]
+    assert states(host) == {"acme": "loaded", "odd": "broken"}
+
+
+def test_two_plugins_with_one_kind_of_check_are_an_error_that_names_both(plugin: _Maker) -> None:
+    host = PluginHost([plugin(name, CHECKS.format(name="weather")) for name in ("acme", "other")])
+    with pytest.raises(PluginError, match=r"acme.*other"):
+        _ = host.check_types
