@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
 )
 
+from sluice.storage import tables_connections  # noqa: F401  # imported so that metadata knows its tables
 from sluice.storage.metadata import code_column, id_column, metadata
 
 projects = Table(
@@ -168,7 +169,8 @@ pipeline_settings = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-# pipeline_id 0 stands for all pipelines of the project (open access); sequence is the audit entry of the grant
+# pipeline_id 0 stands for all pipelines of the project (open access); sequence is the audit entry of the grant,
+# limits ('' for none) what of the pipeline may use it (see `authorization.limits`)
 permissions = Table(
     "permissions",
     metadata,
@@ -180,6 +182,7 @@ permissions = Table(
     Column("authorized_at", Float, nullable=False),
     code_column(),
     Column("sequence", Integer, nullable=False, default=0, server_default=text("0")),
+    Column("limits", Text, nullable=False, default="", server_default=text("''")),
 )
 
 runs = Table(
