@@ -22,6 +22,11 @@ class Goal:
     moonshot: float
 
 
+def verdict_of(*, met: bool, best: bool) -> str:
+    """How a goal came out."""
+    return "moonshot" if best else "must" if met else "MISSED"
+
+
 def compare(goal: Goal, ours: Measure, floor: Measure, floor_name: str, pairs: int = PAIRS) -> bool:
     """Measure, print a line, and answer whether the goal is met."""
     ours(), floor()  # warm caches
@@ -31,7 +36,7 @@ def compare(goal: Goal, ours: Measure, floor: Measure, floor_name: str, pairs: i
     ratios = sorted(one / other for one, other in rounds)
     ratio = statistics.median(ratios)
     met = mine <= goal.must
-    verdict = "moonshot" if mine <= goal.moonshot else "must" if met else "MISSED"
+    verdict = verdict_of(met=met, best=mine <= goal.moonshot)
     print(
         f"{goal.name:4} {goal.what:42} {mine:8.1f} ms  (must {goal.must:g}, moonshot {goal.moonshot:g}): {verdict:8}"
         f"  {floor_name} {theirs:.1f} ms, ratio {ratio:.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
@@ -48,7 +53,7 @@ def compare_ratio(goal: Goal, ours: Measure, floor: Measure, floor_name: str, pa
     ratios = sorted(one / other for one, other in rounds)
     ratio = statistics.median(ratios)
     met = ratio <= goal.must
-    verdict = "moonshot" if ratio <= goal.moonshot else "must" if met else "MISSED"
+    verdict = verdict_of(met=met, best=ratio <= goal.moonshot)
     print(
         f"{goal.name:4} {goal.what:42} {ratio:8.2f} x   (must {goal.must:g}, moonshot {goal.moonshot:g}): {verdict:8}"
         f"  {mine:.1f} ms, {floor_name} {theirs:.1f} ms ({ratios[0]:.2f} to {ratios[-1]:.2f})"

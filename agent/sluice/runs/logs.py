@@ -28,11 +28,10 @@ class RunLogs:
         body = text[:-1] if text.endswith(b"\n") else text
         start = b"" if step_id in self._unfinished else stamp
         file = self._open.get(step_id) or self._create(step_id)
-        data = memoryview(start + body.replace(b"\n", b"\n" + stamp) + text[len(body) :])
+        parts = [start, body.replace(b"\n", b"\n" + stamp), text[len(body) :]]
         (self._unfinished.discard if len(body) < len(text) else self._unfinished.add)(step_id)
         try:
-            while data:
-                data = data[file.write(data) :]
+            _write_all(file.fileno(), parts)
         except OSError as error:
             raise StorageError(
                 f"the log '{self.path(step_id)}' cannot be written", why=error.strerror or str(error)
@@ -61,6 +60,15 @@ class RunLogs:
         descriptor = os.open(self.path(step_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         file = self._open[step_id] = io.FileIO(descriptor, "a")
         return file
+
+
+def _write_all(descriptor: int, parts: list[bytes]) -> None:
+    """Write the parts one behind the other, without a copy of them in one piece where the system can do that."""
+    written = os.writev(descriptor, parts) if hasattr(os, "writev") else 0
+    if written < sum(map(len, parts)):
+        rest = memoryview(b"".join(parts))[written:]
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 def _stamp() -> bytes:
