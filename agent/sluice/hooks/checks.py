@@ -98,7 +98,7 @@ class LinkedRepository:
     """A repository of the run: `self`, an entry of `resources.repositories`, or that of a `pipelines` resource's run.
 
     `branch` is a full ref (`refs/heads/main`), `''` when it is not known. `protected` says whether the branch has
-    policies, None when that is not known.
+    policies, None when that is not known. `endpoint` is the service connection that it is fetched through, if any.
     """
 
     alias: str
@@ -107,6 +107,7 @@ class LinkedRepository:
     branch: str = ""
     commit: str = ""
     protected: bool | None = None
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

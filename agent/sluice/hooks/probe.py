@@ -7,6 +7,7 @@ metadata service) are not asked, whatever a name resolves to in the moment of co
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from sluice.hooks.connection import Connection
 from sluice.secret import Secret
 
 if TYPE_CHECKING:
+    import socket
+
     import requests
 
 CONNECT_SECONDS = 10.0
@@ -77,12 +80,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Asks on behalf of a connection; what goes wrong on the way is a `VerificationError` that names it."""
+    """Asks on behalf of a connection; what goes wrong on the way is a `VerificationError` that names it.
+
+    Within `seconds`, where that is set, an answer is complete: redirects, headers that come drop by drop and the part
+    of the body that was asked for included.
+    """
 
     connection: Connection
     authorization: Secret | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a caller's may hold a key
     trust_any_certificate: bool = False
+    seconds: float = 0.0
 
     def ask(
         self, url: str, *, method: str = "GET", body: bytes = b"", authenticate: bool = True, limit: int = 0
@@ -91,8 +99,8 @@ class Probe:
         import requests
 
         origin = self.origin(url)
-        with requests.Session() as session:
-            _watch(session)
+        with requests.Session() as session, self._deadline(origin) as clock:
+            _watch(session, clock)
             session.verify = not self.trust_any_certificate
             for _ in range(MAX_REDIRECTS + 1):
                 answer = self._send(session, origin, method, url, body, limit, authenticate=authenticate)
@@ -100,6 +108,25 @@ class Probe:
                     return answer
                 url = self._next(origin, url, answer.headers["location"])
         raise self._error(f"{origin} redirects more than {MAX_REDIRECTS} times")
+
+    @contextlib.contextmanager
+    def _deadline(self, origin: Origin) -> Iterator[_Clock]:
+        """Ends what is waited for when the time is up: a limit of each wait alone is none of the whole."""
+        clock = _Clock()
+        timer = threading.Timer(self.seconds, clock.strike)
+        timer.daemon = True
+        try:
+            if self.seconds:
+                timer.start()
+            yield clock
+        except VerificationError:
+            if not clock.struck:
+                raise
+        finally:
+            timer.cancel()
+            clock.close()
+        if clock.struck:
+            raise self._error(f"{origin} did not answer within {self.seconds:g} seconds")
 
     def origin(self, url: str) -> Origin:
         """The origin of a URL; raises when it is none that may be asked."""
@@ -119,6 +146,13 @@ class Probe:
             why = "it holds a user name or password; those belong into the connection's own fields"
             raise self._error("the URL cannot be asked", why)
         return Origin(parts.scheme, parts.hostname, port or PORTS[parts.scheme])
+
+    @property
+    def _waits(self) -> tuple[float, float]:
+        """How long a connection may take to come about, and how long the other side may say nothing."""
+        if not self.seconds:
+            return CONNECT_SECONDS, READ_SECONDS
+        return min(CONNECT_SECONDS, self.seconds), min(READ_SECONDS, self.seconds)
 
     def _next(self, origin: Origin, url: str, location: str) -> str:
         try:
@@ -164,7 +198,7 @@ class Probe:
                 headers=dict(self.headers),
                 allow_redirects=False,
                 stream=True,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=self._waits,
             ) as response:
                 return Answer(
                     status=response.status_code,
@@ -208,6 +242,34 @@ class Probe:
         return VerificationError(what, where=self.connection.name, why=why, do=do)
 
 
+class _Clock:
+    """Shuts down the sockets that it was shown when it strikes, and each that it is shown later."""
+
+    def __init__(self) -> None:
+        self.struck = False
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+
+    def show(self, opened: socket.socket) -> None:
+        # a duplicate: TLS takes the descriptor out of the object that it wraps
+        with self._lock:
+            self._sockets.append(opened.dup())
+        if self.struck:
+            self.strike()
+
+    def strike(self) -> None:
+        self.struck = True
+        with self._lock:
+            for one in self._sockets:
+                with contextlib.suppress(OSError):
+                    one.shutdown(2)  # SHUT_RDWR: it wakes a reader in another thread, which closing does not
+
+    def close(self) -> None:
+        with self._lock:
+            while self._sockets:
+                self._sockets.pop().close()
+
+
 class SpecialAddressError(OSError):
     """A connection came about with an address that no service has."""
 
@@ -238,18 +300,28 @@ def _is_special(text: str) -> bool:
     return bool(plain.is_link_local or plain.is_multicast or plain.is_unspecified)
 
 
-def _watch(session: requests.Session) -> None:
+def _watch(session: requests.Session, clock: _Clock) -> None:
     """Let the session look at the address that it has reached before it says anything: names may change their mind."""
     from requests.adapters import HTTPAdapter
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
     from urllib3.connection import HTTPConnection, HTTPSConnection
 
     class Watched(HTTPConnection):
+        def _new_conn(self) -> socket.socket:  # before a handshake, which may take its time too
+            opened = super()._new_conn()
+            clock.show(opened)
+            return opened
+
         def connect(self) -> None:
             super().connect()
             _check_peer(self)
 
     class WatchedTls(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            opened = super()._new_conn()
+            clock.show(opened)
+            return opened
+
         def connect(self) -> None:
             super().connect()
             _check_peer(self)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -117,3 +119,46 @@ def test_every_connection_looks_at_its_peer(start: Callable[[], Service], monkey
     monkeypatch.setattr(socket.socket, "getpeername", look, raising=False)
     assert Probe(connection=CONNECTION).ask(service.url).ok
     assert looked
+
+
+@pytest.fixture
+def dripping() -> Iterator[tuple[str, threading.Event]]:
+    """A server that answers drop by drop and never comes to an end; the event is set when it was hung up on."""
+    gone = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    connection.settimeout(0.02)
+                    with contextlib.suppress(TimeoutError):
+                        while connection.recv(4096):
+                            pass
+                        break
+        gone.set()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/", gone
+    listener.close()
+    thread.join()
+
+
+def test_an_answer_drop_by_drop_ends_when_the_time_is_up(dripping: tuple[str, threading.Event]) -> None:
+    url, gone = dripping
+    with pytest.raises(VerificationError, match=r"did not answer within 0\.2 seconds"):
+        Probe(connection=CONNECTION, seconds=0.2).ask(url, limit=1 << 20)
+    assert gone.wait(10)
+
+
+def test_an_answer_in_time_is_whole(start: Callable[[], Service]) -> None:
+    answer = Probe(connection=CONNECTION, seconds=20).ask(start().url, limit=1 << 20)
+    assert len(answer.json()["much"]) == 100_000
+
+
+def test_headers_are_not_in_the_representation() -> None:
+    assert "k3y" not in repr(Probe(connection=CONNECTION, headers={"x-functions-key": "k3y"}))

@@ -1,0 +1,148 @@
+"""What the kinds are called, what is set for them, and which function decides; settings are spelt as in REST."""
+
+from __future__ import annotations
+
+from sluice.plugin import CheckRun, CheckType, Decision, Field, Proposed
+from sluice_checks._window import DAYS
+
+TIME = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
+TIME_MESSAGE = "a time of a day as HH:mm, such as 09:00 or 17:30"
+
+
+def _branch_control(run: CheckRun) -> Decision:
+    from sluice_checks._branch_control import evaluate
+
+    return evaluate(run)
+
+
+def _branch_problems(proposed: Proposed) -> tuple[str, ...]:
+    from sluice_checks._branch_control import problems
+
+    return problems(proposed)
+
+
+def _business_hours(run: CheckRun) -> Decision:
+    from sluice_checks._business_hours import evaluate
+
+    return evaluate(run)
+
+
+def _hours_problems(proposed: Proposed) -> tuple[str, ...]:
+    from sluice_checks._business_hours import problems
+
+    return problems(proposed)
+
+
+def _required_template(run: CheckRun) -> Decision:
+    from sluice_checks._required_template import evaluate
+
+    return evaluate(run)
+
+
+def _template_problems(proposed: Proposed) -> tuple[str, ...]:
+    from sluice_checks._required_template import problems
+
+    return problems(proposed)
+
+
+BRANCH_CONTROL = CheckType(
+    "branch-control",
+    "Branch control",
+    _branch_control,
+    summary="Every repository that is linked with the run is at an allowed branch.",
+    definition_id="86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b",
+    definition_name="evaluatebranchProtection",
+    definition_version="0.0.1",
+    category="sanityChecks",
+    fields=(
+        Field(
+            "allowedBranches",
+            "Allowed branches",
+            default="*",
+            help="Full names with commas between them, such as refs/heads/main; * stands for any text.",
+        ),
+        Field(
+            "ensureProtectionOfBranch",
+            "The branches are protected",
+            kind="boolean",
+            default="false",
+            help="Refuse branches without policies.",
+        ),
+        Field(
+            "allowUnknownStatusBranch",
+            "Allow branches whose protection is not known",
+            kind="boolean",
+            default="false",
+            help="Only with the former: nobody can tell for a repository that is no GitHub's.",
+        ),
+    ),
+    final=True,
+    problems=_branch_problems,
+)
+
+BUSINESS_HOURS = CheckType(
+    "business-hours",
+    "Business hours",
+    _business_hours,
+    summary="The stage starts within a window of the week only.",
+    definition_id="445fde2f-6c39-441c-807f-8a59ff2e075f",
+    definition_name="evaluateBusinessHours",
+    definition_version="0.0.1",
+    fields=(
+        Field("businessDays", "Days", required=True, default=", ".join(DAYS[:5]), help="English names, with commas."),
+        Field(
+            "startTime",
+            "Start",
+            required=True,
+            default="09:00",
+            validation=TIME,
+            validation_message=TIME_MESSAGE,
+        ),
+        Field(
+            "endTime",
+            "End",
+            required=True,
+            default="17:00",
+            validation=TIME,
+            validation_message=TIME_MESSAGE,
+            help="The next day's where it is not later than the start.",
+        ),
+        Field(
+            "timeZone",
+            "Time zone",
+            required=True,
+            default="UTC",
+            help="As Windows calls it (W. Europe Standard Time), or a name of the tz database (Europe/Berlin).",
+        ),
+    ),
+    retry_interval=5,
+    bypassable=True,
+    problems=_hours_problems,
+)
+
+REQUIRED_TEMPLATE = CheckType(
+    "required-template",
+    "Required template",
+    _required_template,
+    summary="The pipeline extends one of the listed templates.",
+    type_id="4020e66e-b0f3-47e1-bc88-48f3cc59b5f3",
+    type_name="ExtendsCheck",
+    category="sanityChecks",
+    fields=(
+        Field(
+            "extendsChecks",
+            "Required templates",
+            kind="multiline",
+            required=True,
+            help=(
+                "A JSON list of {repositoryType (git, github, githubenterprise, bitbucket), repositoryName, "
+                "repositoryRef, templatePath}; one of them suffices."
+            ),
+        ),
+    ),
+    final=True,
+    record_type="Checkpoint.ExtendsCheck",
+    problems=_template_problems,
+)
+
+TYPES: tuple[CheckType, ...] = (BRANCH_CONTROL, BUSINESS_HOURS, REQUIRED_TEMPLATE)
