@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import jobs
+import logs
 import node_task
 from measure import Goal, Measure, compare
 
@@ -28,6 +30,7 @@ def main() -> int:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.chdir(work)
         met = [*_start_up(), _first_output(work), _step_overhead(work), node_task.measure(work)]
+        met += [*jobs.measure(work), *logs.measure(work)]
     return 0 if all(met) else 1
 
 
