@@ -95,7 +95,9 @@ class Timeline:
 
     def changed(self) -> list[RecordRow]:
         """Stored records that are different now."""
-        return [record for record in self._now.values() if self._stored.get(record.id, record) != record]
+        stored = self._stored.get
+        pairs = ((stored(record.id, record), record) for record in self._now.values())
+        return [record for before, record in pairs if before is not None and before is not record and before != record]
 
     def __iter__(self) -> Iterator[RecordRow]:
         return iter(self._now.values())

@@ -97,13 +97,29 @@ class Household:
 HOUSEHOLD = Household()
 
 
-def _children() -> list[int]:
-    """The children of this process, whichever thread has them."""
+def descendants() -> list[int]:
+    """All processes below this one, on Linux; while a job runs, whatever its steps left is among them."""
+    found: list[int] = []
+    queue = _children()
+    while queue:
+        pid = queue.pop()
+        found.append(pid)
+        queue += _children(str(pid))
+    return found
+
+
+def _children(of: str = "self") -> list[int]:
+    """The children of a process, whichever thread has them."""
     found: list[int] = []
     try:
-        for task in os.listdir("/proc/self/task"):  # noqa: PTH208  # a few threads, at each job's end
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                found += map(int, Path(f"/proc/self/task/{task}/children").read_bytes().split())
+        for task in os.listdir(f"/proc/{of}/task"):  # noqa: PTH208  # a few threads, at each job's end
+            with (
+                contextlib.suppress(FileNotFoundError, ProcessLookupError),
+                open(  # noqa: PTH123  # as above
+                    f"/proc/{of}/task/{task}/children", "rb"
+                ) as children,
+            ):
+                found += map(int, children.read().split())
     except OSError:
         return []
     return found

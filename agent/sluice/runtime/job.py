@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.runtime.adopted import HOUSEHOLD
+from sluice.runtime.adopted import HOUSEHOLD, descendants
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
 from sluice.runtime.events import Emit, Event, JobFinished, JobStarted, JobSuspended
@@ -67,7 +67,8 @@ def run_job(
             finally:
                 keeps = job.variables.text("process.clean").casefold() == "false"
                 if not keeps:
-                    kill_orphans(lookup_id(request))
+                    # what an earlier process left of the job is not below this one
+                    kill_orphans(lookup_id(request), None if request.progress else descendants)
                 HOUSEHOLD.job_ends(keeps=keeps)
             if isinstance(ended, Suspended):
                 lease.keep()

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,19 +35,24 @@ def lookup_id(request: JobRequest) -> str:
     return f"vsts_{uuid.uuid5(_NAMESPACE, f'{request.work}|{request.run_id}|{request.id}|{request.attempt}')}"
 
 
-def find_orphans(lookup: str) -> list[Orphan]:
-    """The living processes that carry the id; none where processes' environments cannot be read."""
+Candidates = Callable[[], Iterable[int]]
+"""The numbers of processes that may be a job's."""
+
+
+def find_orphans(lookup: str, candidates: Candidates | None = None) -> list[Orphan]:
+    """The living processes, all or these, that carry the id; none where processes' environments cannot be read."""
     if sys.platform != "linux":
         return []
     wanted = f"{LOOKUP_VARIABLE}={lookup}".encode()
-    return [Orphan(pid, _name(pid)) for pid in _pids() if pid != os.getpid() and wanted in _environment(pid)]
+    pids = (candidates or _pids)()
+    return [Orphan(pid, _name(pid)) for pid in pids if pid != os.getpid() and wanted in _environment(pid)]
 
 
-def kill_orphans(lookup: str) -> list[Orphan]:
+def kill_orphans(lookup: str, candidates: Candidates | None = None) -> list[Orphan]:
     """End every process that carries the id, also those they start meanwhile; answers what was ended."""
     ended: dict[int, Orphan] = {}
     for _ in range(_ROUNDS):
-        found = find_orphans(lookup)
+        found = find_orphans(lookup, candidates)
         if not found:
             break
         for orphan in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -116,6 +117,12 @@ def _values(run_id: int, record: RecordRow) -> dict[str, Any]:
 
 
 def _row(row: Row) -> RecordRow:
+    return _decoded(tuple(row))
+
+
+@functools.lru_cache(maxsize=8192)
+def _decoded(row: tuple[Any, ...]) -> RecordRow:
+    """The record of a row. A run is read whenever it is advanced, and hardly any of its records has changed then."""
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     for name in _JSON:
         # most of them are empty, and a large timeline is read often
