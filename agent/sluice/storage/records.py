@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from sluice.storage import tables
 
@@ -70,6 +70,8 @@ _TABLE = tables.records
 _COLUMNS = tuple(column.name for column in fields(RecordRow))
 _ALL = select(*(_TABLE.c[name] for name in _COLUMNS)).order_by(_TABLE.c.order, _TABLE.c.identifier)
 
+_ONE = _ALL.where(_TABLE.c.run_id == bindparam("run"), _TABLE.c.id == bindparam("id"))
+
 
 def of_run(
     tx: Transaction, run_id: int, *, every_attempt: bool = False, kinds: tuple[str, ...] = (), parent_id: str = ""
@@ -78,19 +80,24 @@ def of_run(
 
     With `parent_id` only what lies directly below that record.
     """
-    query = _ALL.where(_TABLE.c.run_id == run_id)
+    query = _listing(every_attempt=every_attempt, kinds=kinds, below=bool(parent_id))
+    return [_row(row) for row in tx.rows(query, {"run": run_id, **({"parent": parent_id} if parent_id else {})})]
+
+
+@functools.cache
+def _listing(*, every_attempt: bool, kinds: tuple[str, ...], below: bool) -> Select[*tuple[Any, ...]]:
+    """The query, made once for each way to ask: it is asked for each job many times."""
+    query = _ALL.where(_TABLE.c.run_id == bindparam("run"))
     if kinds:
         query = query.where(_TABLE.c.type.in_(kinds))
-    if parent_id:
-        query = query.where(_TABLE.c.parent_id == parent_id)
-    if not every_attempt:
-        query = query.where(_TABLE.c.superseded.is_(False))
-    return [_row(row) for row in tx.rows(query)]
+    if below:
+        query = query.where(_TABLE.c.parent_id == bindparam("parent"))
+    return query if every_attempt else query.where(_TABLE.c.superseded.is_(False))
 
 
 def get(tx: Transaction, run_id: int, record_id: str) -> RecordRow | None:
     """One record."""
-    row = tx.row(_ALL.where(_TABLE.c.run_id == run_id, _TABLE.c.id == record_id))
+    row = tx.row(_ONE, {"run": run_id, "id": record_id})
     return _row(row) if row else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from sluice.storage import tables
 
@@ -45,14 +45,14 @@ class RequestRow:
 
 
 _COLUMNS = tuple(column.name for column in fields(RequestRow))
+_OF_RUN = select(_TABLE).where(_TABLE.c.run_id == bindparam("run")).order_by(_TABLE.c.id)
+_IN_STATE = _OF_RUN.where(_TABLE.c.state == bindparam("state"))
 
 
 def of_run(tx: Transaction, run_id: int, *, state: str = "") -> list[RequestRow]:
     """The requests of a run, oldest first; only those in `state` when it is given."""
-    query = select(_TABLE).where(_TABLE.c.run_id == run_id).order_by(_TABLE.c.id)
-    if state:
-        query = query.where(_TABLE.c.state == state)
-    return [_row(dict(row)) for row in tx.execute(query).mappings()]
+    rows = tx.execute(_IN_STATE, {"run": run_id, "state": state}) if state else tx.execute(_OF_RUN, {"run": run_id})
+    return [_row(dict(row)) for row in rows.mappings()]
 
 
 def add(tx: Transaction, requests: Iterable[RequestRow]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from sluice.errors import SealError
 from sluice.storage import tables
@@ -47,6 +47,10 @@ def _query() -> Any:  # SQLAlchemy's Select with its column types
     return select(*columns, _RUNS.c.options, _RUNS.c.code, tables.pipelines.c.name.label("pipeline")).join(
         tables.pipelines, tables.pipelines.c.id == _RUNS.c.pipeline_id
     )
+
+
+_ONE = _query().where(_RUNS.c.id == bindparam("run"))
+_STATUS = select(_RUNS.c.state, _RUNS.c.cancel_requested_by).where(_RUNS.c.id == bindparam("run"))
 
 
 def add(
@@ -133,7 +137,7 @@ def tampered(run_id: int) -> SealError:
 
 def get(tx: Transaction, run_id: int) -> RunRow | None:
     """One run."""
-    row = tx.execute(_query().where(_RUNS.c.id == run_id)).mappings().first()
+    row = tx.execute(_ONE, {"run": run_id}).mappings().first()
     return _row(tx, dict(row)) if row else None
 
 
@@ -147,7 +151,7 @@ class Status:
 
 def status(tx: Transaction, run_id: int) -> Status:
     """How far a run is: less to read than the run itself."""
-    row = tx.execute(select(_RUNS.c.state, _RUNS.c.cancel_requested_by).where(_RUNS.c.id == run_id)).one()
+    row = tx.execute(_STATUS, {"run": run_id}).one()
     return Status(row.state == "completed", bool(row.cancel_requested_by))
 
 
@@ -202,9 +206,8 @@ SECRETS = -2
 
 def save_sealed(tx: Transaction, row: SealedRow) -> None:
     """Store a sealed row in place of an earlier one for the same step."""
-    table = tables.job_progress
-    tx.execute(delete(table).where(*_same(row.run_id, row.job_id), table.c.step == row.step))
-    tx.execute(insert(table).values({name: getattr(row, name) for name in _SEALED}))
+    tx.execute(_DROP_SEALED, {"run": row.run_id, "job": row.job_id, "at": row.step})
+    tx.execute(_ADD_SEALED, {name: getattr(row, name) for name in _SEALED})
 
 
 def sealed(tx: Transaction, run_id: int, job_id: str, step: int) -> SealedRow | None:
@@ -239,3 +242,9 @@ def _same(run_id: int, job_id: str) -> tuple[Any, Any]:
 
 
 _SEALED = tuple(column.name for column in fields(SealedRow))
+_ADD_SEALED = insert(tables.job_progress)
+_DROP_SEALED = delete(tables.job_progress).where(
+    tables.job_progress.c.run_id == bindparam("run"),
+    tables.job_progress.c.job_id == bindparam("job"),
+    tables.job_progress.c.step == bindparam("at"),
+)

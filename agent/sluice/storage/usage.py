@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from sluice.storage.engine import Transaction
 from sluice.storage.tables import pipelines, usage_history
@@ -69,14 +69,13 @@ def started(transaction: Transaction, connection_id: str, use: Use, *, at: float
 
 def step_finished(transaction: Transaction, run_id: int, step_id: str, result: str, *, at: float) -> int:
     """Record how a step ended, for every connection that it used; answers how many records that were."""
-    return _finish(
-        transaction, (usage_history.c.run_id == run_id) & (usage_history.c.step_id == step_id), result, at=at
-    )
+    values = {"run": run_id, "that_step": step_id, "finished_at": at, "result": result}
+    return int(transaction.execute(_STEP_FINISHED, values).rowcount)
 
 
 def run_finished(transaction: Transaction, run_id: int, result: str, *, at: float) -> int:
     """Close what a run has left open (its worker died); answers how many records that were."""
-    return _finish(transaction, usage_history.c.run_id == run_id, result, at=at)
+    return int(transaction.execute(_RUN_FINISHED, {"run": run_id, "finished_at": at, "result": result}).rowcount)
 
 
 def history(
@@ -97,10 +96,9 @@ def history(
     )
 
 
-def _finish(transaction: Transaction, which: sqlalchemy.ColumnElement[bool], result: str, *, at: float) -> int:
-    changed = transaction.execute(
-        sqlalchemy.update(usage_history)
-        .where(which, usage_history.c.finished_at.is_(None))
-        .values(finished_at=at, result=result)
-    )
-    return int(changed.rowcount)
+_RUN_FINISHED = (
+    sqlalchemy.update(usage_history)
+    .where(usage_history.c.run_id == bindparam("run"), usage_history.c.finished_at.is_(None))
+    .values(finished_at=bindparam("finished_at"), result=bindparam("result"))
+)
+_STEP_FINISHED = _RUN_FINISHED.where(usage_history.c.step_id == bindparam("that_step"))
