@@ -27,9 +27,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Protocol
 
-from sluice.errors import NotFoundError
+from sluice.errors import NotFoundError, PluginError
 from sluice.hooks.connection import Connection, Value
 from sluice.hooks.declaration import Field
 from sluice.secret import Secret
@@ -188,6 +188,24 @@ class Callback:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Criteria(Protocol):
+    """The language of success criteria: expressions over `root`, such as `eq(root['status'], 'ok')`."""
+
+    def holds(self, criteria: str, root: Any) -> bool:
+        """Whether a JSON value fulfils the criteria; raises `SluiceError` where they cannot be evaluated."""
+
+    def problem(self, criteria: str) -> str:
+        """Why the text is no such expression; `''` when it is one."""
+
+
+class _NoCriteria:
+    def holds(self, criteria: str, root: Any) -> bool:
+        raise PluginError("success criteria cannot be evaluated here")
+
+    def problem(self, criteria: str) -> str:
+        return ""
+
+
 def _no_connection(name: str) -> Connection:
     raise NotFoundError(f"there is no service connection '{name}' for this check")
 
@@ -211,6 +229,7 @@ class CheckRun:
     variables: Mapping[str, Value] = field(default_factory=dict)
     connection: Callable[[str], Connection] = _no_connection
     callback: Callback | None = None
+    criteria: Criteria = field(default_factory=_NoCriteria)
 
     def setting(self, key: str) -> str:
         """A public setting; `''` when it is not set. Asking for a secret one this way raises TypeError."""
@@ -258,6 +277,7 @@ class Proposed:
     settings: Mapping[str, Value]
     timeout: int
     retry_interval: int
+    criteria: Criteria = field(default_factory=_NoCriteria)
 
 
 def _no_problems(_: Proposed) -> tuple[str, ...]:

@@ -264,6 +264,7 @@ _FUNCTIONS: dict[Phase, Mapping[str, Function]] = {
     Phase.CONDITION: {**_COMMON, **_STATUS},
     Phase.STAGE_CONDITION: {**_COMMON, **_STATUS},
     Phase.STEP_CONDITION: {**_COMMON, **_STEP_STATUS},
+    Phase.SUCCESS_CRITERIA: _COMMON,
 }
 
 

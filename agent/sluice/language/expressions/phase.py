@@ -18,6 +18,8 @@ class Phase(enum.Enum):
     """The condition of a job."""
     STAGE_CONDITION = "stage condition"
     STEP_CONDITION = "step condition"
+    SUCCESS_CRITERIA = "success criteria"
+    """What a check wants of the answer of a service."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -31,4 +33,5 @@ _NAMES = {
     Phase.CONDITION: _RUNTIME_NAMES,
     Phase.STAGE_CONDITION: _RUNTIME_NAMES - {"stagedependencies"},
     Phase.STEP_CONDITION: frozenset({"variables"}),
+    Phase.SUCCESS_CRITERIA: frozenset({"root"}),
 }
