@@ -1,4 +1,4 @@
-"""File patterns as tasks know them: `**`, `*`, `?`, `[..]`, `{a,b}`, and a leading `!` that excludes."""
+"""File patterns as tasks know them: `**`, `*`, `?`, `[..]`, `{a,b}`, `@(a|b)` and its like, and a leading `!`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import functools
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+from sluice.runtime.extended_globs import Segment, compile_segment, is_extended
 
 MAX_ALTERNATIVES = 1000
 """How many patterns one pattern's braces may unfold to; a longer one is taken literally from there on."""
@@ -19,16 +23,25 @@ def find_files(root: Path, patterns: Sequence[str]) -> list[Path]:
     all of them exclude, they start from every file. Empty patterns and those starting with `#` are skipped; an
     absolute pattern counts when it lies below `root`. Links to folders are not followed.
     """
-    rules = [rule for pattern in patterns if (rule := _rule(root, pattern.strip()))]
+    return [root / name for name in choose(sorted(_walk(root)), root, patterns)]
+
+
+def choose(
+    names: Sequence[str], root: Path, patterns: Sequence[str], *, dot: bool = True, braces: bool = True
+) -> list[str]:
+    """Those of the sorted names below `root` that the patterns choose, as `find_files` says, sorted.
+
+    Without `dot` wildcards leave alone what begins with a dot; without `braces` these are literal.
+    """
+    rules = [rule for pattern in patterns if (rule := _rule(root, pattern.strip(), dot=dot, braces=braces))]
     if not rules:
         return []
-    candidates = sorted(_walk(root))
-    chosen: set[str] = set() if any(add for add, _ in rules) else set(candidates)
+    chosen: set[str] = set() if any(add for add, _ in rules) else set(names)
     for add, expressions in rules:
-        pool = candidates if add else tuple(chosen)
+        pool = names if add else tuple(chosen)
         matched = {name for name in pool if any(expression.fullmatch(name) for expression in expressions)}
         chosen = chosen | matched if add else chosen - matched
-    return [root / name for name in sorted(chosen)]
+    return sorted(chosen)
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -51,23 +64,79 @@ def expand_braces(pattern: str) -> list[str]:
     return expanded
 
 
+class Pattern(Protocol):
+    """What tells whether all of a `/`-separated relative name matches."""
+
+    def fullmatch(self, name: str, /) -> object:
+        """Something true when it does."""
+
+
 @functools.lru_cache(maxsize=512)
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A regular expression for a pattern without braces; names that start with a dot are matched like others."""
+def compile_pattern(pattern: str, *, dot: bool = True) -> Pattern:
+    """A pattern without braces; unless `dot` is false names that start with a dot are matched like others."""
     segments = [segment for segment in pattern.split("/") if segment not in {"", "."}]
     # `**/**` is `**`: each further one would only be another way to match the same.
     segments = [one for index, one in enumerate(segments) if one != "**" or segments[index - 1 : index] != ["**"]]
+    if any(map(is_extended, segments)):
+        return _PathPattern(tuple(_compiled(segment, dot=dot) for segment in segments))
+    visible = "" if dot else r"(?!\.)"
     expression = ""
     for index, segment in enumerate(segments):
         last = index == len(segments) - 1
         if segment == "**":
-            expression += ".*" if last else "(?:[^/]+/)*"
+            expression += (".*" if dot else rf"(?:{visible}[^/]+/)*{visible}[^/]*") if last else f"(?:{visible}[^/]+/)*"
         else:
-            expression += _segment(segment) + ("" if last else "/")
+            expression += _visible_segment(segment, visible) + ("" if last else "/")
     return re.compile(expression, re.DOTALL)
 
 
-def _rule(root: Path, pattern: str) -> tuple[bool, list[re.Pattern[str]]] | None:
+@dataclass(frozen=True, slots=True)
+class _PathPattern:
+    """A pattern with extended groups, part by part."""
+
+    segments: tuple[re.Pattern[str] | Segment, ...]
+
+    def fullmatch(self, name: str) -> bool:
+        parts = name.split("/")
+        places = {0}
+        for index, segment in enumerate(self.segments):
+            if isinstance(segment, Segment):
+                places = {at + 1 for at in places if at < len(parts) and segment.fits(parts[at])}
+            elif segment.pattern.startswith(_DEEP):
+                deeper = index == len(self.segments) - 1  # the last one takes a part at least
+                places = {end for at in places for end in _run(segment, parts, at) if not deeper or end > at}
+            else:
+                places = {at + 1 for at in places if at < len(parts) and segment.fullmatch(parts[at])}
+        return len(parts) in places
+
+
+_DEEP = "(?#**)"
+"""How the expression of `**` begins: it is for each of the parts that it takes."""
+
+
+def _run(segment: re.Pattern[str], parts: Sequence[str], start: int) -> Iterator[int]:
+    yield start
+    for index in range(start, len(parts)):
+        if not segment.fullmatch(parts[index]):
+            return
+        yield index + 1
+
+
+def _compiled(segment: str, *, dot: bool) -> re.Pattern[str] | Segment:
+    if is_extended(segment):
+        return compile_segment(segment, lambda body: re.compile(_character_class(body), re.DOTALL), dot=dot)
+    visible = "" if dot else r"(?!\.)"
+    if segment == "**":
+        return re.compile(f"{_DEEP}{visible}[^/]+", re.DOTALL)
+    return re.compile(_visible_segment(segment, visible), re.DOTALL)
+
+
+def _visible_segment(segment: str, visible: str) -> str:
+    """One part between slashes; a dot that is written out is matched in any case."""
+    return f"{'' if segment.startswith(('.', chr(92))) else visible}{_segment(segment)}"
+
+
+def _rule(root: Path, pattern: str, *, dot: bool, braces: bool) -> tuple[bool, list[Pattern]] | None:
     if pattern.startswith("#"):
         return None
     body = pattern.lstrip("!")
@@ -80,7 +149,7 @@ def _rule(root: Path, pattern: str) -> tuple[bool, list[re.Pattern[str]]] | None
         if not body.startswith(prefix):
             return None
         body = body[len(prefix) :]
-    return add, [compile_pattern(alternative) for alternative in expand_braces(body)]
+    return add, [compile_pattern(alternative, dot=dot) for alternative in (expand_braces(body) if braces else [body])]
 
 
 def _walk(root: Path) -> Iterator[str]:

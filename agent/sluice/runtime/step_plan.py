@@ -13,8 +13,9 @@ from sluice.hooks.declaration import Task
 from sluice.language import macros
 from sluice.runtime.environment import step_environment
 from sluice.runtime.handler_thread import HandlerStuckError, run_in_time
-from sluice.runtime.handlers import NativeTask, find_native
+from sluice.runtime.handlers import find_native
 from sluice.runtime.handlers.inputs import StepInputs
+from sluice.runtime.handlers.native import NativeTask
 from sluice.runtime.job_state import JobState
 from sluice.runtime.request import ConnectionSource, StepRequest
 from sluice.runtime.step_scope import ScopeOutput, StepScope

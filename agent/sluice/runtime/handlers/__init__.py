@@ -1,26 +1,11 @@
-"""Handlers of built-in tasks that need no package: scripts and checkout."""
+"""Handlers of built-in tasks that need no package: scripts, checkout, files and tools."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from sluice.runtime.handlers import bash, checkout, powershell
-from sluice.runtime.handlers.inputs import StepInputs
-from sluice.runtime.step_scope import StepScope
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NativeTask:
-    """A built-in task: what its banner says, and what it does."""
-
-    label: str
-    description: str
-    version: str
-    help: str
-    run: Callable[[StepScope, StepInputs], None]
-    opens_connections: bool = False
-
+from sluice.runtime.handlers import bash, checkout, file_tasks, powershell
+from sluice.runtime.handlers.native import NativeTask
 
 _DOCS = "https://learn.microsoft.com/azure/devops/pipelines/tasks/reference"
 
@@ -59,6 +44,7 @@ NATIVE: Mapping[str, NativeTask] = {
     ),
     "checkout@1": _CHECKOUT,
     f"{CHECKOUT_ID}@1": _CHECKOUT,
+    **file_tasks.TASKS,
 }
 """By casefolded `Name@Major`."""
 

@@ -1,0 +1,85 @@
+"""`PythonScript@0`: a script in place, or a file with arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from sluice.errors import TaskFailedError
+from sluice.runtime.handlers.inputs import StepInputs
+from sluice.runtime.handlers.script import run_script, script_file
+from sluice.runtime.step_scope import StepScope
+
+
+def run(scope: StepScope, inputs: StepInputs) -> None:
+    """Run it with the interpreter that is named, else with the `python` of the PATH."""
+    folder = inputs.folder("workingDirectory")
+    with _script(scope, inputs) as path:
+        run_script(
+            scope,
+            inputs,
+            (_interpreter(scope, inputs), os.fspath(path), *split_arguments(inputs.text("arguments"))),
+            cwd=folder,
+            program="Python",
+            fail_on_stderr=inputs.flag("failOnStderr"),
+        )
+
+
+@contextlib.contextmanager
+def _script(scope: StepScope, inputs: StepInputs) -> Iterator[Path]:
+    if inputs.text("scriptSource", "filePath").strip().casefold() != "filepath":
+        if not inputs.text("script").strip():
+            raise TaskFailedError("The `script` parameter is required")
+        with script_file(scope, inputs.text("script"), ".py") as path:
+            yield path
+        return
+    if not inputs.text("scriptPath").strip():
+        raise TaskFailedError("The `scriptPath` parameter is required")
+    path = inputs.path("scriptPath")
+    if not path.is_file():
+        raise TaskFailedError(f"The given path was not to a file: '{path}'.")
+    yield path
+
+
+def _interpreter(scope: StepScope, inputs: StepInputs) -> str:
+    search = inputs.environment.get("PATH")
+    if named := inputs.text("pythonInterpreter").strip():
+        found = shutil.which(named, path=search) or shutil.which(inputs.root / named)
+        if found is None:
+            raise TaskFailedError(f"Unable to locate executable file: '{named}'", where="pythonInterpreter")
+        return found
+    if found := shutil.which("python", path=search):
+        return found
+    if found := shutil.which("python3", path=search):
+        scope.debug("there is no 'python' on the PATH: 'python3' runs it")
+        return found
+    raise TaskFailedError(
+        "Unable to locate executable file: 'python'",
+        why="neither it nor 'python3' is on the PATH",
+        do="install Python, or name one with pythonInterpreter",
+    )
+
+
+def split_arguments(text: str) -> list[str]:
+    """Arguments as tasks split a line: at blanks outside of double quotes; a backslash makes a quote one of the text."""
+    arguments: list[str] = []
+    current: str | None = None
+    quoted = False
+    index = 0
+    while index < len(text):
+        character = text[index]
+        if character == "\\" and text[index + 1 : index + 2] == '"':
+            current, index = (current or "") + '"', index + 1
+        elif character == '"':
+            quoted, current = not quoted, current or ""
+        elif character.isspace() and not quoted:
+            if current is not None:
+                arguments.append(current)
+            current = None
+        else:
+            current = (current or "") + character
+        index += 1
+    return arguments if current is None else [*arguments, current]
