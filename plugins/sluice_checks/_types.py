@@ -5,8 +5,24 @@ from __future__ import annotations
 from sluice.plugin import CheckRun, CheckType, Decision, Field, Proposed
 from sluice_checks._window import DAYS
 
+MAX_MINUTES = 43_200
+"""30 days: as long as a service may take to call back."""
 TIME = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 TIME_MESSAGE = "a time of a day as HH:mm, such as 09:00 or 17:30"
+METHODS = ("OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "PATCH")
+BODY_METHODS = frozenset(METHODS) - {"GET", "HEAD"}
+DEFAULT_HEADERS = """{
+"Content-Type": "application/json",
+"PlanUrl": "$(system.CollectionUri)",
+"ProjectId": "$(system.TeamProjectId)",
+"HubName": "$(system.HostType)",
+"PlanId": "$(system.PlanId)",
+"JobId": "$(system.JobId)",
+"TimelineId": "$(system.TimelineId)",
+"TaskInstanceId": "$(system.TaskInstanceId)",
+"AuthToken": "$(system.AccessToken)"
+}"""
+"""Documented: what a service is told unless the check says otherwise."""
 
 
 def _branch_control(run: CheckRun) -> Decision:
@@ -41,6 +57,30 @@ def _required_template(run: CheckRun) -> Decision:
 
 def _template_problems(proposed: Proposed) -> tuple[str, ...]:
     from sluice_checks._required_template import problems
+
+    return problems(proposed)
+
+
+def _rest_api(run: CheckRun) -> Decision:
+    from sluice_checks._rest_api import evaluate
+
+    return evaluate(run)
+
+
+def _rest_problems(proposed: Proposed) -> tuple[str, ...]:
+    from sluice_checks._rest_api import problems
+
+    return problems(proposed)
+
+
+def _azure_function(run: CheckRun) -> Decision:
+    from sluice_checks._azure_function import evaluate
+
+    return evaluate(run)
+
+
+def _function_problems(proposed: Proposed) -> tuple[str, ...]:
+    from sluice_checks._azure_function import problems
 
     return problems(proposed)
 
@@ -145,4 +185,87 @@ REQUIRED_TEMPLATE = CheckType(
     problems=_template_problems,
 )
 
-TYPES: tuple[CheckType, ...] = (BRANCH_CONTROL, BUSINESS_HOURS, REQUIRED_TEMPLATE)
+_METHOD = Field("method", "Method", kind="choice", choices=METHODS, default="POST")
+_HEADERS = Field(
+    "headers",
+    "Headers",
+    kind="multiline",
+    default=DEFAULT_HEADERS,
+    help="A JSON object; $(name) stands for a variable of the run.",
+)
+_BODY = Field("body", "Body", kind="multiline", help="Sent unless the method is GET or HEAD.")
+_COMPLETION = Field(
+    "waitForCompletion",
+    "Completion event",
+    kind="choice",
+    choices=("true", "false"),
+    default="true",
+    help="true: Callback, the service says later how it ended; false: ApiResponse, its answer decides.",
+)
+_CRITERIA = Field(
+    "successCriteria",
+    "Success criteria",
+    help="An expression over root, the JSON of the answer, such as eq(root['status'], 'ok'). None: any 2xx passes.",
+)
+
+REST_API = CheckType(
+    "rest-api",
+    "Invoke REST API",
+    _rest_api,
+    summary="A service is asked, and decides at once or calls back.",
+    definition_id="9c3e8943-130d-4c78-ac63-8af81df62dfb",
+    definition_name="InvokeRESTAPI",
+    definition_version="1.220.0",
+    fields=(
+        Field(
+            "connectedServiceNameSelector",
+            "Connection type",
+            kind="choice",
+            choices=("connectedServiceName",),
+            default="connectedServiceName",
+        ),
+        Field(
+            "connectedServiceName",
+            "Generic service connection",
+            kind="connection",
+            connection_type="generic",
+            help="Its URL is asked, with its user name and password.",
+        ),
+        _METHOD,
+        _HEADERS,
+        _BODY,
+        Field("urlSuffix", "URL suffix and parameters", help="Follows the URL of the connection as it is."),
+        _COMPLETION,
+        _CRITERIA,
+    ),
+    max_timeout=MAX_MINUTES,
+    on_timeout="skipped",
+    bypassable=True,
+    problems=_rest_problems,
+)
+
+AZURE_FUNCTION = CheckType(
+    "azure-function",
+    "Invoke Azure Function",
+    _azure_function,
+    summary="A function is asked with its key, and decides at once or calls back.",
+    definition_id="537fdb7a-a601-4537-aa70-92645a2b5ce4",
+    definition_name="AzureFunction",
+    definition_version="1.0.10",
+    fields=(
+        Field("function", "Azure function URL", required=True, address=True),
+        Field("key", "Function key", required=True, secret=True, help="Sent as x-functions-key; $(name) is allowed."),
+        _METHOD,
+        _HEADERS,
+        Field("queryParameters", "Query parameters", help="Follow the URL; without ? or & at their beginning."),
+        _BODY,
+        _COMPLETION,
+        _CRITERIA,
+    ),
+    max_timeout=MAX_MINUTES,
+    on_timeout="skipped",
+    bypassable=True,
+    problems=_function_problems,
+)
+
+TYPES: tuple[CheckType, ...] = (BRANCH_CONTROL, BUSINESS_HOURS, REQUIRED_TEMPLATE, REST_API, AZURE_FUNCTION)

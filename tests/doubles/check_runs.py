@@ -25,10 +25,10 @@ def evaluation(kind: CheckType, settings: Mapping[str, Value], **given: Any) -> 
     )
 
 
-def judged(kind: CheckType, settings: Mapping[str, Value], **minutes: int) -> tuple[str, ...]:
-    """What is wrong with settings of a kind."""
-    given = {"timeout": kind.timeout, "retry_interval": kind.retry_interval, **minutes}
-    return kind.problems(Proposed(settings=_with_defaults(kind, settings), **given))
+def judged(kind: CheckType, settings: Mapping[str, Value], **given: Any) -> tuple[str, ...]:
+    """What is wrong with settings of a kind; further arguments are those of `Proposed`."""
+    every = {"timeout": kind.timeout, "retry_interval": kind.retry_interval, **given}
+    return kind.problems(Proposed(settings=_with_defaults(kind, settings), **every))
 
 
 def _with_defaults(kind: CheckType, settings: Mapping[str, Value]) -> dict[str, Value]:
