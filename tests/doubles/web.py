@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,10 +52,12 @@ class Double:
 
 
 @contextmanager
-def served(double: Double) -> Iterator[None]:
-    """Serve it for the length of the block; it knows its `url` then."""
+def served(double: Double, context: ssl.SSLContext | None = None) -> Iterator[None]:
+    """Serve it for the length of the block; it knows its `url` then. With `context` over TLS."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"double": double}))
-    double.url = f"http://127.0.0.1:{server.server_port}"
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    double.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
