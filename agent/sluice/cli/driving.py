@@ -7,17 +7,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
+from sluice.cli.breakpoints import Breaks
 from sluice.cli.output import plain
 from sluice.cli.reporting import silence
 from sluice.cli.session import decisions_of, task_packages
 from sluice.errors import ConflictError, ExitCode
 
 if TYPE_CHECKING:
+    from sluice.cli.holding import TerminalBreakpoints
     from sluice.cli.view.guarded import GuardedView
     from sluice.hooks.declaration import Task
     from sluice.runs.driver import Driver, Waiting
@@ -33,6 +35,7 @@ class Manner:
     non_interactive: bool = False
     verbose: bool = False
     output: str = "text"
+    breaks: Breaks = field(default_factory=Breaks)
 
     @property
     def asks(self) -> bool:
@@ -53,15 +56,16 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
         choose_view(sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks)
     )
     decisions = decisions_of(orchestrator)
+    held = _breakpoints(manner, view, abort=lambda: driver.interrupt())  # noqa: PLW0108  # made below
     driver = Driver(
         orchestrator,
-        LocalDispatcher(find_task, packages=task_packages),
+        LocalDispatcher(find_task, packages=task_packages, breakpoints=held),
         Announcer(view, installed().observe, orchestrator.clock),
         _asker(orchestrator, run_id, manner, view, interrupted=lambda: driver.interrupted),
         cancel=decisions.cancel,
     )
     try:
-        with _signals(driver):
+        with _signals(driver, held):
             run = driver.drive(run_id)
     finally:
         view.close()
@@ -71,6 +75,14 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
         with contextlib.suppress(OSError):
             sys.stderr.write(f"sluice: run {run_id} is left waiting (sluice resume {run_id})\n")
     return _report(orchestrator, run, manner)
+
+
+def _breakpoints(manner: Manner, view: GuardedView, *, abort: Callable[[], None]) -> TerminalBreakpoints | None:
+    if not manner.breaks:
+        return None
+    from sluice.cli.holding import TerminalBreakpoints
+
+    return TerminalBreakpoints(manner.breaks, view, abort=abort)
 
 
 def find_task(reference: str) -> Task | None:
@@ -97,8 +109,8 @@ def _asker(
 
 
 @contextlib.contextmanager
-def _signals(driver: Driver) -> Iterator[None]:
-    """Ctrl-C cancels the run, and once more ends it at once.
+def _signals(driver: Driver, held: TerminalBreakpoints | None) -> Iterator[None]:
+    """Ctrl-C cancels the run, and once more ends it at once. In the shell of a held job it is the shell's.
 
     So do termination, and a terminal that goes away, while jobs run; a run that only waits survives these.
     """
@@ -108,6 +120,8 @@ def _signals(driver: Driver) -> Iterator[None]:
         nonlocal said
         if number != signal.SIGINT:
             driver.terminate()
+            return
+        if held is not None and held.lent:
             return
         driver.interrupt()
         if not said:

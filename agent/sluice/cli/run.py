@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sluice.cli.breakpoints import Breaks, break_options
 from sluice.cli.installation import current_user
 from sluice.cli.output import output_option, project_option
 from sluice.cli.session import opened_orchestrator, task_catalogue
@@ -56,6 +57,7 @@ class RunRequest:
     project: str = "default"
     detach: bool = False
     asks: bool = False
+    breaks: Breaks = field(default_factory=Breaks)
 
 
 def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
@@ -98,6 +100,7 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     others = templates_of(orchestrator, lambda: identify()[1])
     given = Given(parameters=asked.parameters, repositories=asked.repositories, others=others)
     plan = permitting(compiled, orchestrator, lambda tx: register(tx)[1], permits=asked.permits, asks=asked.asks)
+    asked.breaks.check_steps(plan)
     project, pipeline = identify()
     new = NewRun(
         plan=select(without_given(plan, asked.repositories), asked.stages, asked.jobs),
@@ -193,6 +196,7 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
 @click.option("--repository", "repositories", multiple=True, metavar="ALIAS=PATH", help="A checkout of a repository.")
 @click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
 @click.option("--detach", is_flag=True, help="Run in the background; follow with 'sluice runs logs ID --follow'.")
+@break_options
 @click.option("--verbose", is_flag=True, help="Show the content of folded groups.")
 @project_option
 @output_option
@@ -208,6 +212,8 @@ def command(
     repositories: tuple[str, ...],
     non_interactive: bool,
     detach: bool,
+    break_on_failure: bool,
+    break_before: tuple[str, ...],
     verbose: bool,
     project: str,
     output: str,
@@ -219,7 +225,9 @@ def command(
     from sluice.cli.background import go_on_in_background
     from sluice.cli.driving import Manner, drive
 
-    manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output)
+    breaks = Breaks(on_failure=break_on_failure, before=break_before)
+    manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output, breaks=breaks)
+    breaks.check_terminal(manner, detach=detach)
     asked = RunRequest(
         file=file,
         parameters=pairs("parameter", parameters),
@@ -232,6 +240,7 @@ def command(
         project=project,
         detach=detach,
         asks=manner.asks and not detach,
+        breaks=breaks,
     )
     with opened_orchestrator() as orchestrator:
         run = create_run(orchestrator, asked)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sluice.cli.breakpoints import Breaks, break_options
 from sluice.cli.output import output_option, plain, print_json, print_table, project_option, run_argument
 from sluice.cli.session import decisions_of, opened_orchestrator
 from sluice.errors import ConflictError, UsageError
@@ -134,22 +135,36 @@ def cancel(*, run_id: int, output: str) -> None:
 @command.command(epilog="Example: sluice resume 7")
 @run_argument
 @click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
+@break_options
 @click.option("--verbose", is_flag=True, help="Show the content of folded groups.")
 @output_option
-def resume(*, run_id: int, non_interactive: bool, verbose: bool, output: str) -> int:
+def resume(
+    *,
+    run_id: int,
+    non_interactive: bool,
+    break_on_failure: bool,
+    break_before: tuple[str, ...],
+    verbose: bool,
+    output: str,
+) -> int:
     """Go on with a run that waited, or whose process ended. What has finished is not run again."""
     from sluice.cli.driving import Manner, drive
     from sluice.runs.outcomes import in_words
 
+    breaks = Breaks(on_failure=break_on_failure, before=break_before)
+    manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output, breaks=breaks)
+    breaks.check_terminal(manner)
     with opened_orchestrator() as orchestrator:
         with orchestrator.database.read() as transaction:
-            run = orchestrator.load(transaction, run_id).run
+            loaded = orchestrator.load(transaction, run_id)
+        run = loaded.run
+        breaks.check_steps(loaded.plan)
         if run.state == "completed":
             raise ConflictError(
                 f"run {run_id} is over ({in_words(run.result)})",
                 do=f"run its failed parts again: sluice retry {run_id}",
             )
-        return drive(orchestrator, run_id, Manner(non_interactive=non_interactive, verbose=verbose, output=output))
+        return drive(orchestrator, run_id, manner)
 
 
 @command.command(epilog="Example: sluice runs start 7 --stage Deploy")
@@ -176,13 +191,28 @@ def start(*, run_id: int, stages: tuple[str, ...], output: str) -> None:
 @run_argument
 @click.option("--from", "from_step", default="", metavar="STAGE.JOB.STEP", help="Go on from this step of a job.")
 @click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
+@break_options
 @click.option("--verbose", is_flag=True, help="Show the content of folded groups.")
 @output_option
-def retry(*, run_id: int, from_step: str, non_interactive: bool, verbose: bool, output: str) -> int:
+def retry(
+    *,
+    run_id: int,
+    from_step: str,
+    non_interactive: bool,
+    break_on_failure: bool,
+    break_before: tuple[str, ...],
+    verbose: bool,
+    output: str,
+) -> int:
     """Run the failed, canceled and skipped parts of a run again; what succeeded stays."""
     from sluice.cli.driving import Manner, drive
     from sluice.runs.retrying import retry as make_ready
 
+    breaks = Breaks(on_failure=break_on_failure, before=break_before)
+    manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output, breaks=breaks)
+    breaks.check_terminal(manner)
     with opened_orchestrator() as orchestrator:
+        with orchestrator.database.read() as transaction:
+            breaks.check_steps(orchestrator.load(transaction, run_id).plan)
         make_ready(orchestrator, run_id, from_step=from_step)
-        return drive(orchestrator, run_id, Manner(non_interactive=non_interactive, verbose=verbose, output=output))
+        return drive(orchestrator, run_id, manner)

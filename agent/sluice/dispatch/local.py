@@ -16,6 +16,7 @@ from sluice.runtime.job import run_job
 from sluice.runtime.request import ConnectionSource, JobRequest
 
 if TYPE_CHECKING:
+    from sluice.runtime.breakpoints import Breakpoints
     from sluice.runtime.packages.execution import Packages
 
 DEFAULT_JOBS = max(2, os.cpu_count() or 2)
@@ -31,8 +32,10 @@ class LocalDispatcher:
         *,
         jobs: int = DEFAULT_JOBS,
         packages: Callable[[], Packages] | None = None,
+        breakpoints: Breakpoints | None = None,
     ) -> None:
         self._find_task = find_task
+        self._breakpoints = breakpoints
         self._packages = packages
         self._jobs = jobs
         self._active: dict[str, Cancellation] = {}
@@ -70,6 +73,7 @@ class LocalDispatcher:
                     connections=connections,
                     find_task=self._find_task,
                     packages=self._packages() if self._packages is not None else None,
+                    breakpoints=self._breakpoints,
                     cancellation=cancellation,
                 )
             except BaseException as error:  # noqa: BLE001  # a defect ends its job alone and is told to the run

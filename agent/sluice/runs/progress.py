@@ -25,6 +25,7 @@ def encode_progress(progress: JobProgress) -> bytes:
             step: {name: _plain(value) for name, value in values.items()}
             for step, values in progress.task_variables.items()
         },
+        "used": round(progress.used_seconds, 3),
     }
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
@@ -45,6 +46,7 @@ def decode_progress(raw: bytes) -> JobProgress:
             step: {name: _value(text, secret=secret) for name, (text, secret) in values.items()}
             for step, values in content.get("task", {}).items()
         },
+        used_seconds=content.get("used", 0),
     )
 
 

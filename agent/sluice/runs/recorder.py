@@ -127,8 +127,7 @@ class JobRecorder:
         with self._database.write() as transaction:
             records.save(transaction, self._run.id, [step])
             self._save_progress(transaction, event.progress)
-            if event.result is not Result.SKIPPED:
-                usage.step_finished(transaction, self._run.id, step.id, step.result, at=now)
+            usage.step_finished(transaction, self._run.id, step.id, step.result, at=now)
         self._changed(step)
 
     def _suspended(self, event: JobSuspended) -> None:

@@ -12,6 +12,7 @@ from sluice.runs.decide import AUTHORIZATION, CHECKPOINT
 from sluice.runs.decisions import END_AT_ONCE
 from sluice.runs.identifiers import attempted, record_id, shown
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
+from sluice.runs.progress import decode_progress, encode_progress
 from sluice.runs.timeline import STARTED_BY, Timeline
 from sluice.runs.waits import GAVE_UP
 from sluice.runtime.request import Result
@@ -138,7 +139,9 @@ class _Retry:
             raise ConflictError("the state of that job before that step is not kept", do="retry without --from")
         sealer = self.orchestrator.store.sealer
         raw = sealer.open_blob(sealed_identity(run_id, job.id), done, Sealed(row.key_id, row.wrapped_key, row.sealed))
-        sealed = sealer.seal_blob(sealed_identity(run_id, new.id), done, raw)
+        # a new attempt has all of its time
+        fresh = encode_progress(replace(decode_progress(raw), used_seconds=0))
+        sealed = sealer.seal_blob(sealed_identity(run_id, new.id), done, fresh)
         copy = SealedRow(
             run_id=run_id,
             job_id=new.id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -24,6 +25,62 @@ class _State(NamedTuple):
     killed: bool = False
     timed_out: bool = False
     reason: str = ""
+
+
+class Deadline:
+    """A clock that acts when its time is up, and stands still while it is `held`. 0 seconds are no limit.
+
+    `used` are seconds that count already, of an earlier process say.
+    """
+
+    def __init__(self, seconds: float, action: Action, *, used: float = 0) -> None:
+        self._limit = seconds
+        self._action = action
+        self._lock = threading.Lock()
+        self._used = used
+        self._since: float | None = None
+        self._timer: threading.Timer | None = None
+
+    @property
+    def used(self) -> float:
+        """Seconds that have gone by, without those in which it was held."""
+        with self._lock:
+            return self._used + (time.monotonic() - self._since if self._since is not None else 0)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Deadline]:
+        """It runs for the length of a `with` block."""
+        self._go_on()
+        try:
+            yield self
+        finally:
+            self._stop()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """It stands still for the length of a `with` block."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        with self._lock:
+            self._since = time.monotonic()
+            if self._limit > 0:
+                self._timer = threading.Timer(max(0.0, self._limit - self._used), self._action)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _stop(self) -> None:
+        with self._lock:
+            if self._since is not None:
+                self._used += time.monotonic() - self._since
+            self._since = None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
 
 
 class Cancellation:
@@ -120,18 +177,13 @@ class Cancellation:
                 take_back()
 
     @contextlib.contextmanager
-    def deadline(self, seconds: float, reason: str = TIMED_OUT) -> Iterator[None]:
-        """Cancel after so many seconds, unless the `with` block is left before; 0 is no deadline."""
-        if seconds <= 0:
-            yield
-            return
-        timer = threading.Timer(seconds, self.cancel, args=(reason,), kwargs={"timed_out": True})
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+    def deadline(self, seconds: float, reason: str = TIMED_OUT, *, used: float = 0) -> Iterator[Deadline]:
+        """Cancel after so many seconds, unless the `with` block is left before; 0 is no deadline.
+
+        `used` seconds of them have gone by already.
+        """
+        with Deadline(seconds, lambda: self.cancel(reason, timed_out=True), used=used).running() as clock:
+            yield clock
 
     def _register(self, actions: dict[int, Action], action: Action, due: Callable[[], bool]) -> Action:
         with self._lock:

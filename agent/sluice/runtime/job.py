@@ -23,6 +23,7 @@ from sluice.runtime.step_plan import FindTask, Host, InputDefaults
 from sluice.runtime.workspace import Workspace, WorkspaceError, open_workspace
 
 if TYPE_CHECKING:
+    from sluice.runtime.breakpoints import Breakpoints
     from sluice.runtime.packages.execution import Packages
 
 _SET_BY_CHECKOUT = frozenset({"Build.Repository.LocalPath", "Build.SourcesDirectory", "System.DefaultWorkingDirectory"})
@@ -45,18 +46,26 @@ def run_job(
     cancellation: Cancellation,
     input_defaults: InputDefaults | None = None,
     packages: Packages | None = None,
+    breakpoints: Breakpoints | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Result | Suspended:
     """Run a job, or go on with it where `request.progress` says, to its end or to a step that waits for a Permit.
 
     Returns its result after `JobFinished`, or `Suspended` after `JobSuspended`. `emit` is called in one thread at a
     time, though not always the same; what it raises ends the job. A cancellation that has been asked for already
-    lets those steps run whose condition holds for a canceled job. `environ` is what processes inherit (this
+    lets those steps run whose condition holds for a canceled job. With `breakpoints` it may be held at its steps, for
+    as long as a person takes. `environ` is what processes inherit (this
     process's own environment if None). When it returns no process of the job is left that
     can be told to be its own; once no other job runs in this process, none at all.
     """
     tell = _Teller(emit)
-    host = Host(connections=connections, find_task=find_task, input_defaults=input_defaults, packages=packages)
+    host = Host(
+        connections=connections,
+        find_task=find_task,
+        input_defaults=input_defaults,
+        packages=packages,
+        breakpoints=breakpoints,
+    )
     tell(JobStarted(job=request.id))
     try:
         with open_workspace(request) as (workspace, lease):
@@ -129,7 +138,7 @@ def _run_steps(job: JobState, host: Host, cancellation: Cancellation) -> Result 
         late = f"The job running on agent sluice ran longer than the maximum time of {minutes}."
         take_back = scope.on_cancel(runner.job_canceled)
         try:
-            with scope.deadline(request.timeout_seconds, late):
+            with scope.deadline(request.timeout_seconds, late, used=job.clock.used) as job.clock:
                 first = request.progress.next_step if request.progress else 0
                 for index in range(first, len(request.steps)):
                     if scope.killed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
+from sluice.runtime.cancellation import Deadline
 from sluice.runtime.events import Emit
 from sluice.runtime.masking import Masker
 from sluice.runtime.request import JobProgress, JobRequest, JobVariable, Result
@@ -44,6 +45,8 @@ class JobState:
         """What the executions of a step keep for each other, by the step's name."""
         self.token: Secret | None = None
         """What tasks show to the server that runs the pipeline, once one of them has needed it."""
+        self.clock = Deadline(0, _nothing, used=progress.used_seconds)
+        """The job's own time; the one with its limit, once the job runs."""
         self.canceled = False
         self.reason = ""
         """Why the job was canceled, in a person's words."""
@@ -87,8 +90,13 @@ class JobState:
             prepended_paths=tuple(self.prepended),
             result=self.result,
             task_variables={step: dict(values) for step, values in self.task_variables.items()},
+            used_seconds=self.clock.used,
         )
 
     def path(self, base: str) -> str:
         """A `PATH` with what steps have prepended, newest first."""
         return ":".join((*self.prepended, base)) if self.prepended else base
+
+
+def _nothing() -> None:
+    """A clock without a limit has nothing to do."""

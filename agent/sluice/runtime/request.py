@@ -94,7 +94,8 @@ class JobProgress:
 
     `next_step` is the index of the first step that has not finished, `variables` all job variables as they are now,
     `outputs` those of finished steps as `step.name`, `prepended_paths` newest first, `result` the job's status so far;
-    `task_variables` are what the executions of a step keep for each other, by the step's name.
+    `task_variables` are what the executions of a step keep for each other, by the step's name; `used_seconds` is what
+    the job has used of its time, which a pause does not count to.
     """
 
     next_step: int = 0
@@ -103,6 +104,7 @@ class JobProgress:
     prepended_paths: tuple[str, ...] = ()
     result: Result = Result.SUCCEEDED
     task_variables: Mapping[str, Mapping[str, str | Secret]] = field(default_factory=dict)
+    used_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass
 
 from sluice.errors import CanceledError, PermissionPendingError, SluiceError
+from sluice.runtime.breakpoints import EDITED, Answer, Moment, Next, edited, hold
 from sluice.runtime.cancellation import TIMED_OUT, Cancellation
 from sluice.runtime.conditions import holds
 from sluice.runtime.events import StepFinished, StepStarted
@@ -17,6 +18,8 @@ from sluice.runtime.step_scope import StepScope
 MAX_RETRIES = 10
 CANCELED_ISSUE = "The Operation will be canceled. The next steps may not contain expected logs."
 FORK = "References service endpoint. PRs from repository forks are not allowed to access secrets in the pipeline."
+SKIPPED_BY_HAND = "Skipped at a breakpoint."
+ABORTED = "Aborted at a breakpoint."
 SKIPPED = "Skipping step due to condition evaluation."
 
 
@@ -99,10 +102,60 @@ class StepRunner:
         for warning in _taken(scope.job.variables.warnings):
             scope.issue("warning", warning)
         scope.warn_unmasked()
-        with scope.cancellation.deadline(scope.step.timeout_seconds):
-            self._attempts(scope, plan)
-        self._conclude(scope)
+        answer = self._hold(scope, plan, Moment.BEFORE)
+        if answer is None or not self._is_ended(scope, answer):
+            self._carry_out(scope, plan, answer)
+        self._again_while_wanted(scope, plan)
         return self._finish(index, scope)
+
+    def _carry_out(self, scope: StepScope, plan: StepPlan | None, answer: Answer | None) -> None:
+        """Run the handler, as often as the pipeline says; with another script when a person wrote one."""
+        step = scope.step
+        if answer is not None and answer.script is not None:
+            scope.issue("warning", EDITED)
+            step, plan = edited(step, answer.script), None
+        try:
+            plan = plan or plan_step(scope.job, step, self._host)
+        except SluiceError as error:
+            scope.fail(str(error))
+        else:
+            with scope.cancellation.deadline(step.timeout_seconds):
+                self._attempts(scope, plan)
+        self._conclude(scope)
+
+    def _again_while_wanted(self, scope: StepScope, plan: StepPlan | None) -> None:
+        """At a breakpoint: run a step that failed again, for as long as somebody wants that."""
+        while scope.result == Result.FAILED:
+            answer = self._hold(scope, plan, Moment.FAILED)
+            if answer is None or self._is_ended(scope, answer) or answer.next is Next.CONTINUE:
+                return
+            self._begin_anew(scope)
+            # Planned anew: what made it fail may have been mended elsewhere, such as a connection.
+            self._carry_out(scope, None, answer)
+
+    def _hold(self, scope: StepScope, plan: StepPlan | None, moment: Moment) -> Answer | None:
+        return hold(self._host.breakpoints, scope, plan, moment, self._cancellation)
+
+    def _is_ended(self, scope: StepScope, answer: Answer) -> bool:
+        """Whether the answer ends the step, and does so."""
+        if answer.next is Next.SKIP:
+            scope.result, scope.message = Result.SKIPPED, SKIPPED_BY_HAND
+        elif answer.next is Next.ABORT:
+            self._cancellation.cancel(ABORTED)
+            if scope.result is None:
+                scope.result, scope.message = Result.CANCELED, ABORTED
+        return answer.next in {Next.SKIP, Next.ABORT}
+
+    def _begin_anew(self, scope: StepScope) -> None:
+        """Forget how the last attempt ended, a time-out included."""
+        job = self._job
+        scope.result, scope.message, scope.done = None, "", False
+        with job.lock:
+            scope.cancellation = self._cancellation.child(shielded=True)
+            scope.stop = scope.cancellation.child()
+            ends = self._cancellation.canceled and not self._still_holds(scope.step)
+        if ends:  # in that very moment
+            scope.cancellation.cancel(self._cancellation.reason)
 
     def _attempts(self, scope: StepScope, plan: StepPlan) -> None:
         wanted = scope.step.retry_count
@@ -127,7 +180,7 @@ class StepRunner:
             scope.stop = scope.cancellation.child()
 
     def _conclude(self, scope: StepScope) -> None:
-        """What a cancellation or a time-out makes of the result, and `continueOnError` of a failure."""
+        """What a cancellation or a time-out makes of the result."""
         cancellation = scope.cancellation
         if cancellation.timed_out:
             scope.issue("error", TIMED_OUT)
@@ -137,8 +190,6 @@ class StepRunner:
             scope.result = Result.CANCELED
         if scope.result is None:
             scope.result = Result.SUCCEEDED
-        if scope.result == Result.FAILED and scope.step.continue_on_error:
-            scope.result = Result.SUCCEEDED_WITH_ISSUES
 
     def _refused(self, index: int, scope: StepScope, error: SluiceError) -> Result:
         """The step fails before its handler could start."""
@@ -146,6 +197,7 @@ class StepRunner:
         scope.say(f"##[section]Starting: {scope.step.display_name}")
         scope.fail(str(error))
         self._conclude(scope)
+        self._again_while_wanted(scope, None)
         return self._finish(index, scope)
 
     def _skip(self, index: int, scope: StepScope, why: list[str]) -> Result:
@@ -170,6 +222,8 @@ class StepRunner:
     def _finish(self, index: int, scope: StepScope, *, section: bool = True) -> Result:
         job = self._job
         result = scope.result or Result.SUCCEEDED
+        if result == Result.FAILED and scope.step.continue_on_error:
+            result = Result.SUCCEEDED_WITH_ISSUES
         with job.lock:
             # From here on a cancellation doesn't touch this step.
             self._running = None

@@ -23,6 +23,7 @@ from sluice.runtime.task_context import HandlerRun
 from sluice.secret import Secret
 
 if TYPE_CHECKING:
+    from sluice.runtime.breakpoints import Breakpoints
     from sluice.runtime.packages.execution import PackageRun, Packages
 
 FindTask = Callable[[str], Task | None]
@@ -40,6 +41,7 @@ class Host:
     find_task: FindTask
     input_defaults: InputDefaults | None = None
     packages: Packages | None = None
+    breakpoints: Breakpoints | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,11 +50,7 @@ def run_package(run: PackageRun, scope: StepScope, environment: Mapping[str, str
     if run.handler.kind.lower() == PROCESS:
         _run_process(run, scope, environment, sources)
         return
-    full = task_environment(
-        scope.job, environment, inputs=run.inputs, opened=run.opened, task_variables=scope.task_variables
-    )
-    in_node = run.handler.kind.lower() in NODE
-    folder = _folder(run, scope, sources) if in_node else (run.package.folder / run.handler.target).parent
+    full, folder = handler_place(run, scope, environment, sources)
     start = _Start(program=run.program, arguments=run.arguments, folder=folder, environment=full)
     try:
         end = _follow(run, scope, start)
@@ -66,6 +62,19 @@ def run_package(run: PackageRun, scope: StepScope, environment: Mapping[str, str
         written = " ".join(f'"{one}"' for one in run.arguments)
         scope.fail(f"Exit code {_code(end)} returned from process: file name '{run.program}', arguments '{written}'.")
     scope.complete(Result.SUCCEEDED)
+
+
+def handler_place(
+    run: PackageRun, scope: StepScope, environment: Mapping[str, str], sources: Path
+) -> tuple[Mapping[str, str], Path]:
+    """The environment and the folder that the handler starts with; a plain process gets nothing of the task's own."""
+    if run.handler.kind.lower() == PROCESS:
+        return environment, _folder(run, scope, sources)
+    full = task_environment(
+        scope.job, environment, inputs=run.inputs, opened=run.opened, task_variables=scope.task_variables
+    )
+    in_node = run.handler.kind.lower() in NODE
+    return full, _folder(run, scope, sources) if in_node else (run.package.folder / run.handler.target).parent
 
 
 def _run_process(run: PackageRun, scope: StepScope, environment: Mapping[str, str], sources: Path) -> None:
