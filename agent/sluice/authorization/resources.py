@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import enum
+import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sluice.authorization.limits import Limits
 from sluice.authorization.texts import TYPE_LABELS
+from sluice.authorization.trust import TRUSTED_RUN, RunOrigin, Trust, Untrusted
 
 ENDPOINT = "endpoint"
 VARIABLE_GROUP = "variablegroup"
@@ -19,8 +22,8 @@ LEARN_MORE = "For authorization details, refer to https://aka.ms/yamlauthz."
 class Need:
     """A resource that the pipeline names: a service connection, or what else `kind` says.
 
-    `job`, `step` and `input` are as written in the pipeline ('' where there is none), `where` is the place of the
-    name, `type` and `schemes` what is accepted (of connections; '' and none: anything).
+    `stage`, `job`, `step` and `input` are as written in the pipeline ('' where there is none), `task` is the step's,
+    `where` the place of the name, `type` and `schemes` what is accepted (of connections; '' and none: anything).
     """
 
     name: str
@@ -31,6 +34,8 @@ class Need:
     type: str = ""
     schemes: tuple[str, ...] = ()
     where: str = ""
+    stage: str = ""
+    task: str = ""
 
     @property
     def key(self) -> Key:
@@ -47,6 +52,8 @@ class Known:
     """What authorization knows of a resource that exists.
 
     `type`, `scheme`, `disabled` and `linked` are a connection's; the last are the names of connections that it needs.
+    `permitted` says that there is a Permit without limits, `limits` are those of the others. `untrusted` are the
+    untrusted runs that it lets in (every one where it holds no secret).
     """
 
     id: str
@@ -58,6 +65,12 @@ class Known:
     version: int = 1
     permitted: bool = False
     linked: tuple[str, ...] = ()
+    limits: tuple[Limits, ...] = ()
+    untrusted: Untrusted = Untrusted.FORKS
+
+    def within_limits(self, need: Need, origin: RunOrigin) -> bool:
+        """Whether a limited Permit allows what is asked for."""
+        return any(not one.exceeded_by(stage=need.stage, branch=origin.branch, task=need.task) for one in self.limits)
 
 
 class Reason(enum.StrEnum):
@@ -67,16 +80,48 @@ class Reason(enum.StrEnum):
     DISABLED = "disabled"
     WRONG_TYPE = "wrong-type"
     WRONG_SCHEME = "wrong-scheme"
+    NOT_EXPANDED = "name-not-expanded"
+    UNTRUSTED_REF = "untrusted-ref"
+    OUTSIDE_LIMITS = "outside-limits"
+
+
+OF_THE_RUN = frozenset({Reason.UNTRUSTED_REF, Reason.OUTSIDE_LIMITS})
+"""Reasons that lie in the run, not in the pipeline: the stage that asks fails, others go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A need that cannot be met by any permit, with the text for the person."""
+    """A need that cannot be met by any permit, with the text for the person; `resource_id` is '' where nothing is meant."""
 
     need: Need
     reason: Reason
     text: str
     hint: str = ""
+    resource_id: str = ""
+
+    def __str__(self) -> str:
+        """All of it on one line: where, what, why, and what mends it."""
+        where = f"{self.need.where}: " if self.need.where else ""
+        return f"{where}{self.text}{f' ({self.hint})' if self.hint else ''}"
+
+    @property
+    def mend(self) -> str:
+        """The command that makes what is named usable ('' where no single one does)."""
+        need, name = self.need, shlex.quote(self.need.name)
+        if self.reason in {Reason.NOT_EXPANDED, Reason.OUTSIDE_LIMITS}:
+            return ""
+        if self.reason is Reason.UNTRUSTED_REF:
+            return self.hint
+        if need.kind == VARIABLE_GROUP:
+            return f"sluice variable-group create {name} --set NAME=VALUE"
+        if self.reason is Reason.DISABLED:
+            return f"sluice connection update {name} --enable"
+        kind = f" --type {shlex.quote(need.type)}" if need.type else " --type TYPE"
+        schemes = f" --scheme {shlex.quote(need.schemes[0])}" if need.schemes else ""
+        if self.reason is Reason.MISSING:
+            return f"sluice connection create {name}{kind}{schemes}"
+        other = need.schemes[0] if self.reason is Reason.WRONG_SCHEME else need.type
+        return f"sluice connection create {shlex.quote(f'{need.name}-{other}')}{kind}{schemes}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +141,13 @@ class Assessment:
     refusals: tuple[Refusal, ...] = field(default=())
 
 
-def assess(needs: Iterable[Need], known: Mapping[Key, Known], names: Mapping[str, Iterable[str]]) -> Assessment:
-    """Sort needs into permitted, pending and refused.
+def assess(
+    needs: Iterable[Need],
+    known: Mapping[Key, Known],
+    names: Mapping[str, Iterable[str]],
+    origin: RunOrigin = TRUSTED_RUN,
+) -> Assessment:
+    """Sort needs of a run into permitted, pending and refused.
 
     `known` maps what was asked for to the resource it resolves to (connections that others link to included, by their
     name), `names` are, by kind, all names of the project, from which the nearest is offered.
@@ -107,9 +157,9 @@ def assess(needs: Iterable[Need], known: Mapping[Key, Known], names: Mapping[str
     refusals: list[Refusal] = []
     for need in _with_linked(needs, known):
         resource = known.get(need.key)
-        if refusal := refuse(need, resource, names.get(need.kind, ())):
-            refusals.append(refusal)
-        elif resource is not None and resource.permitted:
+        if refusal := refuse(need, resource, names.get(need.kind, ()), origin):
+            refusals.append(replace(refusal, resource_id=resource.id if resource else ""))
+        elif resource is not None and (resource.permitted or resource.within_limits(need, origin)):
             permitted[resource.kind, resource.id] = resource
         elif resource is not None:
             key = resource.kind, resource.id
@@ -118,18 +168,42 @@ def assess(needs: Iterable[Need], known: Mapping[Key, Known], names: Mapping[str
     return Assessment(permitted=tuple(permitted.values()), pending=tuple(pending.values()), refusals=tuple(refusals))
 
 
-def refuse(need: Need, resource: Known | None, names: Iterable[str] = ()) -> Refusal | None:
-    """Why a need cannot be met whoever permits it; None when it can."""
+def refuse(
+    need: Need, resource: Known | None, names: Iterable[str] = (), origin: RunOrigin = TRUSTED_RUN
+) -> Refusal | None:
+    """Why a need cannot be met whoever permits it; None when it can.
+
+    A Permit that is limited to something else refuses: who limited it did not mean to be asked each time.
+    """
+    if resource is None and "$(" in need.name:
+        return Refusal(need=need, reason=Reason.NOT_EXPANDED, text=_not_expanded(need), hint=_EXPANDING)
     if resource is None:
         return Refusal(need=need, reason=Reason.MISSING, text=_not_found(need), hint=_nearest(need, names))
     if resource.disabled:
         hint = f"'{resource.name}' is disabled: sluice connection update '{resource.name}' --enable"
         return Refusal(need=need, reason=Reason.DISABLED, text=_not_found(need), hint=hint)
     if need.type and need.type.casefold() != resource.type.casefold():
-        return Refusal(need=need, reason=Reason.WRONG_TYPE, text=_wrong_type(need, resource))
+        return _hinted(Refusal(need=need, reason=Reason.WRONG_TYPE, text=_wrong_type(need, resource)))
     accepted = {scheme.casefold() for scheme in need.schemes}
     if accepted and resource.scheme.casefold() not in accepted:
-        return Refusal(need=need, reason=Reason.WRONG_SCHEME, text=_wrong_scheme(need, resource))
+        return _hinted(Refusal(need=need, reason=Reason.WRONG_SCHEME, text=_wrong_scheme(need, resource)))
+    return _refuse_run(need, resource, origin)
+
+
+def _hinted(refusal: Refusal) -> Refusal:
+    return replace(refusal, hint=f"one that fits: {refusal.mend}")
+
+
+def _refuse_run(need: Need, resource: Known, origin: RunOrigin) -> Refusal | None:
+    """Why this run may not have a resource that others may have."""
+    if not resource.untrusted.admits(origin.trust):
+        return Refusal(
+            need=need, reason=Reason.UNTRUSTED_REF, text=_untrusted(resource, origin), hint=_admit(resource, origin)
+        )
+    if resource.limits and not resource.permitted and not resource.within_limits(need, origin):
+        return Refusal(
+            need=need, reason=Reason.OUTSIDE_LIMITS, text=_outside(need, resource, origin), hint=_widen(resource)
+        )
     return None
 
 
@@ -145,8 +219,7 @@ def _with_linked(needs: Iterable[Need], known: Mapping[Key, Known]) -> Iterable[
         yield need
         if resource := known.get(need.key):
             queue.extend(
-                Need(name=name, job=need.job, step=need.step, input=need.input, type=resource.type, where=need.where)
-                for name in resource.linked
+                replace(need, name=name, kind=ENDPOINT, type=resource.type, schemes=()) for name in resource.linked
             )
 
 
@@ -179,6 +252,37 @@ def _wrong_scheme(need: Need, connection: Known) -> str:
         f"with authentication scheme {', '.join(need.schemes)} but the provided service connection {connection.name} "
         f"is of type {connection.type} using authentication scheme {connection.scheme}."
     )
+
+
+_EXPANDING = "no variable of that name is set when the name is needed: set it before, or write the connection's name"
+
+
+def _not_expanded(need: Need) -> str:
+    step = f"Job {need.job}: Step {need.step} input {need.input}: " if need.step else ""
+    return f"{step}The name '{need.name}' of the service connection still holds a macro that was not replaced."
+
+
+def _untrusted(resource: Known, origin: RunOrigin) -> str:
+    label = TYPE_LABELS.get(resource.kind, resource.kind).lower()
+    whose = "a fork" if origin.trust is Trust.FORK else "a pull request"
+    at = f" ({origin.branch})" if origin.branch else ""
+    return f"The {label} '{resource.name}' is not given to this run: it runs the changes of {whose}{at}."
+
+
+def _admit(resource: Known, origin: RunOrigin) -> str:
+    command = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group"}.get(resource.kind, "")
+    allowed = Untrusted.FORKS if origin.trust is Trust.FORK else Untrusted.PULL_REQUESTS
+    return f"sluice {command} update '{resource.name}' --allow-untrusted {allowed}" if command else ""
+
+
+def _widen(resource: Known) -> str:
+    return f"'sluice connection permit {shlex.quote(resource.name)} --pipeline PIPELINE ...' permits more"
+
+
+def _outside(need: Need, resource: Known, origin: RunOrigin) -> str:
+    label = TYPE_LABELS.get(resource.kind, resource.kind).lower()
+    why = [one.exceeded_by(stage=need.stage, branch=origin.branch, task=need.task) for one in resource.limits]
+    return f"The pipeline may use the {label} '{resource.name}' only within limits: {'; '.join(why)}."
 
 
 def _nearest(need: Need, names: Iterable[str]) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from sluice.cli.installation import opened_database, opened_store
-from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
+from sluice.cli.output import as_time, output_option, print_fields, print_json, print_table, project_option
 from sluice.cli.subcommands import SubcommandGroup
+from sluice.errors import UsageError
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
@@ -41,46 +42,72 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--expiring", default="", metavar="DAYS", help="Only those that expire within so many days, such as 30d.")
 @project_option
 @output_option
-def list_command(*, project: str, output: str) -> None:
+def list_command(*, expiring: str, project: str, output: str) -> None:
     """List the service connections of a project.
 
     \b
-    Example: sluice connection list --output json
+    Example: sluice connection list --expiring 30d
     """  # noqa: D301  # as above
-    rows = _glanced(project) if output == "text" else None
+    import time
+
+    until = time.time() + _days(expiring) if expiring else None
+    rows = _glanced(project, until) if output == "text" else None
     if rows is None:
         from sluice.connections import lookup
-        from sluice.storage import projects
+        from sluice.storage import expiries, projects
 
         with opened_database() as database, database.read() as transaction:
             records = lookup.listed(transaction, projects.find(transaction, project).id)
+            found = expiries.of(transaction, [record.id for record in records])
+        first = {key: each[0].at for key, each in found.items()}
+        if until is not None:
+            records = tuple(one for one in records if first.get(one.id, until + 1) <= until)
         if output == "json":
             from sluice.cli.connection_view import as_json
 
-            print_json([as_json(record) for record in records])
+            print_json([{**as_json(one), "expiresOn": as_time(first.get(one.id))} for one in records])
             return
-        rows = [_list_row(record) for record in records]
-    print_table(
-        rows,
-        ["name", "type", "scheme", "url", "state"],
-        empty="no service connections yet: make one with 'sluice connection create'",
-    )
+        rows = [_list_row(record, first.get(record.id)) for record in records]
+    none = "no service connections yet: make one with 'sluice connection create'"
+    columns = ["name", "type", "scheme", "url", "state", "expires"]
+    if not any(row["expires"] for row in rows):
+        columns.remove("expires")
+    print_table(rows, columns, empty="nothing expires by then" if expiring else none)
 
 
-def _glanced(project: str) -> list[dict[str, object]] | None:
+def _days(text: str) -> float:
+    number = text.strip().removesuffix("d")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 5):
+        raise UsageError(f"'{text}' is no number of days", do="write it as 30d")
+    return int(number) * 24 * 3600.0
+
+
+def _glanced(project: str, until: float | None) -> list[dict[str, object]] | None:
     """The rows without the database library, None where that cannot be."""
     from sluice.storage import glance
     from sluice.storage.home import Home
 
     listed = glance.connections(Home.find(), project)
-    return None if listed is None else [_list_row(one) for one in listed]
+    if listed is None:
+        return None
+    wanted = [one for one in listed if until is None or (one.expires_at is not None and one.expires_at <= until)]
+    return [_list_row(one, one.expires_at) for one in wanted]
 
 
-def _list_row(one: ConnectionRecord | Listed) -> dict[str, object]:
+def _list_row(one: ConnectionRecord | Listed, expires_at: float | None) -> dict[str, object]:
     state = "disabled" if one.disabled else ""
-    return {"name": one.name, "type": one.type, "scheme": one.scheme, "url": one.url, "state": state}
+    expires = as_time(expires_at).partition("T")[0]
+    return {
+        "name": one.name,
+        "type": one.type,
+        "scheme": one.scheme,
+        "url": one.url,
+        "state": state,
+        "expires": expires,
+    }
 
 
 @command.command("show")
@@ -93,15 +120,22 @@ def show_command(name: str, *, project: str, output: str) -> None:
     \b
     Example: sluice connection show web1
     """  # noqa: D301  # as above
-    from sluice.cli.connection_view import as_fields, as_json, permitted_pipelines
+    from sluice.cli.connection_view import as_fields, as_json, permitted_pipelines, terms_of
 
     with opened_store() as store:
         record = store.get(project, name)
         pipelines = permitted_pipelines(store, record)
+        terms = terms_of(store, record)
     if output == "json":
-        print_json({**as_json(record), "pipelines": pipelines})
+        print_json({**as_json(record), **terms, "pipelines": pipelines})
         return
-    print_fields(as_fields(record, pipelines))
+    fields = as_fields(record, pipelines)
+    if terms["allowUntrusted"] != "none":
+        fields["untrusted runs"] = terms["allowUntrusted"]
+    told = (f"{one['at']} ({one['kind']}{' in ' if one['field'] else ''}{one['field']})" for one in terms["expires"])
+    if expires := "; ".join(told):
+        fields["expires"] = expires
+    print_fields(fields)
 
 
 def _uses(store: ConnectionStore, project: str, name: str, limit: int) -> tuple[UsageRecord, ...]:
@@ -129,7 +163,6 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
     \b
     Example: sluice connection history web1
     """  # noqa: D301  # as above
-    from sluice.cli.output import as_time
     from sluice.runs.identifiers import DEFAULT
 
     with opened_store() as store:

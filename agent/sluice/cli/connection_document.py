@@ -15,7 +15,21 @@ from sluice.language.tree import Mapping, Node, Scalar, Sequence, Source, kind_o
 from sluice.storage.files import read_regular
 
 MAX_BYTES = 8_000_000
-_KEYS = ("name", "type", "scheme", "url", "description", "disabled", "allPipelines", "values", "secrets")
+_KEYS = (
+    "name",
+    "type",
+    "scheme",
+    "url",
+    "description",
+    "disabled",
+    "allPipelines",
+    "values",
+    "secrets",
+    "allowUntrusted",
+    "expires",
+)
+
+_UNTRUSTED = ("none", "pull-requests", "forks")
 
 
 def read_document(file: Path) -> tuple[Wanted, ...]:
@@ -68,12 +82,16 @@ class _Reader:
             disabled=bool(disabled),
             values=self._texts(node, "values"),
             references=self._texts(node, "secrets", self._check_secret),
+            untrusted=self._untrusted(node) or "none",
+            expires=self._text(node, "expires") or "",
         )
         return Wanted(
             draft=draft,
             description=description,
             disabled=disabled,
             all_pipelines=self._flag(node, "allPipelines"),
+            untrusted=self._untrusted(node),
+            expires=self._text(node, "expires"),
             where=node.where,
         )
 
@@ -106,6 +124,15 @@ class _Reader:
             self._problems.add(f"'{key}' must be true or false", node.get(key) or node)
             return None
         return text.casefold() == "true"
+
+    def _untrusted(self, node: Mapping) -> str | None:
+        text = self._text(node, "allowUntrusted")
+        if text is not None and text not in _UNTRUSTED:
+            self._problems.add(
+                f"'allowUntrusted' must be one of {', '.join(_UNTRUSTED)}", node.get("allowUntrusted") or node
+            )
+            return None
+        return text
 
     def _texts(self, node: Mapping, key: str, check: Callable[[Scalar, Scalar], None] | None = None) -> dict[str, str]:
         value = node.get(key)

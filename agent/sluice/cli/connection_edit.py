@@ -24,13 +24,21 @@ if TYPE_CHECKING:
 
     from sluice.connections.store import ConnectionStore, Outcome
 
+_UNTRUSTED = click.Choice(["none", "pull-requests", "forks"])
 _VALUE_HELP = "A field that is not secret: KEY=VALUE. See 'sluice connection types TYPE'."
 _SEALED_HELP = "A secret: KEY=- asks (or reads standard input), KEY=@file, KEY=env:NAME. Never the secret itself."
 _REFERENCE_HELP = "Where to read a secret at each use, in place of its value: KEY=env:NAME, KEY=file:/path."
 
 
+_UNTRUSTED_HELP = "Which runs of pull requests or forks may use it; none unless this says so."
+
+
 def _entry_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
+        click.option(
+            "--expires", default=None, metavar="DATE", help="When it expires, such as 2027-01-31; '' for never."
+        ),
+        click.option("--allow-untrusted", "untrusted", type=_UNTRUSTED, default=None, help=_UNTRUSTED_HELP),
         click.option("--secret-ref", "references", multiple=True, metavar="KEY=REF", help=_REFERENCE_HELP),
         click.option("--secret", "secrets", multiple=True, metavar="KEY=SOURCE", help=_SEALED_HELP),
         click.option("--set", "values", multiple=True, metavar="KEY=VALUE", help=_VALUE_HELP),
@@ -59,6 +67,8 @@ def create(
     values: tuple[str, ...],
     secrets: tuple[str, ...],
     references: tuple[str, ...],
+    untrusted: str | None,
+    expires: str | None,
     description: str,
     allow_all_pipelines: bool,
     verify_too: bool,
@@ -89,6 +99,8 @@ def create(
             values=public,
             secrets=entered,
             references=stored,
+            untrusted=untrusted or "none",
+            expires=expires or "",
         )
         outcome = store.create(project, draft, by=current_user(), all_pipelines=allow_all_pipelines)
         _report(outcome, f"created the service connection '{outcome.record.name}'", output)
@@ -113,6 +125,8 @@ def update(
     values: tuple[str, ...],
     secrets: tuple[str, ...],
     references: tuple[str, ...],
+    untrusted: str | None,
+    expires: str | None,
     new_name: str | None,
     description: str | None,
     disabled: bool | None,
@@ -137,6 +151,8 @@ def update(
         values=parse_values(values),
         secrets=read_secrets(secrets),
         references=parse_references(references),
+        untrusted=untrusted,
+        expires=expires,
     )
     with opened_store() as store:
         outcome = store.update(project, name, change, by=current_user())

@@ -19,17 +19,34 @@ if TYPE_CHECKING:
 @click.argument("name")
 @PERMIT_PIPELINE
 @PERMIT_ALL
+@click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only in this stage (several: repeat).")
+@click.option("--branch", "branches", multiple=True, metavar="REF", help="Only on this branch; * stands for anything.")
+@click.option("--task", "tasks", multiple=True, metavar="NAME[@MAJOR]", help="Only for this task (several: repeat).")
 @project_option
 @output_option
-def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+def permit(
+    name: str,
+    *,
+    pipeline: str,
+    all_pipelines: bool,
+    stages: tuple[str, ...],
+    branches: tuple[str, ...],
+    tasks: tuple[str, ...],
+    project: str,
+    output: str,
+) -> None:
     """Permit a pipeline to use a service connection, in this and all later runs.
 
-    One that has never been run is named by the path of its file.
+    One that has never been run is named by the path of its file. With limits, what lies outside of them is refused:
+    no run waits for it. What is given takes the place of an earlier permit of that pipeline.
 
     \b
-    Example: sluice connection permit web1 --pipeline release
+    Example: sluice connection permit web1 --pipeline release --stage Deploy --branch main
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+    from sluice.authorization.limits import Limits
+
+    limits = Limits.of(stages, branches, tasks).text()
+    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True, limits=limits)
 
 
 @click.command("revoke")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sluice.cli.output import as_time
-from sluice.storage import permissions, pipelines
+from sluice.storage import expiries, permissions, pipelines, policies
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
@@ -55,6 +55,16 @@ def as_fields(record: ConnectionRecord, permitted: list[str]) -> dict[str, objec
     return fields
 
 
+def terms_of(store: ConnectionStore, record: ConnectionRecord) -> dict[str, Any]:
+    """Which untrusted runs a connection lets in, and what of it expires when."""
+    resource = permissions.Resource(record.project_id, record.id)
+    with store.database.read() as transaction:
+        found = expiries.of(transaction, [record.id]).get(record.id, ())
+        untrusted = policies.untrusted(transaction, resource)
+    what = [{"field": one.field, "kind": one.kind, "at": as_time(one.at)} for one in found]
+    return {"allowUntrusted": untrusted, "expires": what}
+
+
 def permitted_pipelines(store: ConnectionStore, record: ConnectionRecord) -> list[str]:
     """The names of the pipelines that may use a connection; `all pipelines` for open access."""
     return pipelines_of(store.database, permissions.Resource(record.project_id, record.id))
@@ -65,11 +75,20 @@ def pipelines_of(database: Database, resource: permissions.Resource) -> list[str
     with database.read() as transaction:
         names = {one.id: one.name for one in pipelines.listed(transaction, resource.project_id)}
         return [
-            ALL
-            if permission.pipeline_id == permissions.ALL_PIPELINES
-            else names.get(permission.pipeline_id, f"pipeline {permission.pipeline_id}")
+            _limited(
+                ALL
+                if permission.pipeline_id == permissions.ALL_PIPELINES
+                else names.get(permission.pipeline_id, f"pipeline {permission.pipeline_id}"),
+                permission.limits,
+            )
             for permission in permissions.of_resource(transaction, resource)
         ]
+
+
+def _limited(name: str, limits: str) -> str:
+    from sluice.authorization.limits import Limits
+
+    return f"{name} ({Limits.parse(limits)})" if limits else name
 
 
 def short(value: str) -> str:

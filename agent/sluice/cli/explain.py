@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import click
 from sluice.cli.installation import current_user, opened_store
 from sluice.cli.output import output_option, plain, print_json, project_option
 from sluice.cli.pipeline_file import asked_file, parameter_option, repository_option
-from sluice.cli.run import DEFAULT_FILE, pairs
+from sluice.cli.run import DEFAULT_FILE, branch_option, pairs, untrusted_option
 from sluice.cli.session import task_catalogue
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, as given at queue time."
 )
 @repository_option
+@branch_option
+@untrusted_option
 @project_option
 @output_option
 def command(
@@ -38,6 +40,8 @@ def command(
     parameters: tuple[str, ...],
     variables: tuple[str, ...],
     repositories: tuple[str, ...],
+    branch: str,
+    untrusted: str | None,
     project: str,
     output: str,
 ) -> None:
@@ -52,6 +56,8 @@ def command(
     from sluice.runs.explaining import Explainer
 
     pipeline, given, identity = asked_file(file, parameters, repositories)
+    source = replace(pipeline.source, branch=branch or pipeline.source.branch, untrusted=untrusted or "")
+    pipeline = replace(pipeline, source=source)
     plan = compile_file(pipeline, given, catalogue=task_catalogue(), identity=identity)
     refuse_unsupported(plan)
     with opened_store() as store, store.database.read() as transaction:

@@ -76,23 +76,31 @@ def _named(transaction: Transaction, project: str, project_id: int, text: str, *
         return register_in(transaction, project, find_file(path), by=current_user(), at=time.time())[1]
 
 
-def change_permit(find: Find, pipeline: str, project: str, output: str, *, everybody: bool, granted: bool) -> None:
-    """Grant or revoke the permit of one pipeline, or of all (`everybody`), and say so."""
+def change_permit(
+    find: Find, pipeline: str, project: str, output: str, *, everybody: bool, granted: bool, limits: str = ""
+) -> None:
+    """Grant (within `limits`) or revoke the permit of one pipeline, or of all (`everybody`), and say so."""
     if bool(pipeline) == everybody:
         raise UsageError("name one pipeline with --pipeline, or give --all-pipelines")
+    from sluice.authorization.limits import Limits
     from sluice.storage import permissions, projects
 
     with opened_database() as database, database.write() as transaction:
         home = projects.find(transaction, project)
         resource, name = find(transaction, home.id)
         found = None if everybody else _named(transaction, project, home.id, pipeline, new=granted)
-        decide = permissions.grant if granted else permissions.revoke
         pipeline_id = found.id if found else permissions.ALL_PIPELINES
-        changed = decide(transaction, resource, pipeline_id, by=current_user(), at=time.time())
+        by, now = current_user(), time.time()
+        if granted:
+            changed = permissions.grant(transaction, resource, pipeline_id, by=by, at=now, limits=limits, replace=True)
+        else:
+            changed = permissions.revoke(transaction, resource, pipeline_id, by=by, at=now)
+    within = Limits.parse(limits)
     if output == "json":
         facts = {"pipeline": found.name if found else None, "permitted": granted, "changed": changed}
-        print_json({"id": resource.id, "name": name, **facts})
+        print_json({"id": resource.id, "name": name, **facts, **({"limits": within.as_json()} if within else {})})
         return
     who = f"pipeline '{found.name}'" if found else "all pipelines"
     state = "may use" if granted else "may not use"
-    click.echo(f"{who}: {state} '{name}'" + ("" if changed else " (as before)"))
+    limited = f" within {within}" if within else ""
+    click.echo(f"{who}: {state} '{name}'{limited}" + ("" if changed else " (as before)"))

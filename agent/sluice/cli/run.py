@@ -54,6 +54,8 @@ class RunRequest:
     jobs: Sequence[str] = ()
     permits: Sequence[str] = ()
     repositories: Mapping[str, Path] = field(default_factory=dict)
+    branch: str = ""
+    untrusted: str = ""
     project: str = "default"
     detach: bool = False
     asks: bool = False
@@ -72,6 +74,8 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     user = current_user()
     orchestrator.store.check_key()  # a key that cannot be used keeps the run from being made
     file = find_file(asked.file)
+    source = replace(file.source, branch=asked.branch or file.source.branch, untrusted=asked.untrusted)
+    file = replace(file, source=source)
 
     def identify() -> tuple[Project, Pipeline]:
         with orchestrator.database.read() as transaction:
@@ -140,8 +144,8 @@ def _permit(
 
     for name in asked.permits:
         resource = _named(transaction, pipeline.project_id, name)
-        if permissions.permitted(transaction, resource, pipeline.id):
-            continue
+        if permissions.standing(transaction, resource, pipeline.id):
+            continue  # also within limits: a Permit in passing does not widen what somebody limited
         if not is_named(
             transaction,
             plan,
@@ -177,6 +181,33 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
     raise NotFoundError(f"there is no service connection, variable group or environment '{name}'", do=hint)
 
 
+def _pull_request(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    from sluice.authorization.trust import is_pull_request
+
+    if value and not is_pull_request(value):
+        raise click.BadParameter(
+            f"'{value}' is no pull request's, such as refs/pull/7/merge: any other branch is the one that is checked out"
+        )
+    return value
+
+
+branch_option = click.option(
+    "--branch",
+    default="",
+    metavar="REF",
+    callback=_pull_request,
+    help="The pull request whose changes are checked out.",
+)
+untrusted_option = click.option(
+    "--untrusted",
+    type=click.Choice(["fork", "pull-request"]),
+    default=None,
+    is_flag=False,
+    flag_value="fork",
+    help="The run runs the changes of strangers: no service connection that does not let it in.",
+)
+
+
 @click.command(epilog="Example: sluice run azure-pipelines.yml --parameter environment=test --stage Build")
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
@@ -194,6 +225,8 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
 @click.option("--job", "jobs", multiple=True, metavar="NAME", help="Run only this job (several: repeat).")
 @click.option("--permit", "permits", multiple=True, metavar="NAME", help="Permit this pipeline to use what it names.")
 @click.option("--repository", "repositories", multiple=True, metavar="ALIAS=PATH", help="A checkout of a repository.")
+@branch_option
+@untrusted_option
 @click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
 @click.option("--detach", is_flag=True, help="Run in the background; follow with 'sluice runs logs ID --follow'.")
 @break_options
@@ -210,6 +243,8 @@ def command(
     jobs: tuple[str, ...],
     permits: tuple[str, ...],
     repositories: tuple[str, ...],
+    branch: str,
+    untrusted: str | None,
     non_interactive: bool,
     detach: bool,
     break_on_failure: bool,
@@ -237,6 +272,8 @@ def command(
         jobs=jobs,
         permits=permits,
         repositories={name: Path(path) for name, path in pairs("repository", repositories).items()},
+        branch=branch,
+        untrusted=untrusted or "",
         project=project,
         detach=detach,
         asks=manner.asks and not detach,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -76,6 +77,13 @@ def create(
 @click.option("--unset", multiple=True, metavar="NAME", help="Remove a variable (several: repeat).")
 @click.option("--name", "new_name", default=None, help="Another name; its id and permits stay.")
 @click.option("--description", default=None, help="What it is for.")
+@click.option(
+    "--allow-untrusted",
+    "untrusted",
+    type=click.Choice(["none", "pull-requests", "forks"]),
+    default=None,
+    help="Which runs of pull requests or forks may use it although it holds secrets; none unless this says so.",
+)
 @project_option
 @output_option
 def update(
@@ -87,6 +95,7 @@ def update(
     unset: tuple[str, ...],
     new_name: str | None,
     description: str | None,
+    untrusted: str | None,
     project: str,
     output: str,
 ) -> None:
@@ -107,6 +116,8 @@ def update(
     )
     with opened_groups() as groups:
         outcome = groups.update(project, name, change, by=current_user())
+        if untrusted is not None and groups.let_in(project, outcome.group.id, untrusted, by=current_user()):
+            outcome = replace(outcome, changed=(*outcome.changed, "allowUntrusted"))
     done = f"updated the variable group '{outcome.group.name}': {', '.join(outcome.changed)}"
     _report(outcome, done if outcome.changed else f"'{outcome.group.name}' is as it was", output)
 

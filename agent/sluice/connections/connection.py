@@ -54,6 +54,7 @@ class Draft:
     """A connection as a person enters it: fields by key, whatever their place and spelling.
 
     `secrets` are to be sealed, `references` to be stored as written (`env:NAME`, `file:/path`, or a plugin's).
+    `untrusted` are the untrusted runs that it lets in (`none`, `pull-requests`, `forks`), `expires` a date or ''.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Draft:
     values: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
+    untrusted: str = "none"
+    expires: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +82,5 @@ class Update:
     values: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
+    untrusted: str | None = None
+    expires: str | None = None

@@ -29,6 +29,8 @@ class Wanted:
     description: str | None = None
     disabled: bool | None = None
     all_pipelines: bool | None = None
+    untrusted: str | None = None
+    expires: str | None = None
     where: Location | None = None
 
 
@@ -129,6 +131,8 @@ def _store(store: ConnectionStore, transaction: Transaction, home: projects.Proj
         disabled=one.disabled,
         values=draft.values,
         references=draft.references,
+        untrusted=one.untrusted,
+        expires=one.expires,
     )
     outcome = store.update_in(transaction, home.name, record.id, update, by=by, linked_later=True)
     if not outcome.changed:

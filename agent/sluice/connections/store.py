@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sluice.connections import journal, lookup, release, rotation, vault
+from sluice.connections import journal, lookup, release, rotation, terms, vault
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.changes import Merged, fit_draft, merge
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
@@ -16,7 +16,7 @@ from sluice.connections.sealing import Sealer
 from sluice.connections.validation import Fitted, check_description, check_name
 from sluice.errors import ConflictError, ConnectionInvalidError, SealError
 from sluice.secret import Secret
-from sluice.storage import actions, audit, permissions, projects, seals, usage
+from sluice.storage import actions, audit, permissions, policies, projects, seals, usage
 from sluice.storage import connections as rows
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.names import name_key
@@ -113,6 +113,7 @@ class ConnectionStore:
         taken = self._taken(transaction, home.id, drafts)
         outcomes: list[Outcome] = []
         stored: list[tuple[rows.PublicRow, seals.SealedRow]] = []
+        entered: list[Mapping[Key, Secret]] = []
         for draft in drafts:
             fitted = fit_draft(self.catalogue.get(draft.type), draft, self.sources)
             record = _new_record(home.id, draft, fitted, by=by, at=now)
@@ -125,10 +126,13 @@ class ConnectionStore:
             row = lookup.to_row(record)
             stored.append((row, vault.seal_secrets(self.sealer, master, row, fitted.entered.secrets)))
             outcomes.append(Outcome(record=record, warnings=fitted.warnings))
+            entered.append(fitted.entered.secrets)
         if stored:
             rows.insert(transaction, stored)
             created = [journal.changed(actions.CONNECTION_CREATED, one.record, home, by=by, at=now) for one in outcomes]
             audit.append_all(transaction, created)
+        for draft, outcome, secrets in zip(drafts, outcomes, entered, strict=True):
+            terms.put_new(transaction, outcome.record, draft, secrets, at=now)
         for outcome in outcomes:
             if not linked_later:
                 self.check_links(transaction, outcome.record)
@@ -156,7 +160,7 @@ class ConnectionStore:
         record = lookup.get(transaction, home.id, name)
         now = self._clock()
         merged = merge(self.catalogue.get(record.type), record, update, self.sources)
-        changed = (*_renamed(record, update), *merged.changed)
+        changed = (*_renamed(record, update), *merged.changed, *terms.changes(transaction, record, update))
         if not changed:
             return Outcome(record=record)
         after = _updated_record(record, update, merged, by=by, at=now)
@@ -172,6 +176,7 @@ class ConnectionStore:
         if moved := merged.moved or not trusted:
             more |= {"Moved": True}
         audit.append(transaction, journal.changed(action, after, home, by=by, at=now, more=more))
+        terms.put(transaction, after, update, merged.fitted.entered.secrets, at=now)
         revoked: tuple[permissions.Permission, ...] = ()
         if moved:
             revoked = permissions.revoke_everywhere(transaction, after.id, by=by, at=now)
@@ -186,6 +191,7 @@ class ConnectionStore:
             resource = permissions.Resource(home.id, record.id)
             for permission in permissions.of_resource(transaction, resource):
                 permissions.revoke(transaction, resource, permission.pipeline_id, by=by, at=now)
+            policies.forget(transaction, resource)
             rows.remove(transaction, home.id, record.id)
             audit.append(transaction, journal.changed(actions.CONNECTION_DELETED, record, home, by=by, at=now))
             return record

@@ -15,7 +15,8 @@ class Connection:
     """An opened service connection.
 
     `parameters` are those of its authentication scheme, `data` the further values of its type; secret ones are
-    `Secret`. `linked` holds, by data key, the connections that this one names (such as a jump host).
+    `Secret`. `linked` holds, by data key, the connections that this one names (such as a jump host). `notes` are
+    sentences for whoever looks at the use, such as that it expires soon.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Connection:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     data: Mapping[str, Value] = field(default_factory=dict)
     linked: Mapping[str, Connection] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def value(self, key: str) -> Value | None:
         """The parameter or data value of that key, ignoring case; None when it is not set."""

@@ -41,8 +41,8 @@ class ResourceUse:
     """One place that names a resource.
 
     `name` has the macros of root variables replaced; `unresolved` says that others are left in it. `type` and
-    `schemes` are what the place takes (service connections only; '' and none: any). `job` and `step` are '' where the
-    whole stage or run needs it; `input` is the task's own spelling, `written` the pipeline's.
+    `schemes` are what the place takes (service connections only; '' and none: any). `job`, `step` and its `task` are ''
+    where the whole stage or run needs it; `input` is the task's own spelling, `written` the pipeline's.
     """
 
     kind: Kind
@@ -53,6 +53,7 @@ class ResourceUse:
     schemes: tuple[str, ...] = ()
     job: str = ""
     step: str = ""
+    task: str = ""
     input: str = ""
     written: str = ""
 
@@ -233,6 +234,7 @@ class _Collector:
             schemes=wanted.schemes,
             job=job,
             step=step.name if step is not None else "",
+            task=step.task.value if step is not None else "",
             input=input or written,
             written=written,
         )

@@ -15,7 +15,7 @@ from sluice.library import journal, lookup, vault
 from sluice.library.changes import Contents, check_group_description, check_group_name, fit_draft, merge
 from sluice.library.group import GroupDraft, GroupUpdate, OpenedGroup, VariableGroup
 from sluice.secret import Secret
-from sluice.storage import actions, audit, permissions, projects, usage
+from sluice.storage import actions, audit, permissions, policies, projects, usage
 from sluice.storage import variable_groups as rows
 from sluice.storage.names import name_key
 
@@ -120,6 +120,15 @@ class VariableGroupStore:
         revoked = () if trusted else _revoke_all(transaction, after, by=by, at=now)
         return GroupOutcome(group=after, changed=changed, revoked=revoked, warnings=contents.warnings)
 
+    def let_in(self, project: str, name: str, untrusted: str, *, by: str) -> bool:
+        """Say which untrusted runs may have a group that holds secrets (`none`, `pull-requests`, `forks`).
+
+        False when that was so already.
+        """
+        with self.database.write() as transaction:
+            group = lookup.get(transaction, projects.find(transaction, project).id, name)
+            return policies.let_in(transaction, resource_of(group), group.name, untrusted, by=by, at=self._clock())
+
     def delete(self, project: str, name: str, *, by: str) -> VariableGroup:
         """Delete a group and its permits; its usage history and audit log stay."""
         with self.database.write() as transaction:
@@ -127,6 +136,7 @@ class VariableGroupStore:
             group = lookup.get(transaction, home.id, name)
             now = self._clock()
             _revoke_all(transaction, group, by=by, at=now)
+            policies.forget(transaction, resource_of(group))
             rows.remove(transaction, group.id)
             audit.append(transaction, journal.changed(actions.VARIABLE_GROUP_DELETED, group, home, by=by, at=now))
             return group

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
@@ -14,10 +15,12 @@ from sluice.authorization.resources import (
     Key,
     Known,
     Need,
+    Refusal,
     assess,
     refuse,
 )
-from sluice.connections import lookup
+from sluice.authorization.trust import TRUSTED_RUN, RunOrigin, Trust, Untrusted
+from sluice.connections import expiry, lookup
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord
 from sluice.connections.preparation import prepare
@@ -29,7 +32,7 @@ from sluice.library.group import VariableGroup
 from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
-from sluice.storage import actions, audit, environments, permissions
+from sluice.storage import actions, audit, environments, expiries, permissions, policies
 from sluice.storage import connections as connection_rows
 from sluice.storage import variable_groups as group_rows
 from sluice.storage.engine import Transaction
@@ -45,21 +48,22 @@ def assess_needs(
     project_id: int,
     pipeline_id: int,
     needs: Sequence[Need],
+    origin: RunOrigin = TRUSTED_RUN,
 ) -> Assessment:
-    """Which of the needs are permitted now, wait for a permit, or cannot be met."""
+    """Which of the needs of a run are permitted now, wait for a permit, or cannot be met."""
     if not needs:
         return Assessment()
     found: dict[Key, Known] = {}
     if connections := [need.name for need in needs if need.kind == ENDPOINT]:
-        found |= _connections(transaction, store.catalogue, project_id, pipeline_id, connections)
+        found |= _connections(transaction, store.catalogue, project_id, pipeline_id, connections, origin.trust)
     for name in {need.name for need in needs if need.kind == VARIABLE_GROUP}:
         if group := groups.find(transaction, project_id, name):
-            found[VARIABLE_GROUP, name] = _known_group(transaction, group, pipeline_id)
+            found[VARIABLE_GROUP, name] = _known_group(transaction, group, pipeline_id, origin.trust)
     for name in {need.name for need in needs if need.kind == ENVIRONMENT}:
         if environment := environments.find(transaction, project_id, name):
             found[ENVIRONMENT, name] = _known_environment(transaction, environment, pipeline_id)
     missing = {need.kind for need in needs if need.key not in found}
-    return assess(needs, found, {kind: _NAMES[kind](transaction, project_id) for kind in missing})
+    return assess(needs, found, {kind: _NAMES[kind](transaction, project_id) for kind in missing}, origin)
 
 
 _NAMES: Mapping[str, Callable[[Transaction, int], list[str]]] = {
@@ -70,7 +74,12 @@ _NAMES: Mapping[str, Callable[[Transaction, int], list[str]]] = {
 
 
 def _connections(
-    transaction: Transaction, catalogue: Catalogue, project_id: int, pipeline_id: int, names: Iterable[str]
+    transaction: Transaction,
+    catalogue: Catalogue,
+    project_id: int,
+    pipeline_id: int,
+    names: Iterable[str],
+    trust: Trust,
 ) -> Mapping[Key, Known]:
     """The connections that the names mean, and those that they link to, by the name that was used."""
     found: dict[Key, Known] = {}
@@ -80,28 +89,33 @@ def _connections(
         record = None if (ENDPOINT, name) in found else lookup.find(transaction, project_id, name)
         if record is not None:
             linked = tuple(lookup.links(record, catalogue).values())
-            permitted = _permitted(transaction, record, pipeline_id)
-            found[ENDPOINT, name] = _known_connection(record, linked, permitted=permitted)
+            standing = known_connection(transaction, record, pipeline_id, trust)
+            found[ENDPOINT, name] = replace(standing, linked=linked)
             queue.extend(linked)
     return found
 
 
-def _known_connection(record: ConnectionRecord, linked: tuple[str, ...], *, permitted: bool) -> Known:
-    return Known(
+def known_connection(
+    transaction: Transaction, record: ConnectionRecord, pipeline_id: int, trust: Trust = Trust.TRUSTED
+) -> Known:
+    """What authorization has to know of a connection, for a pipeline's run of that trust."""
+    resource = permissions.Resource(record.project_id, record.id)
+    known = Known(
         id=record.id,
         name=record.name,
         type=record.type,
         scheme=record.scheme,
         disabled=record.disabled,
         version=record.version,
-        permitted=permitted,
-        linked=linked,
     )
+    return _standing(transaction, known, resource, pipeline_id, trust)
 
 
-def _known_group(transaction: Transaction, group: VariableGroup, pipeline_id: int) -> Known:
-    permitted = permissions.permitted(transaction, resource_of(group), pipeline_id)
-    return Known(id=group.id, name=group.name, kind=VARIABLE_GROUP, version=group.version, permitted=permitted)
+def _known_group(transaction: Transaction, group: VariableGroup, pipeline_id: int, trust: Trust) -> Known:
+    resource = resource_of(group)
+    known = Known(id=group.id, name=group.name, kind=VARIABLE_GROUP, version=group.version)
+    holds_secrets = bool(group.secrets or group.references)
+    return _standing(transaction, known, resource, pipeline_id, trust if holds_secrets else Trust.TRUSTED)
 
 
 def _known_environment(transaction: Transaction, environment: environments.Environment, pipeline_id: int) -> Known:
@@ -109,9 +123,29 @@ def _known_environment(transaction: Transaction, environment: environments.Envir
     return Known(id=environment.id, name=environment.name, kind=ENVIRONMENT, permitted=permitted)
 
 
-def _permitted(transaction: Transaction, record: ConnectionRecord, pipeline_id: int) -> bool:
-    resource = permissions.Resource(record.project_id, record.id)
-    return permissions.permitted(transaction, resource, pipeline_id)
+def _standing(
+    transaction: Transaction, known: Known, resource: permissions.Resource, pipeline_id: int, trust: Trust
+) -> Known:
+    """With the permits that there are, and whether it lets in a run of that trust."""
+    permits = permissions.standing(transaction, resource, pipeline_id)
+    allowed = Untrusted.FORKS
+    if trust is not Trust.TRUSTED:
+        allowed = Untrusted(policies.untrusted(transaction, resource))
+    return replace(
+        known,
+        permitted=any(not one.limits for one in permits),
+        limits=tuple(Limits.parse(one.limits) for one in permits if one.limits),
+        untrusted=allowed,
+    )
+
+
+class RefusedError(NotPermittedError):
+    """A connection that no Permit of a person can give to this use."""
+
+    def __init__(self, refusal: Refusal, connection: ConnectionRecord, where: str) -> None:
+        super().__init__(refusal.text, where=where or None, do=refusal.hint)
+        self.refusal = refusal
+        self.connection = connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +163,7 @@ class RunAccess:
     pipeline: str
     stage: str
     actor: str
+    origin: RunOrigin = TRUSTED_RUN
     pending: dict[str, Need] = field(default_factory=dict)
 
     def open(self, job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str) -> Connection:
@@ -139,11 +174,13 @@ class RunAccess:
         return prepare(self._open(job, step, asked, name))
 
     def _open(self, job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str) -> Connection:
-        need = need_of(job, step, asked, name)
+        need = need_of(job, step, asked, name, self.stage)
         with self.store.database.read() as transaction:
             record = lookup.find(transaction, self.project_id, name)
             names = () if record else connection_rows.names(transaction, self.project_id)
-        refusal = refuse(need, _known_connection(record, (), permitted=True) if record else None, names)
+            known = self._known(transaction, record) if record else None
+            notes = self._notes(transaction, record) if record else ()
+        refusal = refuse(need, known, names, self.origin)
         if record is None or refusal:
             text = refusal.text if refusal else ""
             self._audit_refusal(name, record.id if record else "", refusal.reason if refusal else "missing")
@@ -160,17 +197,45 @@ class RunAccess:
             task=step.task,
         )
         try:
-            return self.store.open(self.project_id, record.id, use, version=record.version, check=self._check)
+            check = self._check(need)
+            opened = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
+        except RefusedError as error:
+            self._audit_refusal(error.connection.name, error.connection.id, error.refusal.reason)
+            raise
         except PermissionPendingError:
             self.pending[step.id] = need
             raise
+        return replace(opened, notes=notes)
 
-    def _check(self, transaction: Transaction, record: ConnectionRecord) -> None:
-        if not _permitted(transaction, record, self.pipeline_id):
-            raise PermissionPendingError(
-                f"the pipeline '{self.pipeline}' may not use the service connection '{record.name}' yet",
-                do=f"sluice permit {self.run_id} --connection '{record.name}'",
-            )
+    def _notes(self, transaction: Transaction, record: ConnectionRecord) -> tuple[str, ...]:
+        """Warnings of what of the connection expires soon, or has."""
+        now = self.clock()
+        found = expiries.of(transaction, [record.id]).get(record.id, ())
+        soon = [one for one in found if one.at <= now + expiry.SOON_DAYS * expiry.DAY]
+        return tuple(
+            f"The service connection '{record.name}' {expiry.phrase(one.at, now)}"
+            f"{f' ({one.kind} in {one.field})' if one.field else ''}: renew it with 'sluice connection rotate'."
+            for one in soon
+        )
+
+    def _known(self, transaction: Transaction, record: ConnectionRecord) -> Known:
+        return known_connection(transaction, record, self.pipeline_id, self.origin.trust)
+
+    def _check(self, need: Need) -> Callable[[Transaction, ConnectionRecord], None]:
+        """What is asked in the transaction that releases the secret, of this connection and those it goes through."""
+
+        def check(transaction: Transaction, record: ConnectionRecord) -> None:
+            known = self._known(transaction, record)
+            asked = replace(need, name=record.name, type="", schemes=())
+            if refusal := refuse(asked, known, (), self.origin):
+                raise RefusedError(refusal, record, need.where)
+            if not (known.permitted or known.within_limits(asked, self.origin)):
+                raise PermissionPendingError(
+                    f"the pipeline '{self.pipeline}' may not use the service connection '{record.name}' yet",
+                    do=f"sluice permit {self.run_id} --connection '{record.name}'",
+                )
+
+        return check
 
     def _audit_refusal(self, name: str, connection_id: str, reason: str) -> None:
         details = {
@@ -192,10 +257,12 @@ class RunAccess:
             audit.append(transaction, event)
 
 
-def need_of(job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str) -> Need:
+def need_of(job: JobRequest, step: StepRequest, asked: ConnectionInput, name: str, stage: str = "") -> Need:
     """What a started step asks for."""
     return Need(
         name=name,
+        stage=stage,
+        task=step.task,
         job=shown(job.identifier),
         step=step.name,
         input=asked.name,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, VARIABLE_GROUP, Need, Refusal
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, OF_THE_RUN, VARIABLE_GROUP, Need, Refusal
 from sluice.errors import Location, PipelineError, Problem, UsageError
 from sluice.language.expressions import ExpressionError
 from sluice.language.plan import Plan, Stage
@@ -72,7 +72,9 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
     _refuse_given(new)
     catalogue = orchestrator.tasks()
     needs = {
-        stage.name: tuple(map(need_of_use, _protected(stage_resources(new.plan, stage, catalogue))))
+        stage.name: tuple(
+            need_of_use(use, stage.name) for use in _protected(stage_resources(new.plan, stage, catalogue))
+        )
         for stage in new.plan.stages
     }
     with orchestrator.database.write() as transaction:
@@ -97,6 +99,7 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
             "repository": new.source.root,
             "branch": new.source.branch,
             "version": new.source.version,
+            "untrusted": new.source.untrusted,
             "detached": new.detached,
             "repositories": {alias: dict(facts) for alias, facts in new.repositories.items()},
             "variables": [_stored(variable) for variable in variables],
@@ -115,11 +118,13 @@ def _protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
     return [use for use in uses if use.kind in kinds or (use.kind == ENDPOINT and not use.unresolved)]
 
 
-def need_of_use(use: ResourceUse) -> Need:
-    """A use of a resource as authorization asks for it."""
+def need_of_use(use: ResourceUse, stage: str) -> Need:
+    """A use of a resource in a stage, as authorization asks for it."""
     return Need(
         name=use.name,
         kind=use.kind,
+        stage=stage,
+        task=use.task,
         job=use.job,
         step=use.step,
         input=use.input,
@@ -133,8 +138,8 @@ def _refuse_hopeless(orchestrator: Orchestrator, transaction: Transaction, new: 
     if not needs:
         return
     assessment = assess_needs(transaction, orchestrator.store, new.project.id, new.pipeline.id, needs)
-    if assessment.refusals:
-        raise PipelineError(_as_problem(refusal) for refusal in assessment.refusals)
+    if refusals := [one for one in assessment.refusals if one.reason not in OF_THE_RUN]:
+        raise PipelineError(_as_problem(refusal) for refusal in refusals)
 
 
 def _as_problem(refusal: Refusal) -> Problem:

@@ -147,7 +147,7 @@ class _Advance:
         """
         assessment = self.world.assess(needs)
         if assessment.refusals:
-            self._end(stage, record, Result.FAILED, " ".join(refusal.text for refusal in assessment.refusals))
+            self._end(stage, record, Result.FAILED, " ".join(map(str, assessment.refusals)))
             return True
         if assessment.pending and self.situation.canceled:
             self._end(stage, record, Result.CANCELED, texts.ABORTED)

@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
+    OF_THE_RUN,
     VARIABLE_GROUP,
     Assessment,
     Known,
@@ -17,6 +19,7 @@ from sluice.authorization.resources import (
     Refusal,
 )
 from sluice.authorization.texts import TYPE_LABELS
+from sluice.authorization.trust import RunOrigin
 from sluice.connections.store import ConnectionStore
 from sluice.language.plan import Plan
 from sluice.language.resources import ResourceUse, stage_resources
@@ -98,7 +101,7 @@ class Explainer:
                 needs=tuple(
                     need
                     for use in stage_resources(self._plan, stage, self.catalogue)
-                    for need in self._needs(transaction, use)
+                    for need in self._needs(transaction, use, stage.name)
                 ),
             )
             for stage in self._plan.stages
@@ -125,8 +128,8 @@ class Explainer:
         )
         return forecast(plan, evaluation, Timeline(first_records(plan, {stage.name: () for stage in plan.stages})))
 
-    def _needs(self, transaction: Transaction, use: ResourceUse) -> Iterator[ExplainedNeed]:
-        need = need_of_use(use)
+    def _needs(self, transaction: Transaction, use: ResourceUse, stage: str) -> Iterator[ExplainedNeed]:
+        need = need_of_use(use, stage)
         if use.unresolved and use.kind == ENVIRONMENT:
             text = "the environment's name has to be known when the run is created: only root variables are known then"
             yield _explained(need, need.name, RUN_TIME_NAME, text)
@@ -137,9 +140,10 @@ class Explainer:
         elif use.kind not in _COMMANDS:
             yield _explained(need, need.name, NOT_ASKED, _UNASKED[use.kind])
         else:
-            project, pipeline = self.new.project, self.new.pipeline
+            project, pipeline, source = self.new.project, self.new.pipeline, self.new.source
+            origin = RunOrigin(branch=source.branch, trust=source.trust)
             yield from self._assessed(
-                transaction, need, assess_needs(transaction, self.store, project.id, pipeline.id, [need])
+                transaction, need, assess_needs(transaction, self.store, project.id, pipeline.id, [need], origin)
             )
 
     def _assessed(self, transaction: Transaction, need: Need, assessment: Assessment) -> Iterator[ExplainedNeed]:
@@ -154,8 +158,12 @@ class Explainer:
                 text = "it does not exist: the run makes it, and permits this pipeline to use it"
                 yield _explained(need, need.name, MADE, text)
                 continue
-            text = f"{refusal.text} {refusal.hint}".strip()
-            yield _explained(need, refusal.need.name, str(refusal.reason), text, _mend(refusal))
+            if refusal.reason in OF_THE_RUN:
+                mend = self._widened(transaction, refusal)
+                yield _explained(need, refusal.need.name, str(refusal.reason), refusal.text, mend)
+                continue
+            hint = "" if refusal.mend in refusal.hint else f" {refusal.hint}"
+            yield _explained(need, refusal.need.name, str(refusal.reason), f"{refusal.text}{hint}", refusal.mend)
 
     def _by(self, transaction: Transaction, known: Known) -> str:
         resource = permissions.Resource(self.new.project.id, known.id, known.kind)
@@ -163,8 +171,27 @@ class Explainer:
             if one.pipeline_id == permissions.ALL_PIPELINES:
                 return f"open to all pipelines, by {one.authorized_by} on {_day(one.authorized_at)}"
             if one.pipeline_id == self.new.pipeline.id:
-                return f"permitted for this pipeline by {one.authorized_by} on {_day(one.authorized_at)}"
+                within = f" within {Limits.parse(one.limits)}" if one.limits else ""
+                return f"permitted for this pipeline{within} by {one.authorized_by} on {_day(one.authorized_at)}"
         return "permitted"
+
+    def _widened(self, transaction: Transaction, refusal: Refusal) -> str:
+        """The command that would let this run have what it is refused as that run."""
+        if refusal.reason is Reason.UNTRUSTED_REF:
+            return refusal.hint
+        need = refusal.need
+        resource = permissions.Resource(self.new.project.id, refusal.resource_id, need.kind)
+        standing = permissions.standing(transaction, resource, self.new.pipeline.id)
+        limits = [Limits.parse(one.limits) for one in standing if one.limits]
+        options = [f"--pipeline {shlex.quote(self.new.pipeline.name)}"]
+        for option, field, value in (
+            ("--stage", "stages", need.stage),
+            ("--branch", "branches", self.new.source.branch),
+            ("--task", "tasks", need.task),
+        ):
+            allowed = dict.fromkeys(one for limit in limits for one in getattr(limit, field))
+            options.extend(f"{option} {shlex.quote(one)}" for one in ({**allowed, value: None} if allowed else ()))
+        return f"sluice {_COMMANDS[need.kind]} permit {shlex.quote(need.name)} {' '.join(options)}"
 
     def _permit(self, known: Known) -> str:
         # a pipeline that has never been run is known by the path of its file
@@ -185,21 +212,6 @@ def _explained(need: Need, name: str, state: str, text: str, mend: str = "") -> 
         via=need.name if name.casefold() != need.name.strip().casefold() else "",
         mend=mend,
     )
-
-
-def _mend(refusal: Refusal) -> str:
-    need = refusal.need
-    name = shlex.quote(need.name)
-    if need.kind == VARIABLE_GROUP:
-        return f"sluice variable-group create {name} --set NAME=VALUE"
-    if refusal.reason is Reason.DISABLED:
-        return f"sluice connection update {name} --enable"
-    kind = f" --type {shlex.quote(need.type)}" if need.type else " --type TYPE"
-    schemes = f" --scheme {shlex.quote(need.schemes[0])}" if need.schemes else ""
-    if refusal.reason is Reason.MISSING:
-        return f"sluice connection create {name}{kind}{schemes}"
-    other = shlex.quote(f"{need.name}-{need.schemes[0] if refusal.reason is Reason.WRONG_SCHEME else need.type}")
-    return f"sluice connection create {other}{kind}{schemes}"
 
 
 def _day(seconds: float) -> str:

@@ -21,6 +21,7 @@ from sluice.runs.opening import Fetched, GroupsPendingError, Opener
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
 from sluice.runs.pinning import OPTION as REPOSITORIES
 from sluice.runs.pinning import pin
+from sluice.runs.predefined import origin_of
 from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
 from sluice.runs.secrets import open_secrets
@@ -129,6 +130,7 @@ class Starter:
             pipeline=run.pipeline,
             stage=position.stage.name,
             actor=run.requested_by,
+            origin=origin_of(run.options),
         )
         recorder = JobRecorder(
             run,

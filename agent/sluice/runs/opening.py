@@ -20,6 +20,7 @@ from sluice.runs.groups import as_variables, job_needs
 from sluice.runs.identifiers import shown
 from sluice.runs.job_request import Position
 from sluice.runs.orchestrator import Loaded, Orchestrator
+from sluice.runs.predefined import origin_of
 from sluice.runs.variables import Groups
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
@@ -83,9 +84,11 @@ class Opener:
         """
         run = loaded.run
         needs = job_needs(loaded.plan, position.stage, position.job)
-        assessment = assess_needs(transaction, self._orchestrator.store, run.project_id, run.pipeline_id, needs)
+        assessment = assess_needs(
+            transaction, self._orchestrator.store, run.project_id, run.pipeline_id, needs, origin_of(run.options)
+        )
         if assessment.refusals:
-            raise NotPermittedError(" ".join(refusal.text for refusal in assessment.refusals))
+            raise NotPermittedError(" ".join(map(str, assessment.refusals)))
         if assessment.pending:
             raise GroupsPendingError(assessment.pending)
         if has_progress:

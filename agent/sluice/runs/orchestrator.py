@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sluice.authorization.resources import Assessment, Need
+from sluice.authorization.resources import Assessment, Need, Refusal
 from sluice.connections.sealing import Sealed
 from sluice.connections.store import ConnectionStore
 from sluice.errors import NotFoundError
@@ -26,6 +26,7 @@ from sluice.runs.environments import record_deployments, target_of
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.groups import StoredGroups, has_groups, uses_groups
 from sluice.runs.phases import Instance
+from sluice.runs.predefined import origin_of
 from sluice.runs.progress import decode_secrets
 from sluice.runs.secrets import markers
 from sluice.runs.timeline import Timeline
@@ -92,6 +93,7 @@ class Orchestrator:
             world = _World(self, transaction, loaded)
             advanced = decide.advance(loaded.situation, world)
             self._store(transaction, loaded, advanced, world.now)
+            audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
         return advanced
 
     def load(self, transaction: Transaction, run_id: int, *, steps: bool = True) -> Loaded:
@@ -185,12 +187,16 @@ class _World:
         self._transaction = transaction
         self._loaded = loaded
         self.now = orchestrator.clock()
+        self.refused: list[Refusal] = []
 
     def assess(self, needs: Sequence[Need]) -> Assessment:
         if not needs:
             return Assessment()
         run = self._loaded.run
-        return assess_needs(self._transaction, self._orchestrator.store, run.project_id, run.pipeline_id, needs)
+        store, origin = self._orchestrator.store, origin_of(run.options)
+        assessment = assess_needs(self._transaction, store, run.project_id, run.pipeline_id, needs, origin)
+        self.refused.extend(assessment.refusals)
+        return assessment
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
         return self._loaded.evaluation.stage_runs(stage, timeline)
@@ -208,6 +214,24 @@ class _World:
 def sealed_identity(run_id: int, job_id: str) -> str:
     """What the progress and the secret outputs of a job are sealed for."""
     return f"run {run_id} job {job_id}"
+
+
+def _refused_event(run: RunRow, refusal: Refusal, now: float) -> audit.Event:
+    return audit.Event(
+        action=actions.ACCESS_REFUSED,
+        actor=run.requested_by,
+        at=now,
+        project_id=run.project_id,
+        resource_id=refusal.resource_id,
+        details={
+            "StageName": refusal.need.stage,
+            "RunId": run.id,
+            "ResourceType": refusal.need.kind,
+            "ResourceName": refusal.need.name,
+            "PipelineName": run.pipeline,
+            "Reason": str(refusal.reason),
+        },
+    )
 
 
 def _asked_event(run: RunRow, request: RequestRow, now: float) -> audit.Event:

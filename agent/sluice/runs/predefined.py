@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sluice.authorization.trust import RunOrigin, Trust, trust_of
+
 SYSTEM_IDENTITY = "Microsoft.VisualStudio.Services.TFS"
 SYSTEM_IDENTITY_ID = "00000002-0000-8888-8000-000000000000"
+_NUMBER = re.compile(r"refs/pull/(\d+)/.+")
 _NAMESPACE = uuid.UUID("5bd1f0c6-8a3e-4f7e-9f5f-0f1f6f0f3c11")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The repository a pipeline lies in, as far as it is one; every text is '' when unknown."""
+    """The repository a pipeline lies in, as far as it is one; every text is '' when unknown.
+
+    `untrusted` is what a person says whose changes are checked out: '', `pull-request` or `fork`.
+    """
 
     root: str = ""
     name: str = ""
@@ -23,6 +30,12 @@ class Source:
     version: str = ""
     author: str = ""
     message: str = ""
+    untrusted: str = ""
+
+    @property
+    def trust(self) -> Trust:
+        """Whose changes are checked out, as far as that is known."""
+        return trust_of(self.branch, said=self.untrusted)
 
     @property
     def branch_name(self) -> str:
@@ -51,6 +64,7 @@ def template_variables(facts: RunFacts) -> dict[str, str]:
     """Those that `${{ variables.x }}` can read: known before the run exists."""
     source = facts.source
     user_id = str(uuid.uuid5(_NAMESPACE, facts.requested_by))
+    number = _NUMBER.fullmatch(source.branch)
     return {
         "Build.DefinitionFolderPath": "",
         "Build.DefinitionName": facts.pipeline,
@@ -60,7 +74,7 @@ def template_variables(facts: RunFacts) -> dict[str, str]:
         "Build.RequestedFor": facts.requested_by,
         "Build.RequestedForId": user_id,
         "Build.RequestedForEmail": facts.email,
-        "Build.Reason": facts.reason,
+        "Build.Reason": facts.reason if source.trust is Trust.TRUSTED else "PullRequest",
         "Build.Repository.ID": str(uuid.uuid5(_NAMESPACE, source.uri or source.root)),
         "Build.Repository.Name": source.name,
         "Build.Repository.Uri": source.uri,
@@ -72,7 +86,8 @@ def template_variables(facts: RunFacts) -> dict[str, str]:
         "System.DefinitionId": str(facts.pipeline_id),
         "System.HostType": "build",
         "System.IsTriggeringRepository": "True",
-        "System.PullRequest.IsFork": "False",
+        "System.PullRequest.IsFork": str(source.trust is Trust.FORK),
+        **({"System.PullRequest.PullRequestId": number[1]} if number else {}),
         "System.TeamProject": facts.project,
         "System.TeamProjectId": facts.project_id,
     }
@@ -154,3 +169,9 @@ def job_variables(facts: JobFacts) -> Mapping[str, str]:
         "System.StageName": facts.stage,
         "System.TotalJobsInPhase": str(facts.total),
     }
+
+
+def origin_of(options: Mapping[str, object]) -> RunOrigin:
+    """Where a run comes from, by the options that it is stored with."""
+    branch, said = str(options.get("branch", "")), str(options.get("untrusted", ""))
+    return RunOrigin(branch=branch, trust=trust_of(branch, said=said))

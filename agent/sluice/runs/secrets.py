@@ -10,8 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sluice.authorization.trust import Trust
 from sluice.connections.sealing import Sealed, Sealer
 from sluice.library.settings import Settings, SettingsStore
+from sluice.runs.predefined import origin_of
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
 from sluice.storage import audit, runs
@@ -65,11 +67,12 @@ def keep(transaction: Transaction, sealer: Sealer, run_id: int, secrets: Mapping
 def open_secrets(transaction: Transaction, sealer: Sealer, settings: SettingsStore, run: RunRow) -> list[JobVariable]:
     """The secret variables of a run with their values, for a job that starts.
 
-    One that was unset for the pipeline meanwhile is left out. Raises `SealError` when they were edited.
+    One that was unset for the pipeline meanwhile is left out; untrusted runs get none that were set for the pipeline.
+    Raises `SealError` when they were edited.
     """
     wanted = run.options.get(OPTION, {})
     values: dict[str, Secret] = {}
-    if wanted.get(_SETTINGS):
+    if wanted.get(_SETTINGS) and origin_of(run.options).trust is Trust.TRUSTED:
         stored = settings.open_in(transaction, run.pipeline_id, run.pipeline)
         values |= {name: stored[name] for name in wanted[_SETTINGS] if name in stored}
     if wanted.get(_QUEUE) and (row := runs.sealed(transaction, run.id, "", runs.SECRETS)):

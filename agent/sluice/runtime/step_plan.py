@@ -196,6 +196,7 @@ def _open(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) 
             continue
         connections = tuple(host.connections.open(job.request, step, asked, name) for name in names)
         for connection in connections:
+            job.variables.warnings.extend(connection.notes)
             for secret in connection.secrets():
                 job.masker.add(secret.reveal(), f"of the service connection {connection.name}")
         opened[asked.name] = connections

@@ -114,6 +114,12 @@ UNAUTHORIZED_FOR_PROJECT = Action(
     "Modify",
     "Successfully unauthorized {ResourceType} resource {ResourceId} for the project",
 )
+UNTRUSTED_RUNS_CHANGED = Action(
+    "Sluice.UntrustedRunsChanged",
+    "Pipelines",
+    "Modify",
+    'Untrusted runs that may use {ResourceType} "{ResourceName}": {Allowed}.',
+)
 PERMIT_VOID = Action(
     "Sluice.PermitVoid",
     "Pipelines",
@@ -215,6 +221,7 @@ BY_PEOPLE = frozenset(
         AUTHORIZED_FOR_PROJECT,
         UNAUTHORIZED_FOR_PIPELINE,
         UNAUTHORIZED_FOR_PROJECT,
+        UNTRUSTED_RUNS_CHANGED,
         PIPELINE_VARIABLES_CHANGED,
         ENVIRONMENT_CHANGED,
         ENVIRONMENT_DELETED,

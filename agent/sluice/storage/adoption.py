@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from sluice.storage import audit, connections, permissions, pipelines, runs, tables
+from sluice.storage import audit, connections, permissions, pipelines, policies, runs, tables
 from sluice.storage.chain import Head, link_hash
 
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ def adopt(transaction: Transaction, head: Head, *, unchecked: bool = False) -> N
     With `unchecked` the links of the log up to there are those of a key that is lost: only their order can be checked.
     """
     if transaction.voucher.make(head, unchecked=unchecked):
-        for vouch in (permissions.vouch_for_all, pipelines.vouch_for_all, runs.vouch_for_all):
-            vouch(transaction)
-        connections.vouch_for_all(transaction)
+        for table in (permissions, policies, pipelines, runs, connections):
+            table.vouch_for_all(transaction)
 
 
 def _newest_without_key(transaction: Transaction) -> Head | None:

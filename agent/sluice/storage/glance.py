@@ -14,7 +14,8 @@ from sluice.storage.names import name_key
 from sluice.storage.revisions import NEWEST
 
 _CONNECTIONS = """
-SELECT reference.name, connection.type, connection.scheme, connection.url, connection.disabled
+SELECT reference.name, connection.type, connection.scheme, connection.url, connection.disabled,
+  (SELECT MIN(expires_at) FROM connection_expiries AS expiry WHERE expiry.connection_id = connection.id)
 FROM connection_projects AS reference
 JOIN connections AS connection ON connection.id = reference.connection_id
 WHERE reference.project_id = ?
@@ -31,6 +32,7 @@ class Listed:
     scheme: str
     url: str
     disabled: bool
+    expires_at: float | None = None
 
 
 def connections(home: Home, project: str) -> list[Listed] | None:
@@ -48,7 +50,7 @@ def connections(home: Home, project: str) -> list[Listed] | None:
         if found is None:
             return None
         rows = database.execute(_CONNECTIONS, found)
-        return [Listed(name, kind, scheme, url, bool(disabled)) for name, kind, scheme, url, disabled in rows]
+        return [Listed(name, kind, scheme, url, bool(off), at) for name, kind, scheme, url, off, at in rows]
     except sqlite3.Error:
         return None
     finally:

@@ -305,3 +305,42 @@ def test_no_command_and_no_file_shows_a_secret(sluice: Sluice) -> None:
     assert b"web.invalid" in content
     for form in (SECRET.encode(), SECRET.encode().hex().encode(), SECRET.encode("utf-16-le")):
         assert form not in content
+
+
+def test_what_expires_soon_is_listed(sluice: Sluice) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    soon = (datetime.now(UTC) + timedelta(days=12)).strftime("%Y-%m-%d")
+    sluice.create("soon", "--expires", soon)
+    sluice.create("later", "--expires", "2999-01-31")
+    sluice.create("never")
+    listed = sluice("connection", "list")
+    assert listed.splitlines()[0].split() == ["NAME", "TYPE", "SCHEME", "URL", "STATE", "EXPIRES"]
+    assert "2999-01-31" in listed
+    assert [line.split()[0] for line in sluice("connection", "list", "--expiring", "30d").splitlines()] == [
+        "NAME",
+        "soon",
+    ]
+    assert [one["name"] for one in sluice.json("connection", "list", "--expiring", "30")] == ["soon"]
+    assert sluice("connection", "list", "--expiring", "0d").strip() == "nothing expires by then"
+    assert "is no number of days" in sluice("connection", "list", "--expiring", "soon", status=2)
+    assert f"{soon}T00:00:00Z (declared)" in sluice("connection", "show", "soon")
+    sluice("connection", "update", "soon", "--expires", "")
+    assert "expires" not in sluice("connection", "show", "soon")
+    assert "is no date" in sluice("connection", "update", "soon", "--expires", "31.1.", status=2)
+
+
+def test_a_permit_can_be_limited_and_says_so(sluice: Sluice) -> None:
+    sluice.create()
+    (sluice.folder / "azure-pipelines.yml").write_text("steps:\n- bash: echo\n")
+    permit = ("connection", "permit", "web", "--pipeline", "azure-pipelines.yml")
+    done = sluice(*permit, "--stage", "Deploy", "--branch", "main", "--task", "SSH@0")
+    limits = "stages Deploy; branches refs/heads/main; tasks SSH@0"
+    assert f"may use 'web' within {limits}" in done
+    assert f"({limits})" in sluice("connection", "show", "web")
+    assert "(as before)" in sluice(*permit, "--task", "SSH@0", "--stage", "Deploy", "--branch", "refs/heads/main")
+    assert "(as before)" not in sluice(*permit)
+    assert limits not in sluice("connection", "show", "web")
+    assert sluice.json(*permit, "--stage", "A")["limits"] == {"stages": ["A"]}
+    assert "names no task" in sluice(*permit, "--task", "not a task", status=2)
+    assert "is whole" in sluice("audit", "verify")

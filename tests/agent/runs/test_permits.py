@@ -178,7 +178,7 @@ def test_a_connection_that_is_disabled_while_a_run_waits_fails_the_stage(bench: 
     stage = next(one for one in failed.records if one.type == "Stage")
     assert stage.result == "Failed"
     assert stage.message.startswith(
-        "Job Out: Step hand input depot references service connection depot-west which could"
+        "azure-pipelines.yml:11:20: Job Out: Step hand input depot references service connection depot-west which could"
     )
     assert failed.run.result == "Failed"
     assert bench.requests(run.id, "running") == []

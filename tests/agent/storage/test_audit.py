@@ -52,7 +52,7 @@ def test_an_untouched_log_is_whole_across_transactions(database: Database) -> No
         "DELETE FROM audit WHERE sequence = 5",
         "DELETE FROM audit",
         "UPDATE audit SET sequence = CASE sequence WHEN 2 THEN -3 WHEN 3 THEN -2 END WHERE sequence IN (2, 3)",
-        "INSERT INTO permissions VALUES (1, 'endpoint', 'x', 0, 'me', 1.0, '', 0)",
+        "INSERT INTO permissions VALUES (1, 'endpoint', 'x', 0, 'me', 1.0, '', 0, '')",
         "DELETE FROM permissions WHERE pipeline_id = 4",
     ],
 )

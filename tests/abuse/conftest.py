@@ -1,0 +1,8 @@
+"""Abuse cases act on the real thing: runs from end to end in a state folder of their own."""
+
+from __future__ import annotations
+
+from tests.agent.cli.conftest import sluice
+from tests.agent.runs.conftest import bench
+
+__all__ = ["bench", "sluice"]
