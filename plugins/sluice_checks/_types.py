@@ -85,6 +85,18 @@ def _function_problems(proposed: Proposed) -> tuple[str, ...]:
     return problems(proposed)
 
 
+def _artifacts(run: CheckRun) -> Decision:
+    from sluice_checks._artifacts import evaluate
+
+    return evaluate(run)
+
+
+def _policy_problems(proposed: Proposed) -> tuple[str, ...]:
+    from sluice_checks._artifacts import problems
+
+    return problems(proposed)
+
+
 BRANCH_CONTROL = CheckType(
     "branch-control",
     "Branch control",
@@ -268,4 +280,31 @@ AZURE_FUNCTION = CheckType(
     problems=_function_problems,
 )
 
-TYPES: tuple[CheckType, ...] = (BRANCH_CONTROL, BUSINESS_HOURS, REQUIRED_TEMPLATE, REST_API, AZURE_FUNCTION)
+EVALUATE_ARTIFACT = CheckType(
+    "evaluate-artifact",
+    "Evaluate artifact",
+    _artifacts,
+    summary="A policy in Rego has nothing against the container images of the run.",
+    definition_name="evaluateArtifact",
+    category="sanityChecks",
+    fields=(
+        Field(
+            "policy",
+            "Policy",
+            kind="multiline",
+            required=True,
+            help="Rego; rules such as check[errors] { ... } name what is wrong with values[i].image.resourceUri.",
+        ),
+    ),
+    final=True,
+    problems=_policy_problems,
+)
+
+TYPES: tuple[CheckType, ...] = (
+    BRANCH_CONTROL,
+    REQUIRED_TEMPLATE,
+    EVALUATE_ARTIFACT,
+    BUSINESS_HOURS,
+    REST_API,
+    AZURE_FUNCTION,
+)
