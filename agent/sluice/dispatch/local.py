@@ -13,6 +13,7 @@ from sluice.hooks.declaration import Task
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.events import Emit
 from sluice.runtime.job import run_job
+from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class LocalDispatcher:
         connections: ConnectionSource,
         ended: Callable[[Ended], None],
         canceled: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
         cancellation = Cancellation()
         if canceled:
@@ -75,6 +77,7 @@ class LocalDispatcher:
                     packages=self._packages() if self._packages is not None else None,
                     breakpoints=self._breakpoints,
                     cancellation=cancellation,
+                    keeper=keeper,
                 )
             except BaseException as error:  # noqa: BLE001  # a defect ends its job alone and is told to the run
                 defect = error

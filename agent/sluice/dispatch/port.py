@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sluice.runtime.events import Emit
+from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
 
 
@@ -36,8 +37,12 @@ class Dispatcher(Protocol):
         connections: ConnectionSource,
         ended: Callable[[Ended], None],
         canceled: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
-        """Start a job; a canceled one runs only the steps that run after a cancellation."""
+        """Start a job; a canceled one runs only the steps that run after a cancellation.
+
+        `keeper` keeps what the job leaves behind; without one it has nowhere to leave it.
+        """
 
     def active(self) -> frozenset[str]:
         """Ids of the jobs that have not ended."""

@@ -62,11 +62,12 @@ def format_run_name(
     if _REVISION.search(name):
         revision = next_revision(_REVISION.sub(lambda found: f"{found.group(1)}$(Rev:r)", name))
         name = _REVISION.sub(lambda found: f"{found.group(1)}{revision:0{len(found.group(2))}d}", name)
-    _check(name)
+    check_run_name(name)
     return name
 
 
-def _check(name: str) -> None:
+def check_run_name(name: str) -> None:
+    """Raise `UsageError` for a run number that is too long or has characters that are not allowed."""
     bad = sorted({letter for letter in name if letter in _FORBIDDEN})
     if bad:
         raise UsageError(

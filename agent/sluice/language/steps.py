@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sluice.errors import SluiceError
 from sluice.language.build import Names
+from sluice.language.downloads import DOWNLOAD
 from sluice.language.expressions import Phase
 from sluice.language.plan import Step, Target, Text
 from sluice.language.problems import did_you_mean
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sluice.language.tasks import TaskDefinition
     from sluice.language.tree import Node
 
-DOWNLOAD = "DownloadPipelineArtifact@2"
 MAX_RETRIES = 10
 _STEP_NAME = re.compile(r"[-_A-Za-z0-9]*\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = "Checkout@1"
 _CONNECTION = "connectedservice:"
+_PHASES = {"pre": "prejobexecution", "main": "execution", "post": "postjobexecution"}
 
 
 class _RawInput(TypedDict):
@@ -53,7 +54,8 @@ class TaskDefinition:
 
     `handlers` lists the kinds of handler for each of `prejobexecution`, `execution` and `postjobexecution`;
     `runs_on` is empty when any place will do; `multiple` names the inputs that take several values. Only a task that
-    runs from an installed package has a `package` (`<id>@<version>`) and `executions` (of `pre`, `main`, `post`).
+    runs from an installed package has a `package` (`<id>@<version>`); it, and a task of the agent's own that does
+    something after the job, too, have `executions` (of `pre`, `main`, `post`).
     """
 
     reference: str
@@ -234,4 +236,12 @@ def _of_manifest(reference: str, raw: _RawTask) -> TaskDefinition:
         demands=tuple(raw.get("demands", ())),
         deprecated=raw.get("deprecated", False),
         multiple=tuple(each["name"] for each in raw["inputs"] if each.get("multi")),
+        executions=_own_executions(raw.get("handlers", {})) if reference != CHECKOUT else (),
     )
+
+
+def _own_executions(handlers: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The executions of a task that is part of the agent, and so of Sluice, if they are more than the main one."""
+    if "postjobexecution" not in handlers or any(kinds != ["AgentPlugin"] for kinds in handlers.values()):
+        return ()
+    return tuple(one for one, phase in _PHASES.items() if phase in handlers)

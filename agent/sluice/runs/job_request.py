@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.errors import PipelineError, Problem
+from sluice.language.downloads import download_path
 from sluice.language.expressions import Value
 from sluice.language.plan import Job, Stage, Step, Text
 from sluice.language.tasks import TaskCatalogue, TaskDefinition
@@ -186,6 +187,8 @@ def _inputs(step: Step, definition: TaskDefinition | None) -> dict[str, str]:
     for written, text in _by_precedence(step.inputs, definition):
         known = definition.input(written)
         inputs[known.name if known else written] = text.value
+    if path := download_path(step):
+        inputs["path"] = path
     return inputs
 
 

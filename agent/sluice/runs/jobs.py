@@ -16,6 +16,7 @@ from sluice.runs.access import RunAccess
 from sluice.runs.checkouts import listed
 from sluice.runs.identifiers import join
 from sluice.runs.job_request import Place, Position, build_request
+from sluice.runs.keeping import RunKeeper
 from sluice.runs.logs import RunLogs
 from sluice.runs.opening import Fetched, GroupsPendingError, Opener
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
@@ -30,8 +31,10 @@ from sluice.runs.variables import Groups, no_groups, scope_of
 from sluice.runs.workspaces import workspace_of
 from sluice.runtime.request import JobProgress, JobRequest, Result
 from sluice.storage import records, runs
+from sluice.storage.blobs import Blobs
 from sluice.storage.engine import Transaction
 from sluice.storage.records import RecordRow
+from sluice.storage.runs import RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,18 @@ class Starter:
             connections=access,
             ended=self.ended,
             canceled=bool(job.details.get("canceled")),
+            keeper=self._keeper(run),
+        )
+
+    def _keeper(self, run: RunRow) -> RunKeeper:
+        return RunKeeper(
+            database=self.orchestrator.database,
+            blobs=Blobs(self.orchestrator.home.content),
+            clock=self.orchestrator.clock,
+            run_id=run.id,
+            project_id=run.project_id,
+            pipeline_id=run.pipeline_id,
+            branch=str(run.options.get("branch", "")),
         )
 
     def _request(

@@ -14,6 +14,7 @@ from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
 from sluice.runtime.events import Emit, Event, JobFinished, JobStarted, JobSuspended
 from sluice.runtime.job_state import JobState
+from sluice.runtime.keeping import Keeper
 from sluice.runtime.masking import Masker
 from sluice.runtime.orphans import LOOKUP_VARIABLE, kill_orphans, lookup_id
 from sluice.runtime.predefined import machine_variables
@@ -48,14 +49,15 @@ def run_job(
     packages: Packages | None = None,
     breakpoints: Breakpoints | None = None,
     environ: Mapping[str, str] | None = None,
+    keeper: Keeper | None = None,
 ) -> Result | Suspended:
     """Run a job, or go on with it where `request.progress` says, to its end or to a step that waits for a Permit.
 
     Returns its result after `JobFinished`, or `Suspended` after `JobSuspended`. `emit` is called in one thread at a
     time, though not always the same; what it raises ends the job. A cancellation that has been asked for already
     lets those steps run whose condition holds for a canceled job. With `breakpoints` it may be held at its steps, for
-    as long as a person takes. `environ` is what processes inherit (this
-    process's own environment if None). When it returns no process of the job is left that
+    as long as a person takes. `environ` is what processes inherit (this process's own environment if None), `keeper`
+    keeps what the job leaves behind. When it returns no process of the job is left that
     can be told to be its own; once no other job runs in this process, none at all.
     """
     tell = _Teller(emit)
@@ -70,6 +72,7 @@ def run_job(
     try:
         with open_workspace(request) as (workspace, lease):
             job = _state(request, tell, workspace, os.environ if environ is None else environ)
+            job.keeper = keeper
             HOUSEHOLD.job_begins()
             try:
                 ended = _run_steps(job, host, cancellation)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sluice.runtime.cancellation import Deadline
 from sluice.runtime.events import Emit
+from sluice.runtime.keeping import Keeper
 from sluice.runtime.masking import Masker
 from sluice.runtime.request import JobProgress, JobRequest, JobVariable, Result
 from sluice.runtime.results import merge
@@ -47,6 +48,8 @@ class JobState:
         """What tasks show to the server that runs the pipeline, once one of them has needed it."""
         self.clock = Deadline(0, _nothing, used=progress.used_seconds)
         """The job's own time; the one with its limit, once the job runs."""
+        self.keeper: Keeper | None = None
+        """Keeps what the job leaves behind; None where nobody does."""
         self.canceled = False
         self.reason = ""
         """Why the job was canceled, in a person's words."""

@@ -67,6 +67,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def content(self) -> Path:
+        """What artifacts, caches and attachments consist of; see `blobs`."""
+        return self.root / "content"
+
+    @property
     def work(self) -> Path:
         return self.root / "work"
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from sluice.storage import tables_connections  # noqa: F401  # imported so that metadata knows its tables
+from sluice.storage import tables_artifacts, tables_connections  # noqa: F401  # so that metadata knows their tables
 from sluice.storage.metadata import code_column, id_column, metadata
 
 projects = Table(

@@ -32,6 +32,7 @@ from sluice.runs.identifiers import shown
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.predefined import Source
 from sluice.runtime.events import Emit, Event, LogWritten, StepFinished
+from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
 from sluice.secret import Secret
 from sluice.storage import permissions, pipelines, projects, records, requests
@@ -131,6 +132,7 @@ class WatchedDispatcher:
         connections: ConnectionSource,
         ended: Callable[[Ended], None],
         canceled: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
         self.requests.append(request)
         events = self.events.setdefault(request.id, [])
@@ -139,7 +141,7 @@ class WatchedDispatcher:
             events.append(event)
             emit(event)
 
-        self._local.start(request, emit=keep, connections=connections, ended=ended, canceled=canceled)
+        self._local.start(request, emit=keep, connections=connections, ended=ended, canceled=canceled, keeper=keeper)
         self.most = max(self.most, len(self._local.active()))
 
     def active(self) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""Files of artifacts, caches and attachments: found, packed into blobs, and unpacked again."""
