@@ -43,8 +43,21 @@ class Manner:
         return not self.non_interactive and self.output == "text" and sys.stdin.isatty() and sys.stdout.isatty()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driven:
+    """How a drive ended. With `ends` the person wants nothing more: they pressed Ctrl-C twice, or the process is to go."""
+
+    status: ExitCode
+    ends: bool
+
+
 def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
     """Drive a run until it is over or, without a person to ask, only waits; answers the exit status."""
+    return drive_on(orchestrator, run_id, manner).status
+
+
+def drive_on(orchestrator: Orchestrator, run_id: int, manner: Manner) -> Driven:
+    """As `drive`, for a command that goes on with another run."""
     from sluice.cli.view.choose import choose_view
     from sluice.cli.view.guarded import GuardedView
     from sluice.dispatch.local import LocalDispatcher
@@ -74,7 +87,8 @@ def drive(orchestrator: Orchestrator, run_id: int, manner: Manner) -> ExitCode:
     if view.lost and run.state != "completed":
         with contextlib.suppress(OSError):
             sys.stderr.write(f"sluice: run {run_id} is left waiting (sluice resume {run_id})\n")
-    return _report(orchestrator, run, manner)
+    ends = driver.interrupts > 1 or driver.terminated or view.lost
+    return Driven(status=_report(orchestrator, run, manner), ends=ends)
 
 
 def _breakpoints(manner: Manner, view: GuardedView, *, abort: Callable[[], None]) -> TerminalBreakpoints | None:

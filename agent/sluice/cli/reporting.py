@@ -91,14 +91,19 @@ def silence(stream: TextIO) -> None:
         os.close(nowhere)
 
 
+def tell(error: SluiceError) -> None:
+    """Say on stderr what went wrong, where, and what to do."""
+    for line in str(error).splitlines():
+        _say(line)
+
+
 def _report(error: SluiceError, *, debug: bool) -> None:
     if debug:
         import traceback
 
         traceback.print_exception(error)
     else:
-        for line in str(error).splitlines():
-            _say(line)
+        tell(error)
     raise SystemExit(error.exit_code) from None
 
 

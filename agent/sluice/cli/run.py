@@ -230,6 +230,7 @@ untrusted_option = click.option(
 @click.option("--non-interactive", is_flag=True, help="Never ask: end with status 4 when the run waits for a person.")
 @click.option("--detach", is_flag=True, help="Run in the background; follow with 'sluice runs logs ID --follow'.")
 @break_options
+@click.option("--watch", is_flag=True, help="Run again whenever the pipeline or a file of its repository changes.")
 @click.option("--verbose", is_flag=True, help="Show the content of folded groups.")
 @project_option
 @output_option
@@ -249,6 +250,7 @@ def command(
     detach: bool,
     break_on_failure: bool,
     break_before: tuple[str, ...],
+    watch: bool,
     verbose: bool,
     project: str,
     output: str,
@@ -263,6 +265,10 @@ def command(
     breaks = Breaks(on_failure=break_on_failure, before=break_before)
     manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output, breaks=breaks)
     breaks.check_terminal(manner, detach=detach)
+    if watch and (detach or output == "json"):
+        raise UsageError(
+            f"--watch shows one run after the other, which {'--detach' if detach else '--output json'} does not"
+        )
     asked = RunRequest(
         file=file,
         parameters=pairs("parameter", parameters),
@@ -279,6 +285,10 @@ def command(
         asks=manner.asks and not detach,
         breaks=breaks,
     )
+    if watch:
+        from sluice.cli.watching import watch_and_run
+
+        return watch_and_run(asked, manner)
     with opened_orchestrator() as orchestrator:
         run = create_run(orchestrator, asked)
         if detach:

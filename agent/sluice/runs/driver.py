@@ -88,6 +88,8 @@ class Driver:
         self._news: queue.SimpleQueue[Ended | Stop] = queue.SimpleQueue()
         self._watching = threading.Lock()
         self._interrupts = 0
+        self.terminated = False
+        """Whether `terminate` has been called."""
         self._killed = False
         self._leaving = False
         self._seen = _Seen()
@@ -99,8 +101,14 @@ class Driver:
 
     def terminate(self) -> None:
         """End this process's drive: what runs is interrupted, a run that only waits is left waiting."""
+        self.terminated = True
         self._interrupts += 1
         self._news.put(Stop(level=self._interrupts, leaves=True))
+
+    @property
+    def interrupts(self) -> int:
+        """How often `interrupt` or `terminate` has been called."""
+        return self._interrupts
 
     @property
     def interrupted(self) -> bool:

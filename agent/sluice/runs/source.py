@@ -54,6 +54,11 @@ def describe(root: Path) -> tuple[Source, str]:
     return source, settings.get("user.email", "")
 
 
+def list_files(root: Path) -> list[str]:
+    """The files of a repository that git tracks, and those that it would, by their paths below `root`."""
+    return _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")[:-1]
+
+
 def _head(root: Path) -> tuple[str, str, str]:
     """The commit that is checked out, who wrote it, and the first line of what it says.
 

@@ -11,7 +11,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -101,8 +101,13 @@ class Sluice:
         fields = ("--type", "ssh", "--set", "Host=web.invalid", "--set", "username=deploy")
         return self("connection", "create", name, *fields, *secret, *more, given=given)
 
-    def on_a_terminal(self, arguments: Sequence[str], answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
-        """Run it on a terminal; each answer is typed when its question shows. Answers the status and what showed."""
+    def on_a_terminal(
+        self, arguments: Sequence[str], answers: Sequence[tuple[str, str | Callable[[], str]]]
+    ) -> tuple[int, str]:
+        """Run it on a terminal; each answer is typed when its question shows. Answers the status and what showed.
+
+        A function in place of an answer is called then, and what it answers is typed.
+        """
         pid, terminal = pty.fork()
         if pid == 0:
             os.chdir(self.folder)
@@ -119,7 +124,8 @@ class Sluice:
                 break
             shown += piece
             if left and left[0][0] in shown.rpartition("\x00")[2]:
-                os.write(terminal, left.pop(0)[1].encode())
+                answer = left.pop(0)[1]
+                os.write(terminal, (answer if isinstance(answer, str) else answer()).encode())
                 shown += "\x00"
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.close(terminal)
