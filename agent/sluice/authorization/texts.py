@@ -15,6 +15,8 @@ TYPE_LABELS = {
     "endpoint": "Service connection",
     "variablegroup": "Variable group",
     "environment": "Environment",
+    "securefile": "Secure file",
+    "pipeline": "Pipeline",
     STAGE: "Stage",
 }
 """How a resource type is called in dialogs."""

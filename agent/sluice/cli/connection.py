@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import click
 
-from sluice.cli.installation import opened_database, opened_store
+from sluice.cli.installation import given_token, guard_of, opened_database, opened_store
 from sluice.cli.output import as_time, output_option, print_fields, print_json, print_table, project_option
 from sluice.cli.subcommands import SubcommandGroup
 from sluice.errors import UsageError
@@ -26,6 +26,7 @@ class _Group(SubcommandGroup):
         "verify": ("connection_verify:verify", "Try it against its far side."),
         "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
+        "roles": ("connection_roles:roles", "Who may see, use and administer it."),
         "apply": ("connection_file:apply", "Bring connections to what connections.yml says."),
         "export": ("connection_file:export", "Write all connections as a connections.yml, without secrets."),
         "types": ("connection_types:types", "List the types, or the fields of one."),
@@ -54,13 +55,13 @@ def list_command(*, expiring: str, project: str, output: str) -> None:
     import time
 
     until = time.time() + _days(expiring) if expiring else None
-    rows = _glanced(project, until) if output == "text" else None
+    rows = _glanced(project, until) if output == "text" and given_token() is None else None
     if rows is None:
         from sluice.connections import lookup
         from sluice.storage import expiries, projects
 
         with opened_database() as database, database.read() as transaction:
-            records = lookup.listed(transaction, projects.find(transaction, project).id)
+            records = lookup.listed(transaction, projects.find(transaction, project).id, guard_of(database))
             found = expiries.of(transaction, [record.id for record in records])
         first = {key: each[0].at for key, each in found.items()}
         if until is not None:
@@ -86,11 +87,13 @@ def _days(text: str) -> float:
 
 
 def _glanced(project: str, until: float | None) -> list[dict[str, object]] | None:
-    """The rows without the database library, None where that cannot be."""
+    """The rows without the database library, None where that cannot be, or not everything may be seen."""
     from sluice.storage import glance
+    from sluice.storage.accounts import owns
     from sluice.storage.home import Home
 
-    listed = glance.connections(Home.find(), project)
+    home = Home.find()
+    listed = glance.connections(home, project) if owns(home) else None
     if listed is None:
         return None
     wanted = [one for one in listed if until is None or (one.expires_at is not None and one.expires_at <= until)]
@@ -145,7 +148,7 @@ def _uses(store: ConnectionStore, project: str, name: str, limit: int) -> tuple[
 
     with store.database.read() as transaction:
         home = projects.find(transaction, project)
-        connection_id, deleted = lookup.id_of(transaction, home.id, name)
+        connection_id, deleted = lookup.id_of(transaction, home.id, name, store.guard)
         records = usage.history(transaction, connection_id, project_id=home.id, limit=limit)
     if deleted:
         say(f"'{name}' is deleted: these are its uses until then")

@@ -11,6 +11,7 @@ from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, chang
 
 if TYPE_CHECKING:
     from sluice.cli.permitting import Find
+    from sluice.connections.guard import Guard
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
 
@@ -46,7 +47,7 @@ def permit(
     from sluice.authorization.limits import Limits
 
     limits = Limits.of(stages, branches, tasks).text()
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True, limits=limits)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True, limits=limits)
 
 
 @click.command("revoke")
@@ -64,15 +65,17 @@ def revoke(name: str, *, pipeline: str, all_pipelines: bool, project: str, outpu
     \b
     Example: sluice connection revoke web1 --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
 
 
-def _finder(name: str) -> Find:
-    def find(transaction: Transaction, project_id: int) -> tuple[Resource, str]:
+def finder(name: str) -> Find:
+    """Finds a service connection by its name or id."""
+
+    def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
         from sluice.connections import lookup
         from sluice.storage.permissions import Resource
 
-        record = lookup.get(transaction, project_id, name)
+        record = lookup.get(transaction, project_id, name, guard)
         return Resource(project_id, record.id), record.name
 
     return find

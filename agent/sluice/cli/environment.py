@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sluice.cli.connection_entry import confirm
-from sluice.cli.installation import current_user, opened_database
+from sluice.cli.installation import current_user, guard_of, opened_database
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
 from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
 
 if TYPE_CHECKING:
     from sluice.cli.permitting import Find
+    from sluice.connections.guard import Guard
     from sluice.storage.engine import Transaction
     from sluice.storage.environments import Environment, EnvironmentResource
     from sluice.storage.permissions import Resource
@@ -41,15 +41,18 @@ def create_command(name: str, *, description: str, allow_all_pipelines: bool, pr
     \b
     Example: sluice environment create production
     """  # noqa: D301  # as above
-    from sluice.storage import environments, permissions, projects
+    from sluice.library.environments import EnvironmentStore
 
-    now, user = time.time(), current_user()
     with opened_database() as database, database.write() as transaction:
-        home = projects.ensure(transaction, project)
-        made = environments.create(transaction, home, name, by=user, at=now, description=description)
-        if allow_all_pipelines:
-            resource = environments.resource_of(made)
-            permissions.grant(transaction, resource, permissions.ALL_PIPELINES, by=user, at=now)
+        store = EnvironmentStore(guard_of(database))
+        made = store.create(
+            transaction,
+            project,
+            name,
+            by=current_user(),
+            description=description,
+            all_pipelines=allow_all_pipelines,
+        )
     if output == "json":
         print_json(_as_json(made, ()))
         return
@@ -65,11 +68,13 @@ def list_command(*, project: str, output: str) -> None:
     \b
     Example: sluice environment list --output json
     """  # noqa: D301  # as above
-    from sluice.storage import environments, projects
+    from sluice.library import environments
+    from sluice.storage import projects
+    from sluice.storage.environments import resources as resources_of
 
     with opened_database() as database, database.read() as transaction:
-        found = environments.listed(transaction, projects.find(transaction, project).id)
-        resources = {one.id: environments.resources(transaction, one) for one in found}
+        found = environments.listed(transaction, projects.find(transaction, project).id, guard_of(database))
+        resources = {one.id: resources_of(transaction, one) for one in found}
     if output == "json":
         print_json([_as_json(one, resources[one.id]) for one in found])
         return
@@ -97,7 +102,7 @@ def show_command(name: str, *, project: str, output: str) -> None:
 
     with opened_database() as database:
         with database.read() as transaction:
-            found = _get(transaction, project, name)
+            found = _get(transaction, project, name, guard_of(database))
             resources = environments.resources(transaction, found)
         pipelines = pipelines_of(database, environments.resource_of(found))
     if output == "json":
@@ -128,15 +133,15 @@ def delete_command(name: str, *, yes: bool, project: str) -> None:
     \b
     Example: sluice environment delete old --yes
     """  # noqa: D301  # as above
-    from sluice.storage import environments
+    from sluice.library.environments import EnvironmentStore
 
     with opened_database() as database:
         with database.read() as transaction:
-            found = _get(transaction, project, name)
+            found = _get(transaction, project, name, guard_of(database))
         if not yes and not confirm(f"Delete the environment '{found.name}' and its history?", otherwise="add --yes"):
             raise click.Abort
         with database.write() as transaction:
-            environments.delete(transaction, found, by=current_user(), at=time.time())
+            EnvironmentStore(guard_of(database)).delete(transaction, project, found.id, by=current_user())
     click.echo(f"deleted the environment '{found.name}'")
 
 
@@ -154,13 +159,11 @@ def add_resource_command(name: str, resource: str, *, kind: str, tags: tuple[str
     \b
     Example: sluice environment add-resource production web-1 --type VirtualMachine --tag web
     """  # noqa: D301  # as above
-    from sluice.storage import environments
+    from sluice.library.environments import EnvironmentStore
 
     with opened_database() as database, database.write() as transaction:
-        found = _get(transaction, project, name)
-        made = environments.add_resource(
-            transaction, found, resource, kind, by=current_user(), at=time.time(), tags=tags
-        )
+        store = EnvironmentStore(guard_of(database))
+        found, made = store.add_resource(transaction, project, name, resource, kind, by=current_user(), tags=tags)
     click.echo(f"added {made.type} '{made.name}' to the environment '{found.name}'")
 
 
@@ -174,11 +177,11 @@ def remove_resource_command(name: str, resource: str, *, project: str) -> None:
     \b
     Example: sluice environment remove-resource production web-1
     """  # noqa: D301  # as above
-    from sluice.storage import environments
+    from sluice.library.environments import EnvironmentStore
 
     with opened_database() as database, database.write() as transaction:
-        found = _get(transaction, project, name)
-        gone = environments.remove_resource(transaction, found, resource, by=current_user(), at=time.time())
+        store = EnvironmentStore(guard_of(database))
+        found, gone = store.remove_resource(transaction, project, name, resource, by=current_user())
     click.echo(f"removed '{gone}' from the environment '{found.name}'")
 
 
@@ -227,7 +230,7 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
     from sluice.storage import environments
 
     with opened_database() as database, database.read() as transaction:
-        found = environments.history(transaction, _get(transaction, project, name), limit=limit)
+        found = environments.history(transaction, _get(transaction, project, name, guard_of(database)), limit=limit)
     rows = [
         {**asdict(one), "started_at": as_time(one.started_at), "finished_at": as_time(one.finished_at)} for one in found
     ]
@@ -239,18 +242,20 @@ def history_command(name: str, *, limit: int, project: str, output: str) -> None
     print_table(shown, columns, empty="nothing was deployed to it yet")
 
 
-def _get(transaction: Transaction, project: str, name: str) -> Environment:
-    from sluice.storage import environments, projects
+def _get(transaction: Transaction, project: str, name: str, guard: Guard) -> Environment:
+    from sluice.library import environments
+    from sluice.storage import projects
 
-    return environments.get(transaction, projects.find(transaction, project).id, name)
+    return environments.get(transaction, projects.find(transaction, project).id, name, guard)
 
 
 def _finder(name: str) -> Find:
-    def find(transaction: Transaction, project_id: int) -> tuple[Resource, str]:
-        from sluice.storage import environments
+    def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
+        from sluice.library import environments
+        from sluice.storage.environments import resource_of
 
-        found = environments.get(transaction, project_id, name)
-        return environments.resource_of(found), found.name
+        found = environments.get(transaction, project_id, name, guard)
+        return resource_of(found), found.name
 
     return find
 

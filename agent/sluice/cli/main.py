@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -30,6 +31,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "variable-group": ("variable_group", "Variable groups: create, show, update, permit, delete."),
     "environment": ("environment", "Environments: create, list, show, resources, permits, history."),
     "pipeline": ("pipeline", "Pipelines, and the variables that stay with one."),
+    "project": ("project", "Projects: create, list, show, delete."),
+    "user": ("user", "Users: create, list, show, disable, delete."),
+    "group": ("group", "Groups of users, and who is in them."),
+    "token": ("token", "Access tokens: create, list, revoke."),
+    "whoami": ("whoami", "Who you are here."),
     "task": ("task", "Task packages: install, list, show, try, remove."),
     "extension": ("extension", "Extensions (.vsix): their tasks and connection types."),
     "audit": ("audit", "The audit log: list it, and verify that nobody edited it."),
@@ -92,9 +98,14 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show it.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors; may stand behind a command too.")
+@click.option(
+    "--token-file", default="", metavar="FILE", help="Act with the access token in FILE (or in SLUICE_TOKEN)."
+)
 @click.pass_context
-def sluice(ctx: click.Context, *, debug: bool) -> None:
+def sluice(ctx: click.Context, *, debug: bool, token_file: str) -> None:
     """Run Azure Pipelines YAML anywhere, with service connections that open only when permitted."""
+    if token_file:
+        os.environ["SLUICE_TOKEN_FILE"] = token_file  # as it reaches a run that goes on in the background
     ctx.ensure_object(dict)["debug"] = debug
 
 

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import current_user, opened_database
+from sluice.cli.installation import current_user, guard_of, opened_database
 from sluice.cli.output import print_json
 from sluice.errors import UsageError
 
 if TYPE_CHECKING:
+    from sluice.connections.guard import Guard
     from sluice.runs.decisions import ResourceName
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
     from sluice.storage.pipelines import Pipeline
 
-    Find = Callable[[Transaction, int], tuple[Resource, str]]
-    """Finds the resource of a project, and its name as it is stored."""
+    Find = Callable[[Transaction, int, Guard], tuple[Resource, str]]
+    """Finds the resource of a project that a person sees, and its name as it is stored."""
 
 PERMIT_PIPELINE = click.option(
     "--pipeline", default="", help="The pipeline: its name, number, or the path of its file."
@@ -83,13 +84,16 @@ def change_permit(
     if bool(pipeline) == everybody:
         raise UsageError("name one pipeline with --pipeline, or give --all-pipelines")
     from sluice.authorization.limits import Limits
+    from sluice.connections.guard import require_permit
     from sluice.storage import permissions, projects
 
     with opened_database() as database, database.write() as transaction:
         home = projects.find(transaction, project)
-        resource, name = find(transaction, home.id)
+        guard = guard_of(database)
+        resource, name = find(transaction, home.id, guard)
         found = None if everybody else _named(transaction, project, home.id, pipeline, new=granted)
         pipeline_id = found.id if found else permissions.ALL_PIPELINES
+        require_permit(guard, transaction, resource, name, pipeline_id)
         by, now = current_user(), time.time()
         if granted:
             changed = permissions.grant(transaction, resource, pipeline_id, by=by, at=now, limits=limits, replace=True)

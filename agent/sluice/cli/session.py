@@ -38,7 +38,8 @@ def decisions_of(orchestrator: Orchestrator) -> Decisions:
     """What this user decides."""
     from sluice.runs.decisions import Decisions
 
-    return Decisions(database=orchestrator.database, clock=orchestrator.clock, by=current_user())
+    guard = orchestrator.store.guard
+    return Decisions(database=orchestrator.database, clock=orchestrator.clock, by=current_user(), guard=guard)
 
 
 def task_catalogue() -> TaskCatalogue:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import click
 
-from sluice.cli.installation import opened_database, opened_groups
+from sluice.cli.installation import guard_of, opened_database, opened_groups
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
 from sluice.cli.subcommands import SubcommandGroup
 
@@ -44,7 +44,7 @@ def list_command(*, project: str, output: str) -> None:
     from sluice.storage import projects
 
     with opened_database() as database, database.read() as transaction:
-        groups = lookup.listed(transaction, projects.find(transaction, project).id)
+        groups = lookup.listed(transaction, projects.find(transaction, project).id, guard_of(database))
     if output == "json":
         print_json([as_json(group) for group in groups])
         return

@@ -14,8 +14,10 @@ from typing import Any, Literal
 from sluice.connections import lookup
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
+from sluice.connections.homes import home_for
 from sluice.connections.store import ConnectionStore
 from sluice.errors import ConflictError, Location, SluiceError
+from sluice.rights import Right
 from sluice.storage import permissions, projects
 from sluice.storage.engine import Transaction
 from sluice.storage.names import name_key
@@ -53,15 +55,16 @@ def apply(
     """
     changes: list[Change] = []
     with store.database.write() as transaction:
-        home = projects.ensure(transaction, project)
+        home = home_for(transaction, store.guard, project, at=at)
         _refuse_twins(wanted)
         for one in wanted:
             with _at(one):
                 change = _store(store, transaction, home, one, by=by)
-                changes.append(_grant(transaction, home, one, change, by=by, at=at))
-        for one in wanted:  # only now: connections may name others that stand further down
+                changes.append(_grant(store, transaction, home, one, change, by=by, at=at))
+        for one, change in zip(wanted, changes, strict=True):  # only now: some may name others that stand further down
             with _at(one):
-                store.check_links(transaction, lookup.get(transaction, home.id, one.draft.name))
+                record = lookup.get(transaction, home.id, one.draft.name)
+                store.check_links(transaction, record, record if change.action == "unchanged" else None)
         if plan_only:
             transaction.abandon()
     return tuple(changes)
@@ -115,7 +118,7 @@ def _refuse_twins(wanted: Sequence[Wanted]) -> None:
 def _store(store: ConnectionStore, transaction: Transaction, home: projects.Project, one: Wanted, *, by: str) -> Change:
     draft = one.draft
     record = lookup.find(transaction, home.id, draft.name)
-    if record is None:
+    if record is None or not store.guard.allows(transaction, Right.SEE, permissions.Resource(home.id, record.id)):
         outcome = store.create_in(transaction, home.name, [draft], by=by, linked_later=True)[0]
         return Change(outcome.record.name, "create", notes=outcome.warnings)
     if record.type.casefold() != draft.type.strip().casefold():
@@ -146,7 +149,14 @@ def _store(store: ConnectionStore, transaction: Transaction, home: projects.Proj
 
 
 def _grant(
-    transaction: Transaction, home: projects.Project, one: Wanted, change: Change, *, by: str, at: float
+    store: ConnectionStore,
+    transaction: Transaction,
+    home: projects.Project,
+    one: Wanted,
+    change: Change,
+    *,
+    by: str,
+    at: float,
 ) -> Change:
     if one.all_pipelines is None:
         return change
@@ -155,6 +165,7 @@ def _grant(
     decide = permissions.grant if one.all_pipelines else permissions.revoke
     if not decide(transaction, resource, permissions.ALL_PIPELINES, by=by, at=at):
         return change
+    store.guard.require(transaction, Right.OPEN_ACCESS, resource, record.name)  # what changes nothing needs no right
     action = "update" if change.action == "unchanged" else change.action
     return replace(change, action=action, details=(*change.details, "allPipelines"))
 

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 
 from sluice.connections.catalogue import Catalogue, fields_of, nearest
 from sluice.connections.connection import ConnectionRecord, Key
+from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.errors import ConnectionInvalidError, NotFoundError, SealError
+from sluice.rights import Right
 from sluice.storage import connections as rows
 from sluice.storage import removed
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, is_guid
+from sluice.storage.permissions import ENDPOINT, Resource
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
@@ -38,22 +41,24 @@ def find(transaction: Transaction, project_id: int, name: str) -> ConnectionReco
     return to_record(row) if row else None
 
 
-def get(transaction: Transaction, project_id: int, name: str) -> ConnectionRecord:
-    """As `find`; raises `NotFoundError` with the nearest name when there is none."""
-    if found := find(transaction, project_id, name):
+def get(transaction: Transaction, project_id: int, name: str, guard: Guard = UNRESTRICTED) -> ConnectionRecord:
+    """As `find`; raises `NotFoundError` with the nearest name when there is none, or none that the person sees."""
+    found = find(transaction, project_id, name)
+    if found and guard.allows(transaction, Right.SEE, Resource(project_id, found.id)):
         return found
-    known = rows.names(transaction, project_id)
+    seen = guard.seen(transaction, project_id, ENDPOINT)
+    known = [row.name for row in rows.listed(transaction, project_id) if seen(row.id)]
     hint = nearest(name, known, otherwise="see 'sluice connection list'")
     raise NotFoundError(f"there is no service connection '{clean_name(name)}'", do=hint)
 
 
-def id_of(transaction: Transaction, project_id: int, name: str) -> tuple[str, bool]:
+def id_of(transaction: Transaction, project_id: int, name: str, guard: Guard = UNRESTRICTED) -> tuple[str, bool]:
     """The id of a connection, and whether it is deleted: its uses and audit entries stay. Raises `NotFoundError`."""
-    if found := find(transaction, project_id, name):
-        return found.id, False
-    if gone := removed.newest_id(transaction, project_id, name):
-        return gone, True
-    return get(transaction, project_id, name).id, False
+    if find(transaction, project_id, name) is None:
+        gone = removed.newest_id(transaction, project_id, name)
+        if gone and guard.allows(transaction, Right.SEE, Resource(project_id, gone)):
+            return gone, True
+    return get(transaction, project_id, name, guard).id, False
 
 
 def nearest_name(transaction: Transaction, project_id: int, name: str) -> str:
@@ -65,9 +70,10 @@ def nearest_name(transaction: Transaction, project_id: int, name: str) -> str:
     return by_key[near[0]] if near else ""
 
 
-def listed(transaction: Transaction, project_id: int) -> tuple[ConnectionRecord, ...]:
-    """The connections of a project, by name."""
-    return tuple(to_record(row) for row in rows.listed(transaction, project_id))
+def listed(transaction: Transaction, project_id: int, guard: Guard = UNRESTRICTED) -> tuple[ConnectionRecord, ...]:
+    """The connections of a project that the person sees, by name."""
+    seen = guard.seen(transaction, project_id, ENDPOINT)
+    return tuple(to_record(row) for row in rows.listed(transaction, project_id) if seen(row.id))
 
 
 def chain(transaction: Transaction, record: ConnectionRecord, catalogue: Catalogue) -> tuple[ConnectionRecord, ...]:
@@ -78,6 +84,21 @@ def chain(transaction: Transaction, record: ConnectionRecord, catalogue: Catalog
     found: dict[str, ConnectionRecord] = {}
     _collect(transaction, record, catalogue, found, ())
     return tuple(found.values())
+
+
+def refuse_hidden_link(transaction: Transaction, record: ConnectionRecord, key: str, name: str, guard: Guard) -> None:
+    """Raise, as if it did not exist, when the person does not see the connection that a field names."""
+    linked = find(transaction, record.project_id, name)
+    if linked and not guard.allows(transaction, Right.SEE, Resource(linked.project_id, linked.id)):
+        raise _missing_link(record, key, name)
+
+
+def _missing_link(record: ConnectionRecord, key: str, name: str) -> NotFoundError:
+    return NotFoundError(
+        f"the service connection '{name}' does not exist",
+        where=f"field '{key}' of '{record.name}'",
+        do="see 'sluice connection list'",
+    )
 
 
 def links(record: ConnectionRecord, catalogue: Catalogue) -> Mapping[str, str]:
@@ -108,11 +129,7 @@ def _collect(
     for key, name in links(record, catalogue).items():
         linked = find(transaction, record.project_id, name)
         if linked is None:
-            raise NotFoundError(
-                f"the service connection '{name}' does not exist",
-                where=f"field '{key}' of '{record.name}'",
-                do="see 'sluice connection list'",
-            )
+            raise _missing_link(record, key, name)
         _collect(transaction, linked, catalogue, found, (*path, record))
 
 

@@ -12,9 +12,12 @@ from sluice.connections import journal, lookup, release, rotation, terms, vault
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.changes import Merged, fit_draft, merge
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
+from sluice.connections.guard import UNRESTRICTED, Guard
+from sluice.connections.homes import home_for
 from sluice.connections.sealing import Sealer
 from sluice.connections.validation import Fitted, check_description, check_name
 from sluice.errors import ConflictError, ConnectionInvalidError, SealError
+from sluice.rights import Right
 from sluice.secret import Secret
 from sluice.storage import actions, audit, permissions, policies, projects, seals, usage
 from sluice.storage import connections as rows
@@ -43,7 +46,8 @@ class ConnectionStore:
     """Service connections of one database.
 
     Methods with a `transaction` argument join one that is open; the others make their own. `clock` answers seconds
-    since the epoch, `sources` the secret sources of plugins (those installed when None).
+    since the epoch, `sources` the secret sources of plugins (those installed when None). `guard` decides what the person
+    who works with it may do; what that person may not see is not there.
     """
 
     def __init__(
@@ -54,15 +58,17 @@ class ConnectionStore:
         catalogue: Callable[[], Catalogue] = Catalogue.installed,
         clock: Callable[[], float] = time.time,
         sources: Mapping[str, SecretSource] | None = None,
+        guard: Guard = UNRESTRICTED,
     ) -> None:
         self.database = database
+        self.guard = guard
         self.sealer = sealer
         self._catalogue = catalogue
         self._clock = clock
         self.sources = sources
 
     @classmethod
-    def installed(cls, database: Database) -> ConnectionStore:
+    def installed(cls, database: Database, guard: Guard) -> ConnectionStore:
         """The store of this installation: plugins as installed, keys as the environment says."""
 
         def provider() -> KeyProvider:
@@ -71,7 +77,7 @@ class ConnectionStore:
 
             return choose_provider((database.home or Home.find()).keys)
 
-        return cls(database, Sealer(provider))
+        return cls(database, Sealer(provider), guard=guard)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -81,12 +87,12 @@ class ConnectionStore:
     def get(self, project: str, name: str) -> ConnectionRecord:
         """The connection of that name or id in a project; raises `NotFoundError` with the nearest name."""
         with self.database.read() as transaction:
-            return lookup.get(transaction, projects.find(transaction, project).id, name)
+            return lookup.get(transaction, projects.find(transaction, project).id, name, self.guard)
 
     def list(self, project: str) -> tuple[ConnectionRecord, ...]:
         """The connections of a project, by name."""
         with self.database.read() as transaction:
-            return lookup.listed(transaction, projects.find(transaction, project).id)
+            return lookup.listed(transaction, projects.find(transaction, project).id, self.guard)
 
     def create(self, project: str, draft: Draft, *, by: str, all_pipelines: bool = False) -> Outcome:
         """Store a new connection; raises `ConflictError` when the name is taken, and as `fit_draft` does."""
@@ -107,8 +113,10 @@ class ConnectionStore:
 
         With `linked_later` the caller asks `check_links` when everything is stored that they may name.
         """
-        home = projects.ensure(transaction, project)
         now = self._clock()
+        home = home_for(transaction, self.guard, project, at=now)
+        if drafts:
+            self.guard.require(transaction, Right.CREATE, permissions.Resource(home.id, ""))
         master = vault.master_key(transaction, self.sealer)
         taken = self._taken(transaction, home.id, drafts)
         outcomes: list[Outcome] = []
@@ -131,6 +139,9 @@ class ConnectionStore:
             rows.insert(transaction, stored)
             created = [journal.changed(actions.CONNECTION_CREATED, one.record, home, by=by, at=now) for one in outcomes]
             audit.append_all(transaction, created)
+            for outcome in outcomes:
+                resource = permissions.Resource(home.id, outcome.record.id)
+                self.guard.created(transaction, resource, outcome.record.name, at=now)
         for draft, outcome, secrets in zip(drafts, outcomes, entered, strict=True):
             terms.put_new(transaction, outcome.record, draft, secrets, at=now)
         for outcome in outcomes:
@@ -157,19 +168,21 @@ class ConnectionStore:
     ) -> Outcome:
         """As `update`, in a transaction that is open."""
         home = projects.find(transaction, project)
-        record = lookup.get(transaction, home.id, name)
+        record = lookup.get(transaction, home.id, name, self.guard)
         now = self._clock()
         merged = merge(self.catalogue.get(record.type), record, update, self.sources)
         changed = (*_renamed(record, update), *merged.changed, *terms.changes(transaction, record, update))
         if not changed:
             return Outcome(record=record)
+        right = Right.EDIT_PROJECT_FIELDS if set(changed) <= {"name", "description"} else Right.EDIT
+        self.guard.require(transaction, right, permissions.Resource(home.id, record.id), record.name)
         after = _updated_record(record, update, merged, by=by, at=now)
         self._refuse_taken_name(transaction, record, after)
         secrets, trusted = self._secrets_after(transaction, record, merged)
         row = lookup.to_row(after)
         rows.replace(transaction, row, vault.seal_secrets(self.sealer, self.sealer.provider.current(), row, secrets))
         if not linked_later:
-            self.check_links(transaction, after)
+            self.check_links(transaction, after, record)
         dropped = tuple(sorted(key for _, key in merged.dropped)) if merged.moved else ()
         action = journal.modification(record, after, changed)
         more = {"Changed": list(changed), "DroppedSecrets": list(dropped), "IsDisabled": after.disabled}
@@ -186,9 +199,10 @@ class ConnectionStore:
         """Take a connection out of a project, its permits there with it; its usage history and audit log stay."""
         with self.database.write() as transaction:
             home = projects.find(transaction, project)
-            record = lookup.get(transaction, home.id, name)
+            record = lookup.get(transaction, home.id, name, self.guard)
             now = self._clock()
             resource = permissions.Resource(home.id, record.id)
+            self.guard.require(transaction, Right.DELETE, resource, record.name)
             for permission in permissions.of_resource(transaction, resource):
                 permissions.revoke(transaction, resource, permission.pipeline_id, by=by, at=now)
             policies.forget(transaction, resource)
@@ -233,16 +247,28 @@ class ConnectionStore:
         releaser = release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self.sources)
         return releaser.open(project_id, connection_id, use, version=version, check=check)
 
-    def check_links(self, transaction: Transaction, record: ConnectionRecord) -> None:
-        """Check that the connections a connection names exist, have the right type, and form no circle."""
+    def check_links(
+        self, transaction: Transaction, record: ConnectionRecord, before: ConnectionRecord | None = None
+    ) -> None:
+        """Check that the connections a connection names exist, have the right type, and form no circle.
+
+        The person needs the right to use each of them, but those that it named `before`.
+        """
         kind = self.catalogue.get(record.type)
         wanted = {field.key: field.connection_type for field in kind.data if field.kind == "connection"}
         named = lookup.links(record, self.catalogue)
         if not named:
             return
+        old = {name_key(name) for name in lookup.links(before, self.catalogue).values()} if before else set()
+        new = {key: name for key, name in named.items() if name_key(name) not in old}
+        for key, name in new.items():
+            lookup.refuse_hidden_link(transaction, record, key, name, self.guard)
         lookup.chain(transaction, record, self.catalogue)
         for key, name in named.items():
             linked = lookup.get(transaction, record.project_id, name)
+            if key in new:
+                resource = permissions.Resource(linked.project_id, linked.id)
+                self.guard.require(transaction, Right.USE, resource, linked.name)
             expected = wanted.get(key, "")
             if expected and linked.type.casefold() != expected.casefold():
                 raise ConnectionInvalidError(
@@ -259,6 +285,7 @@ class ConnectionStore:
 
         With `lost` there is no old key any more: a new one is made, and what is sealed stays closed for good.
         """
+        self.guard.require_administrator("rotate the master key")
         if lost:
             return rotation.replace_lost(self.database, self.sealer, by=by, clock=self._clock)
         return rotation.rotate(self.database, self.sealer, by=by, clock=self._clock)
@@ -293,6 +320,7 @@ class ConnectionStore:
 
     def _resource_grant(self, transaction: Transaction, record: ConnectionRecord, *, by: str, at: float) -> None:
         resource = permissions.Resource(record.project_id, record.id)
+        self.guard.require(transaction, Right.OPEN_ACCESS, resource, record.name)
         permissions.grant(transaction, resource, permissions.ALL_PIPELINES, by=by, at=at)
 
 

@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 
 from sluice.connections.catalogue import nearest
+from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.errors import NotFoundError, SealError
 from sluice.library.group import VariableGroup
+from sluice.rights import Right
 from sluice.storage import variable_groups as rows
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, is_guid
+from sluice.storage.permissions import VARIABLE_GROUP, Resource
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _SAME = tuple(
@@ -31,17 +34,21 @@ def find(transaction: Transaction, project_id: int, name: str) -> VariableGroup 
     return to_group(row) if row else None
 
 
-def get(transaction: Transaction, project_id: int, name: str) -> VariableGroup:
-    """As `find`; raises `NotFoundError` with the nearest name when there is none."""
-    if found := find(transaction, project_id, name):
+def get(transaction: Transaction, project_id: int, name: str, guard: Guard = UNRESTRICTED) -> VariableGroup:
+    """As `find`; raises `NotFoundError` with the nearest name when there is none, or none that the person sees."""
+    found = find(transaction, project_id, name)
+    if found and guard.allows(transaction, Right.SEE, Resource(project_id, found.id, VARIABLE_GROUP)):
         return found
-    hint = nearest(name, rows.names(transaction, project_id), otherwise="see 'sluice variable-group list'")
+    seen = guard.seen(transaction, project_id, VARIABLE_GROUP)
+    known = [row.name for row in rows.listed(transaction, project_id) if seen(row.id)]
+    hint = nearest(name, known, otherwise="see 'sluice variable-group list'")
     raise NotFoundError(f"there is no variable group '{clean_name(name)}'", do=hint)
 
 
-def listed(transaction: Transaction, project_id: int) -> tuple[VariableGroup, ...]:
-    """The variable groups of a project, by name."""
-    return tuple(to_group(row) for row in rows.listed(transaction, project_id))
+def listed(transaction: Transaction, project_id: int, guard: Guard = UNRESTRICTED) -> tuple[VariableGroup, ...]:
+    """The variable groups of a project that the person sees, by name."""
+    seen = guard.seen(transaction, project_id, VARIABLE_GROUP)
+    return tuple(to_group(row) for row in rows.listed(transaction, project_id) if seen(row.id))
 
 
 def to_group(row: rows.PublicRow) -> VariableGroup:

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sluice.connections import vault as keys
+from sluice.connections.guard import UNRESTRICTED, Guard
+from sluice.connections.homes import home_for
 from sluice.connections.references import resolve
 from sluice.errors import ConflictError, SealError
 from sluice.library import journal, lookup, vault
 from sluice.library.changes import Contents, check_group_description, check_group_name, fit_draft, merge
 from sluice.library.group import GroupDraft, GroupUpdate, OpenedGroup, VariableGroup
+from sluice.rights import Right
 from sluice.secret import Secret
 from sluice.storage import actions, audit, permissions, policies, projects, usage
 from sluice.storage import variable_groups as rows
@@ -39,7 +42,8 @@ class VariableGroupStore:
     """Variable groups of one database.
 
     Methods with a `transaction` argument join one that is open; the others make their own. `clock` answers seconds
-    since the epoch, `sources` are the secret sources of plugins (those installed when None).
+    since the epoch, `sources` are the secret sources of plugins (those installed when None). `guard` decides what the
+    person who works with it may do; what that person may not see is not there.
     """
 
     def __init__(
@@ -49,8 +53,10 @@ class VariableGroupStore:
         *,
         clock: Callable[[], float] = time.time,
         sources: Mapping[str, SecretSource] | None = None,
+        guard: Guard = UNRESTRICTED,
     ) -> None:
         self.database = database
+        self.guard = guard
         self._sealer = sealer
         self._clock = clock
         self._sources = sources
@@ -58,12 +64,12 @@ class VariableGroupStore:
     def get(self, project: str, name: str) -> VariableGroup:
         """The group of that name or id in a project; raises `NotFoundError` with the nearest name."""
         with self.database.read() as transaction:
-            return lookup.get(transaction, projects.find(transaction, project).id, name)
+            return lookup.get(transaction, projects.find(transaction, project).id, name, self.guard)
 
     def list(self, project: str) -> tuple[VariableGroup, ...]:
         """The groups of a project, by name."""
         with self.database.read() as transaction:
-            return lookup.listed(transaction, projects.find(transaction, project).id)
+            return lookup.listed(transaction, projects.find(transaction, project).id, self.guard)
 
     def create(self, project: str, draft: GroupDraft, *, by: str, all_pipelines: bool = False) -> GroupOutcome:
         """Store a new group; raises `ConflictError` when the name is taken, and as `fit_draft` does."""
@@ -74,8 +80,9 @@ class VariableGroupStore:
         self, transaction: Transaction, project: str, draft: GroupDraft, *, by: str, all_pipelines: bool = False
     ) -> GroupOutcome:
         """As `create`, in a transaction that is open."""
-        home = projects.ensure(transaction, project)
         now = self._clock()
+        home = home_for(transaction, self.guard, project, at=now)
+        self.guard.require(transaction, Right.CREATE, permissions.Resource(home.id, "", permissions.VARIABLE_GROUP))
         contents = fit_draft(draft, self._sources)
         group = _new_group(home.id, draft, contents, by=by, at=now)
         if rows.by_name(transaction, home.id, group.name) is not None:
@@ -88,7 +95,9 @@ class VariableGroupStore:
         number = rows.insert(transaction, row, vault.seal_secrets(self._sealer, master, row, contents.secrets))
         group = replace(group, number=number)
         audit.append(transaction, journal.changed(actions.VARIABLE_GROUP_CREATED, group, home, by=by, at=now))
+        self.guard.created(transaction, resource_of(group), group.name, at=now)
         if all_pipelines:
+            self.guard.require(transaction, Right.OPEN_ACCESS, resource_of(group), group.name)
             permissions.grant(transaction, resource_of(group), permissions.ALL_PIPELINES, by=by, at=now)
         return GroupOutcome(group=group, changed=contents.changed, warnings=contents.warnings)
 
@@ -102,13 +111,14 @@ class VariableGroupStore:
     ) -> GroupOutcome:
         """As `update`, in a transaction that is open."""
         home = projects.find(transaction, project)
-        group = lookup.get(transaction, home.id, name)
+        group = lookup.get(transaction, home.id, name, self.guard)
         now = self._clock()
         contents = merge(group, update, self._sources)
         after = _updated_group(group, update, contents, by=by, at=now)
         changed = (*_renamed(group, after), *contents.changed)
         if not changed:
             return GroupOutcome(group=group)
+        self.guard.require(transaction, Right.EDIT, resource_of(group), group.name)
         self._refuse_taken_name(transaction, group, after)
         secrets, trusted = self._secrets_after(transaction, group, contents)
         row = lookup.to_row(after)
@@ -133,7 +143,8 @@ class VariableGroupStore:
         """Delete a group and its permits; its usage history and audit log stay."""
         with self.database.write() as transaction:
             home = projects.find(transaction, project)
-            group = lookup.get(transaction, home.id, name)
+            group = lookup.get(transaction, home.id, name, self.guard)
+            self.guard.require(transaction, Right.DELETE, resource_of(group), group.name)
             now = self._clock()
             _revoke_all(transaction, group, by=by, at=now)
             policies.forget(transaction, resource_of(group))

@@ -17,6 +17,7 @@ from sluice.language.predefined_names import is_predefined
 from sluice.language.resources import ResourceUse, stage_resources
 from sluice.language.run_name import format_run_name
 from sluice.language.unsupported import refuse_unsupported
+from sluice.library.environments import EnvironmentStore
 from sluice.library.settings import Settings
 from sluice.library.settings import read as read_settings
 from sluice.runs.access import assess_needs
@@ -81,7 +82,8 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
         now = orchestrator.clock()
         if prepare:
             new = prepare(transaction, new)
-        prepare_environments(transaction, new, at=now)
+        environments = EnvironmentStore(orchestrator.store.guard, clock=orchestrator.clock)
+        prepare_environments(transaction, new, environments, at=now)
         _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
         run_id = runs.add(
             transaction,

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sluice.authorization.roles import PIPELINE
 from sluice.authorization.texts import STAGE, TYPE_LABELS
+from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.errors import ConflictError, NotFoundError
+from sluice.rights import Right
 from sluice.runs.outcomes import in_words
 from sluice.runtime.request import Result
 from sluice.storage import actions, audit, connections, permissions, requests, runs, variable_groups
@@ -36,11 +39,12 @@ Names = Sequence[str | ResourceName]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """Records decisions of a person (`by`) in a database."""
+    """Records decisions of a person (`by`) in a database, as far as `guard` allows them."""
 
     database: Database
     clock: Callable[[], float]
     by: str
+    guard: Guard = UNRESTRICTED
 
     def permit(self, run_id: int, names: Names = ()) -> list[RequestRow]:
         """Permit what a run waits for (all of it, or the resources named): for this pipeline, now and later.
@@ -54,6 +58,8 @@ class Decisions:
             if not runs.is_whole(transaction, run_id):
                 raise runs.tampered(run_id)
             chosen = _choose(transaction, run, names, of=lambda kind: kind != STAGE)
+            for request in chosen:
+                self._require(transaction, request)
             changed = [one for one in chosen if _ask_again(transaction, run, one)]
             now = self.clock()
             for request in () if changed else chosen:
@@ -77,6 +83,7 @@ class Decisions:
             run = _run(transaction, run_id)
             names = [ResourceName(STAGE, stage) for stage in stages]
             chosen = _choose(transaction, run, names, of=lambda kind: kind == STAGE, what="does not wait to be started")
+            self._require_queue(transaction, run)
             now = self.clock()
             for request in chosen:
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
@@ -90,6 +97,8 @@ class Decisions:
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
             chosen = _choose(transaction, run, names)
+            for request in chosen:
+                self._require(transaction, request)
             now = self.clock()
             for request in chosen:
                 requests.decide(transaction, request.id, state="rejected", by=self.by, at=now)
@@ -105,6 +114,7 @@ class Decisions:
         """
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
+            self._require_queue(transaction, run)
             if run.state == "completed":
                 raise ConflictError(f"run {run_id} is over ({in_words(run.result)})")
             if not run.cancel_requested_by:
@@ -116,6 +126,20 @@ class Decisions:
                     transaction, run_id, state="completed", result=str(Result.CANCELED), finished_at=self.clock()
                 )
             return _run(transaction, run_id)
+
+    def _require(self, transaction: Transaction, request: RequestRow) -> None:
+        """Raise `NotPermittedError` unless the person may decide on what a run asks for."""
+        if request.resource_type == STAGE:
+            resource = permissions.Resource(request.project_id, str(request.pipeline_id), PIPELINE)
+            self.guard.require(transaction, Right.USE, resource, f"{request.pipeline_id}")
+            return
+        resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
+        self.guard.require(transaction, Right.PERMIT, resource, request.resource_name, pipeline_id=request.pipeline_id)
+
+    def _require_queue(self, transaction: Transaction, run: RunRow) -> None:
+        """Raise `NotPermittedError` unless the person may start and stop runs of the pipeline."""
+        resource = permissions.Resource(run.project_id, str(run.pipeline_id), PIPELINE)
+        self.guard.require(transaction, Right.USE, resource, run.pipeline)
 
 
 def waiting_for(database: Database, run_id: int) -> list[RequestRow]:

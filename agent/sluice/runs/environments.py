@@ -13,6 +13,7 @@ from sluice.runs.identifiers import join, shown
 from sluice.storage import actions, audit, environments, permissions
 
 if TYPE_CHECKING:
+    from sluice.library.environments import EnvironmentStore
     from sluice.runs.creation import NewRun
     from sluice.storage.engine import Transaction
     from sluice.storage.records import RecordRow
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SCOPES = "only variables of the YAML's root are known then: not those of stages, jobs, groups or scripts"
 
 
-def prepare_environments(transaction: Transaction, new: NewRun, *, at: float) -> None:
+def prepare_environments(transaction: Transaction, new: NewRun, store: EnvironmentStore, *, at: float) -> None:
     """Make the environments that are missing (documented), permitted for the pipeline that asked for them.
 
     Raises `PipelineError` for a name that is known only at run time, and for resources that an environment lacks.
@@ -39,7 +40,7 @@ def prepare_environments(transaction: Transaction, new: NewRun, *, at: float) ->
             continue
         found = environments.find(transaction, new.project.id, name)
         if found is None:
-            found = environments.create(transaction, new.project, name, by=new.requested_by, at=at)
+            found = store.create_in(transaction, new.project, name, by=new.requested_by)
             resource = environments.resource_of(found)
             permissions.grant(transaction, resource, new.pipeline.id, by=new.requested_by, at=at)
         try:

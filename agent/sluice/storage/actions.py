@@ -120,6 +120,13 @@ UNTRUSTED_RUNS_CHANGED = Action(
     "Modify",
     'Untrusted runs that may use {ResourceType} "{ResourceName}": {Allowed}.',
 )
+NOT_AUTHORIZED_FOR_PROJECT = Action(
+    "Pipelines.ResourceNotAuthorizedForProject",
+    "Pipelines",
+    "Modify",
+    "Did not authorize {ResourceType} resource {ResourceId} for the project. "
+    "The resource doesn't exist or the user doesn't have permission",
+)
 PERMIT_VOID = Action(
     "Sluice.PermitVoid",
     "Pipelines",
@@ -206,6 +213,61 @@ KEY_ROTATED = Action(
     "Rotated the master key: {Count} records are sealed with key {KeyId} now.",
 )
 
+CONNECTION_SHARED = Action(
+    "Library.ServiceConnectionShared",
+    "Library",
+    "Modify",
+    'Shared Service Connection "{ConnectionName}" of type {ConnectionType} with project {ProjectName}.',
+)
+ROLE_CHANGED = Action(
+    "Security.ModifyPermission",
+    "Permissions",
+    "Modify",
+    'Permission "{NamespaceName}\\{ChangedPermission}" was set to {PermissionModifiedTo} for {SubjectName}',
+)
+ROLE_REMOVED = Action(
+    "Security.RemovePermission",
+    "Permissions",
+    "Remove",
+    'Permission "{NamespaceName}\\{ChangedPermission}" was removed for {SubjectName}',
+)
+ACTION_REFUSED = Action(
+    "Sluice.ActionRefused",
+    "Permissions",
+    "Access",
+    'Refused {Right} on {ResourceType} "{ResourceName}" to {SubjectName}.',
+)
+PROJECT_CREATED = Action(
+    "Project.CreateCompleted", "Project", "Create", "{ProjectName} project was created successfully"
+)
+PROJECT_DELETED = Action("Project.SoftDeleteCompleted", "Project", "Remove", "Project {ProjectName} was deleted")
+USER_CREATED = Action("Sluice.UserCreated", "Permissions", "Create", "Created user {UserName}.")
+USER_CHANGED = Action("Sluice.UserChanged", "Permissions", "Modify", "User {UserName} was {Change}.")
+USER_DELETED = Action("Sluice.UserDeleted", "Permissions", "Remove", "Deleted user {UserName}.")
+GROUP_CREATED = Action("Group.CreateGroups", "Group", "Create", "Created group {GroupName}.")
+GROUP_MEMBER_ADDED = Action(
+    "Group.UpdateGroupMembership.Add", "Group", "Modify", "{MemberName} was added as a member of group {GroupName}"
+)
+GROUP_MEMBER_REMOVED = Action(
+    "Group.UpdateGroupMembership.Remove", "Group", "Modify", "{MemberName} was removed as a member of group {GroupName}"
+)
+GROUP_DELETED = Action("Sluice.GroupDeleted", "Group", "Remove", "Deleted group {GroupName}.")
+TOKEN_CREATED = Action(
+    "Token.PatCreateEvent", "Token", "Create", 'Personal access token "{TokenName}" of {UserName} was created.'
+)
+TOKEN_REVOKED = Action(
+    "Token.PatRevokeEvent", "Token", "Remove", 'Personal access token "{TokenName}" of {UserName} was revoked.'
+)
+TOKEN_USED = Action(
+    "Sluice.TokenUsed", "Token", "Access", '{UserName} signed in with the access token "{TokenName}" ({Prefix}...).'
+)
+TOKEN_REFUSED = Action(
+    "Sluice.TokenRefused",
+    "Token",
+    "Access",
+    'Refused the access token "{TokenName}" ({Prefix}...) of {UserName}: {Reason}.',
+)
+
 BY_PEOPLE = frozenset(
     action.id
     for action in (
@@ -229,6 +291,20 @@ BY_PEOPLE = frozenset(
         PERMISSION_DENIED,
         KEY_ROTATED,
         HEAD_ACCEPTED,
+        CONNECTION_SHARED,
+        ROLE_CHANGED,
+        ROLE_REMOVED,
+        PROJECT_CREATED,
+        PROJECT_DELETED,
+        USER_CREATED,
+        USER_CHANGED,
+        USER_DELETED,
+        GROUP_CREATED,
+        GROUP_MEMBER_ADDED,
+        GROUP_MEMBER_REMOVED,
+        GROUP_DELETED,
+        TOKEN_CREATED,
+        TOKEN_REVOKED,
     )
 )
 """The actions that are decisions of people: what a step of a run starts may not do them."""

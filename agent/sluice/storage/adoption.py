@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from sluice.storage import audit, connections, permissions, pipelines, policies, runs, tables
+from sluice.storage import (
+    audit,
+    connections,
+    groups,
+    people,
+    permissions,
+    pipelines,
+    policies,
+    role_assignments,
+    runs,
+    tables,
+    tables_people,
+    tokens,
+)
 from sluice.storage.chain import Head, link_hash
 
 if TYPE_CHECKING:
@@ -27,8 +40,8 @@ def adopt(transaction: Transaction, head: Head, *, unchecked: bool = False) -> N
     With `unchecked` the links of the log up to there are those of a key that is lost: only their order can be checked.
     """
     if transaction.voucher.make(head, unchecked=unchecked):
-        for table in (permissions, policies, pipelines, runs, connections):
-            table.vouch_for_all(transaction)
+        for kind in (permissions, policies, pipelines, runs, connections, people, groups, role_assignments, tokens):
+            kind.vouch_for_all(transaction)
 
 
 def _newest_without_key(transaction: Transaction) -> Head | None:
@@ -41,7 +54,10 @@ def _newest_without_key(transaction: Transaction) -> Head | None:
 
 
 def _has_codes(transaction: Transaction) -> bool:
-    stored = (tables.permissions, tables.pipelines, tables.runs, tables.connection_projects)
+    stored = (
+        *(tables.permissions, tables.pipelines, tables.runs, tables.connection_projects),
+        *(tables_people.users, tables_people.user_groups, tables_people.role_assignments, tables_people.access_tokens),
+    )
     return any(
         transaction.value(select(table.c.code).where(table.c.code != "").limit(1)) is not None for table in stored
     )

@@ -22,6 +22,7 @@ from sluice.storage.ancestors import RefusedToStepError, driver_above
 from sluice.storage.chain import Breach, Entry, Head, Link, Linking, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.home import Home
+from sluice.storage.refusals import RefusedError
 from sluice.storage.replay import CHANGES, DIGEST, Replay
 from sluice.storage.tables import audit, permissions
 
@@ -91,8 +92,11 @@ def _refuse_steps(transaction: Transaction, events: list[Event]) -> None:
         raise RefusedToStepError(driver, decided)
 
 
-def record_refusal(transaction: Transaction, refused: RefusedToStepError) -> None:
-    """Record that a step tried to decide."""
+def record_refusal(transaction: Transaction, refused: RefusedToStepError | RefusedError) -> None:
+    """Record that a step tried to decide, or a person what the person may not."""
+    if isinstance(refused, RefusedError):
+        append(transaction, refused.event)
+        return
     details = {"Command": refused.attempt, "Driver": refused.driver}
     append(transaction, Event(action=actions.COMMAND_REFUSED, actor="step", at=time.time(), details=details))
 

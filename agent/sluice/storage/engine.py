@@ -16,6 +16,7 @@ from sqlalchemy import event, exc
 from sluice.errors import StorageError
 from sluice.storage.ancestors import RefusedToStepError
 from sluice.storage.home import Home
+from sluice.storage.refusals import RefusedError
 from sluice.storage.schema import check_revision
 from sluice.storage.vouching import Voucher
 
@@ -184,7 +185,7 @@ class Database:
                         yield transaction
                 finally:
                     self._writing = False
-        except RefusedToStepError as refused:
+        except (RefusedToStepError, RefusedError) as refused:
             from sluice.storage.audit import record_refusal  # it needs this module
 
             with self.write() as told:  # what was tried is taken back, that it was tried is kept

@@ -87,13 +87,11 @@ def find(transaction: Transaction, project_id: int, name: str) -> Environment | 
     return _environment(row) if row else None
 
 
-def get(transaction: Transaction, project_id: int, name: str) -> Environment:
-    """As `find`; raises `NotFoundError` with the nearest name."""
-    if found := find(transaction, project_id, name):
-        return found
-    near = difflib.get_close_matches(name, names(transaction, project_id), n=1)
+def not_found(name: str, known: list[str]) -> NotFoundError:
+    """That there is no such environment, with the nearest of those that are known."""
+    near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else "see 'sluice environment list'"
-    raise NotFoundError(f"there is no environment '{clean_name(name)}'", do=hint)
+    return NotFoundError(f"there is no environment '{clean_name(name)}'", do=hint)
 
 
 def listed(transaction: Transaction, project_id: int) -> tuple[Environment, ...]:

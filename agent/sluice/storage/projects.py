@@ -8,12 +8,25 @@ from dataclasses import dataclass
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
-from sluice.errors import NotFoundError, UsageError
+from sluice.errors import ConflictError, NotFoundError, UsageError
+from sluice.storage import actions, audit
 from sluice.storage.engine import Transaction
-from sluice.storage.names import clean_name, name_key
-from sluice.storage.tables import projects
+from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
+from sluice.storage.tables import (
+    connection_projects,
+    environments,
+    permissions,
+    pipelines,
+    projects,
+    runs,
+    variable_groups,
+)
+from sluice.storage.tables_connections import deleted_connections
+from sluice.storage.tables_people import role_assignments, user_groups
 
 DEFAULT = "default"
+MAX_NAME = 64
+_MARKS = set('/\\[]:*?"<>|')
 
 _BY_KEY = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.name_key == bindparam("key"))
 _BY_ID = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.id == bindparam("id"))
@@ -54,6 +67,12 @@ def get(transaction: Transaction, project_id: int) -> Project:
     return Project(*row)
 
 
+def listed(transaction: Transaction) -> tuple[Project, ...]:
+    """All projects, by name."""
+    query = select(projects.c.id, projects.c.guid, projects.c.name).order_by(projects.c.name_key)
+    return tuple(Project(*row) for row in transaction.rows(query))
+
+
 def ensure(transaction: Transaction, name: str) -> Project:
     """The project of that name, made when it does not exist; raises `UsageError` for an empty name."""
     row = transaction.row(_BY_KEY, {"key": name_key(name)})
@@ -61,7 +80,63 @@ def ensure(transaction: Transaction, name: str) -> Project:
         return Project(*row)
     if not clean_name(name):
         raise UsageError("a project needs a name")
+    return _add(transaction, name)
+
+
+def create(transaction: Transaction, name: str, *, by: str, at: float) -> Project:
+    """Make a project; raises `ConflictError` when the name is taken, `UsageError` for one that cannot be."""
+    cleaned = clean_name(name)
+    if (
+        not cleaned
+        or len(cleaned) > MAX_NAME
+        or hidden_characters(cleaned)
+        or is_guid(cleaned)
+        or set(cleaned) & _MARKS
+    ):
+        raise UsageError(
+            f"'{cleaned[:80]}' is no name for a project",
+            do=f'up to {MAX_NAME} characters, without / \\ [ ] : * ? " < > |',
+        )
+    if look_up(transaction, cleaned):
+        raise ConflictError(f"the project '{cleaned}' exists already", do="see 'sluice project list'")
+    project = _add(transaction, cleaned)
+    _record(transaction, actions.PROJECT_CREATED, project, by=by, at=at)
+    return project
+
+
+def delete(transaction: Transaction, project: Project, *, by: str, at: float) -> None:
+    """Delete an empty project; raises `ConflictError` for one that holds anything, and for the last one."""
+    for table, what in _CONTENT.items():
+        if transaction.value(select(table.c.project_id).where(table.c.project_id == project.id).limit(1)) is not None:
+            raise ConflictError(
+                f"the project '{project.name}' is not empty", why=f"it has {what}", do="delete these first"
+            )
+    if len(listed(transaction)) == 1:
+        raise ConflictError(f"'{project.name}' is the only project, and one has to be")
+    for table in (user_groups, role_assignments):
+        transaction.execute(sqlalchemy.delete(table).where(table.c.project_id == project.id))
+    transaction.execute(sqlalchemy.delete(projects).where(projects.c.id == project.id))
+    _record(transaction, actions.PROJECT_DELETED, project, by=by, at=at)
+
+
+def _add(transaction: Transaction, name: str) -> Project:
     guid = str(uuid.uuid4())
     values = {"guid": guid, "name": clean_name(name), "name_key": name_key(name)}
     number = transaction.insert(sqlalchemy.insert(projects).values(**values))
     return Project(number, guid, values["name"])
+
+
+_CONTENT = {
+    connection_projects: "service connections",
+    deleted_connections: "service connections that were deleted lately",
+    variable_groups: "variable groups",
+    environments: "environments",
+    runs: "runs",
+    pipelines: "pipelines",
+    permissions: "permits",
+}
+
+
+def _record(transaction: Transaction, action: actions.Action, project: Project, *, by: str, at: float) -> None:
+    details = {"ProjectName": project.name, "ProjectId": project.guid}
+    audit.append(transaction, audit.Event(action=action, actor=by, at=at, project_id=project.id, details=details))

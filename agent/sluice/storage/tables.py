@@ -21,7 +21,11 @@ from sqlalchemy import (
     text,
 )
 
-from sluice.storage import tables_artifacts, tables_connections  # noqa: F401  # so that metadata knows their tables
+from sluice.storage import (  # imported so that metadata knows their tables
+    tables_artifacts,  # noqa: F401
+    tables_connections,  # noqa: F401
+    tables_people,  # noqa: F401
+)
 from sluice.storage.metadata import code_column, id_column, metadata
 
 projects = Table(

@@ -6,12 +6,23 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sluice.storage import connections, permissions, pipelines, policies, runs
+from sluice.storage import (
+    connections,
+    groups,
+    people,
+    permissions,
+    pipelines,
+    policies,
+    role_assignments,
+    runs,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction
 
 
 def broken(transaction: Transaction) -> Iterator[str]:
-    """What of pipelines, runs, permits, policies and names of connections is not as Sluice stored it, a sentence each."""
-    return chain(*(one.broken(transaction) for one in (pipelines, permissions, policies, connections, runs)))
+    """What of pipelines, runs, permits, policies, people, roles and names is not as Sluice stored it, a sentence each."""
+    kinds = (pipelines, permissions, policies, connections, runs, people, groups, role_assignments, tokens)
+    return chain(*(one.broken(transaction) for one in kinds))

@@ -108,7 +108,8 @@ def test_a_missing_environment_is_made_and_permitted_for_the_pipeline_that_named
     outcome = bench.run_pipeline(deployment("runOnce: {deploy: {steps: [{bash: 'echo $(Environment.Name)'}]}}", "New"))
     assert outcome.output(outcome.jobs("D")[0].id) == ["New"]
     with bench.database.read() as transaction:
-        made = environments.get(transaction, 1, "new")
+        made = environments.find(transaction, 1, "new")
+        assert made is not None
         (permit,) = permissions.of_resource(transaction, environments.resource_of(made))
         (deployed,) = environments.history(transaction, made)
     assert permit.pipeline_id == bench.pipeline("demo")[1].id
