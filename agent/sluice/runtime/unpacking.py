@@ -81,7 +81,7 @@ class Unpacking:
                 for info in file:
                     self._count(info.name)
                     self._tar_entry(file, info)
-                    file.members.clear()  # they would pile up
+                    file.members.clear()  # type: ignore[attr-defined]  # they would pile up
             self._make_links()
 
     def _zip_entry(self, file: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
