@@ -7,6 +7,7 @@ SluiceError                  something a person can act on; anything else is a b
 ├── ConflictError            the thing exists already, or changed meanwhile
 ├── ConnectionInvalidError   a service connection does not fit its type
 ├── VariableGroupInvalidError    a variable group cannot be stored as it was entered
+├── SecureFileInvalidError   a secure file cannot be stored as it was given
 ├── VerificationError        a connection was tried and did not work
 ├── TrustNeededError         a far side is not known yet: a person decides whether to trust it
 ├── NotPermittedError        authorization refuses
@@ -125,6 +126,10 @@ class ConflictError(SluiceError):
 
 class ConnectionInvalidError(SluiceError):
     """A service connection does not fit its type: a field is unknown, missing or malformed."""
+
+
+class SecureFileInvalidError(SluiceError):
+    """A secure file cannot be stored as it was given."""
 
 
 class VariableGroupInvalidError(SluiceError):

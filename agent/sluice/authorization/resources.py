@@ -15,6 +15,7 @@ from sluice.authorization.trust import TRUSTED_RUN, RunOrigin, Trust, Untrusted
 ENDPOINT = "endpoint"
 VARIABLE_GROUP = "variablegroup"
 ENVIRONMENT = "environment"
+SECURE_FILE = "securefile"
 LEARN_MORE = "For authorization details, refer to https://aka.ms/yamlauthz."
 
 
@@ -114,6 +115,8 @@ class Refusal:
             return self.hint
         if need.kind == VARIABLE_GROUP:
             return f"sluice variable-group create {name} --set NAME=VALUE"
+        if need.kind == SECURE_FILE:
+            return f"sluice secure-file upload PATH --name {name}"
         if self.reason is Reason.DISABLED:
             return f"sluice connection update {name} --enable"
         kind = f" --type {shlex.quote(need.type)}" if need.type else " --type TYPE"
@@ -224,6 +227,11 @@ def _with_linked(needs: Iterable[Need], known: Mapping[Key, Known]) -> Iterable[
 
 
 def _not_found(need: Need) -> str:
+    if need.kind == SECURE_FILE and need.step:
+        return (
+            f"Job {need.job}: Step {need.step} input {need.input} references secure file {need.name} "
+            "which could not be found. The secure file does not exist or has not been authorized for use."
+        )
     if need.kind != ENDPOINT:
         resource = TYPE_LABELS[need.kind].lower()
         return (
@@ -292,6 +300,8 @@ def _nearest(need: Need, names: Iterable[str]) -> str:
         return f"did you mean '{folded[near[0]]}'?"
     if need.kind == VARIABLE_GROUP:
         return f"create it: sluice variable-group create '{need.name}' --set ..."
+    if need.kind == SECURE_FILE:
+        return f"upload it: sluice secure-file upload PATH --name '{need.name}'"
     if need.kind == ENVIRONMENT:
         return f"create it: sluice environment create '{need.name}'"
     return f"create it: sluice connection create '{need.name}' --type ..."

@@ -14,14 +14,20 @@ from sluice.cli.session import decisions_of, opened_orchestrator
 @resource_options
 @output_option
 def command(
-    *, run_id: int, connections: tuple[str, ...], groups: tuple[str, ...], environments: tuple[str, ...], output: str
+    *,
+    run_id: int,
+    connections: tuple[str, ...],
+    groups: tuple[str, ...],
+    environments: tuple[str, ...],
+    files: tuple[str, ...],
+    output: str,
 ) -> None:
     """Refuse what a run waits for: the stage that asks is canceled. Later runs may ask again."""
     from sluice.cli.background import brief, go_on
     from sluice.cli.runs_view import describe_request, named_stage
 
     with opened_orchestrator() as orchestrator:
-        denied = decisions_of(orchestrator).deny(run_id, named(connections, groups, environments))
+        denied = decisions_of(orchestrator).deny(run_id, named(connections, groups, environments, files))
         how = go_on(orchestrator, run_id)
         if output == "json":
             refused = [describe_request(request) for request in denied]

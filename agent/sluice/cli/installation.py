@@ -19,6 +19,7 @@ from sluice.errors import UsageError
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard
     from sluice.connections.store import ConnectionStore
+    from sluice.library.secure_files import SecureFileStore
     from sluice.library.store import VariableGroupStore
     from sluice.rights import Actor
     from sluice.secret import Secret
@@ -118,6 +119,15 @@ def opened_store() -> Iterator[ConnectionStore]:
 
     with opened_database() as database:
         yield ConnectionStore.installed(database, guard_of(database))
+
+
+@contextmanager
+def opened_files() -> Iterator[SecureFileStore]:
+    """The secure files of this installation; the database is closed at the end."""
+    from sluice.library.secure_files import SecureFileStore
+
+    with opened_store() as store:
+        yield SecureFileStore(store.database, store.sealer)
 
 
 @contextmanager

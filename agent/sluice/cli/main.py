@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("runs:retry", "Run the failed parts of a run again."),
     "connection": ("connection", "Service connections: create, show, verify, update, permit, delete."),
     "variable-group": ("variable_group", "Variable groups: create, show, update, permit, delete."),
+    "secure-file": ("secure_file", "Secure files: upload, list, permit, delete."),
     "environment": ("environment", "Environments: create, list, show, resources, permits, history."),
     "pipeline": ("pipeline", "Pipelines, and the variables that stay with one."),
     "project": ("project", "Projects: create, list, show, delete."),

@@ -14,14 +14,20 @@ from sluice.cli.session import decisions_of, opened_orchestrator
 @resource_options
 @output_option
 def command(
-    *, run_id: int, connections: tuple[str, ...], groups: tuple[str, ...], environments: tuple[str, ...], output: str
+    *,
+    run_id: int,
+    connections: tuple[str, ...],
+    groups: tuple[str, ...],
+    environments: tuple[str, ...],
+    files: tuple[str, ...],
+    output: str,
 ) -> None:
     """Permit the pipeline of a waiting run to use what it waits for, in this and all future runs."""
     from sluice.cli.background import brief, go_on, wake_others
     from sluice.cli.runs_view import describe_request
 
     with opened_orchestrator() as orchestrator:
-        granted = decisions_of(orchestrator).permit(run_id, named(connections, groups, environments))
+        granted = decisions_of(orchestrator).permit(run_id, named(connections, groups, environments, files))
         with orchestrator.database.read() as transaction:
             run = orchestrator.load(transaction, run_id).run
         how = go_on(orchestrator, run_id)

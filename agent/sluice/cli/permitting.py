@@ -39,21 +39,28 @@ _ENVIRONMENT = click.option(
     "--environment", "environments", multiple=True, metavar="NAME", help="Only this environment (several: repeat)."
 )
 
+_FILE = click.option(
+    "--secure-file", "files", multiple=True, metavar="NAME", help="Only this secure file (several: repeat)."
+)
+
 
 def resource_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options that name some of what a run waits for."""
-    return _CONNECTION(_GROUP(_ENVIRONMENT(command)))
+    return _CONNECTION(_GROUP(_ENVIRONMENT(_FILE(command))))
 
 
-def named(connections: Sequence[str], groups: Sequence[str], environments: Sequence[str]) -> list[ResourceName]:
+def named(
+    connections: Sequence[str], groups: Sequence[str], environments: Sequence[str], files: Sequence[str]
+) -> list[ResourceName]:
     """What these options name."""
-    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, VARIABLE_GROUP
+    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
     from sluice.runs.decisions import ResourceName
 
     return [
         *(ResourceName(ENDPOINT, name) for name in connections),
         *(ResourceName(VARIABLE_GROUP, name) for name in groups),
         *(ResourceName(ENVIRONMENT, name) for name in environments),
+        *(ResourceName(SECURE_FILE, name) for name in files),
     ]
 
 

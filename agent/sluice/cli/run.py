@@ -166,8 +166,9 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
     from sluice.connections import lookup
     from sluice.connections.catalogue import nearest
     from sluice.library import lookup as groups
+    from sluice.library import secure_files as files
     from sluice.library.store import resource_of
-    from sluice.storage import connections, environments, permissions, variable_groups
+    from sluice.storage import connections, environments, permissions, secure_files, variable_groups
 
     if connection := lookup.find(transaction, project_id, name):
         return permissions.Resource(project_id, connection.id)
@@ -175,10 +176,12 @@ def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
         return resource_of(group)
     if environment := environments.find(transaction, project_id, name):
         return environments.resource_of(environment)
-    listed = (connections.names, variable_groups.names, environments.names)
+    if file := files.find(transaction, project_id, name):
+        return secure_files.resource_of(file)
+    listed = (connections.names, variable_groups.names, environments.names, secure_files.names)
     known = [one for names in listed for one in names(transaction, project_id)]
     hint = nearest(name, known, otherwise="see 'sluice connection list' and 'sluice variable-group list'")
-    raise NotFoundError(f"there is no service connection, variable group or environment '{name}'", do=hint)
+    raise NotFoundError(f"there is no service connection, variable group, environment or secure file '{name}'", do=hint)
 
 
 def _pull_request(_ctx: click.Context, _option: click.Parameter, value: str) -> str:

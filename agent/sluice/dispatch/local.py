@@ -15,6 +15,7 @@ from sluice.runtime.events import Emit
 from sluice.runtime.job import run_job
 from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
+from sluice.runtime.secure_files import SecureFileSource
 
 if TYPE_CHECKING:
     from sluice.runtime.breakpoints import Breakpoints
@@ -56,6 +57,7 @@ class LocalDispatcher:
         *,
         emit: Emit,
         connections: ConnectionSource,
+        secure_files: SecureFileSource | None = None,
         ended: Callable[[Ended], None],
         canceled: bool = False,
         keeper: Keeper | None = None,
@@ -73,6 +75,7 @@ class LocalDispatcher:
                     request,
                     emit=emit,
                     connections=connections,
+                    secure_files=secure_files,
                     find_task=self._find_task,
                     packages=self._packages() if self._packages is not None else None,
                     breakpoints=self._breakpoints,

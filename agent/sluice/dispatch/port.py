@@ -9,6 +9,7 @@ from typing import Protocol
 from sluice.runtime.events import Emit
 from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
+from sluice.runtime.secure_files import SecureFileSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Dispatcher(Protocol):
         *,
         emit: Emit,
         connections: ConnectionSource,
+        secure_files: SecureFileSource | None = None,
         ended: Callable[[Ended], None],
         canceled: bool = False,
         keeper: Keeper | None = None,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CHECKOUT = "Checkout@1"
 _CONNECTION = "connectedservice:"
 _PHASES = {"pre": "prejobexecution", "main": "execution", "post": "postjobexecution"}
+_BEFORE_THE_JOB = frozenset({"DownloadSecureFile@1"})
+"""Tasks that Sluice carries out itself, as their manifests have it, before the steps of a job."""
 
 
 class _RawInput(TypedDict):
@@ -54,8 +56,8 @@ class TaskDefinition:
 
     `handlers` lists the kinds of handler for each of `prejobexecution`, `execution` and `postjobexecution`;
     `runs_on` is empty when any place will do; `multiple` names the inputs that take several values. Only a task that
-    runs from an installed package has a `package` (`<id>@<version>`); it, and a task of the agent's own that does
-    something after the job, too, have `executions` (of `pre`, `main`, `post`).
+    runs from an installed package has a `package` (`<id>@<version>`); it, and a task that Sluice carries out itself
+    before or after the job, have `executions` (of `pre`, `main`, `post`).
     """
 
     reference: str
@@ -236,12 +238,14 @@ def _of_manifest(reference: str, raw: _RawTask) -> TaskDefinition:
         demands=tuple(raw.get("demands", ())),
         deprecated=raw.get("deprecated", False),
         multiple=tuple(each["name"] for each in raw["inputs"] if each.get("multi")),
-        executions=_own_executions(raw.get("handlers", {})) if reference != CHECKOUT else (),
+        executions=_own_executions(reference, raw.get("handlers", {})) if reference != CHECKOUT else (),
     )
 
 
-def _own_executions(handlers: Mapping[str, list[str]]) -> tuple[str, ...]:
+def _own_executions(reference: str, handlers: Mapping[str, list[str]]) -> tuple[str, ...]:
     """The executions of a task that is part of the agent, and so of Sluice, if they are more than the main one."""
+    if reference in _BEFORE_THE_JOB:
+        return ("pre",)
     if "postjobexecution" not in handlers or any(kinds != ["AgentPlugin"] for kinds in handlers.values()):
         return ()
     return tuple(one for one, phase in _PHASES.items() if phase in handlers)

@@ -10,6 +10,7 @@ from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
+    SECURE_FILE,
     VARIABLE_GROUP,
     Assessment,
     Key,
@@ -28,12 +29,14 @@ from sluice.connections.store import ConnectionStore
 from sluice.errors import ConflictError, NotPermittedError, PermissionPendingError
 from sluice.hooks.connection import Connection
 from sluice.library import lookup as groups
+from sluice.library import secure_files as files
 from sluice.library.group import VariableGroup
 from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
 from sluice.storage import actions, audit, environments, expiries, permissions, policies
 from sluice.storage import connections as connection_rows
+from sluice.storage import secure_files as file_rows
 from sluice.storage import variable_groups as group_rows
 from sluice.storage.engine import Transaction
 from sluice.storage.usage import Use
@@ -62,6 +65,9 @@ def assess_needs(
     for name in {need.name for need in needs if need.kind == ENVIRONMENT}:
         if environment := environments.find(transaction, project_id, name):
             found[ENVIRONMENT, name] = _known_environment(transaction, environment, pipeline_id)
+    for name in {need.name for need in needs if need.kind == SECURE_FILE}:
+        if file := files.find(transaction, project_id, name):
+            found[SECURE_FILE, name] = known_file(transaction, file, pipeline_id, origin.trust)
     missing = {need.kind for need in needs if need.key not in found}
     return assess(needs, found, {kind: _NAMES[kind](transaction, project_id) for kind in missing}, origin)
 
@@ -70,6 +76,7 @@ _NAMES: Mapping[str, Callable[[Transaction, int], list[str]]] = {
     ENDPOINT: connection_rows.names,
     VARIABLE_GROUP: group_rows.names,
     ENVIRONMENT: environments.names,
+    SECURE_FILE: file_rows.names,
 }
 
 
@@ -148,6 +155,14 @@ class RefusedError(NotPermittedError):
         self.connection = connection
 
 
+def known_file(
+    transaction: Transaction, file: file_rows.FileRow, pipeline_id: int, trust: Trust = Trust.TRUSTED
+) -> Known:
+    """What authorization has to know of a secure file, for a pipeline's run of that trust."""
+    known = Known(id=file.id, name=file.name, kind=SECURE_FILE, version=file.version)
+    return _standing(transaction, known, file_rows.resource_of(file), pipeline_id, trust)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAccess:
     """Opens connections for the steps of a stage. Whether that is permitted is asked anew at each release.
@@ -183,9 +198,23 @@ class RunAccess:
         refusal = refuse(need, known, names, self.origin)
         if record is None or refusal:
             text = refusal.text if refusal else ""
-            self._audit_refusal(name, record.id if record else "", refusal.reason if refusal else "missing")
+            self.audit_refusal(name, record.id if record else "", refusal.reason if refusal else "missing")
             raise NotPermittedError(text, where=need.where or None, do=refusal.hint if refusal else "")
-        use = Use(
+        use = self.use_of(job, step)
+        try:
+            check = self._check(need)
+            opened = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
+        except RefusedError as error:
+            self.audit_refusal(error.connection.name, error.connection.id, error.refusal.reason)
+            raise
+        except PermissionPendingError:
+            self.pending[step.id] = need
+            raise
+        return replace(opened, notes=notes)
+
+    def use_of(self, job: JobRequest, step: StepRequest) -> Use:
+        """What the usage history says of a release to a step."""
+        return Use(
             project_id=self.project_id,
             actor=self.actor,
             pipeline_id=self.pipeline_id,
@@ -196,16 +225,6 @@ class RunAccess:
             step=step.display_name,
             task=step.task,
         )
-        try:
-            check = self._check(need)
-            opened = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
-        except RefusedError as error:
-            self._audit_refusal(error.connection.name, error.connection.id, error.refusal.reason)
-            raise
-        except PermissionPendingError:
-            self.pending[step.id] = need
-            raise
-        return replace(opened, notes=notes)
 
     def _notes(self, transaction: Transaction, record: ConnectionRecord) -> tuple[str, ...]:
         """Warnings of what of the connection expires soon, or has."""
@@ -237,9 +256,10 @@ class RunAccess:
 
         return check
 
-    def _audit_refusal(self, name: str, connection_id: str, reason: str) -> None:
+    def audit_refusal(self, name: str, resource_id: str, reason: str, *, kind: str = permissions.ENDPOINT) -> None:
+        """Record that a step asked for what it cannot have."""
         details = {
-            "ResourceType": permissions.ENDPOINT,
+            "ResourceType": kind,
             "ResourceName": name,
             "RunId": self.run_id,
             "PipelineName": self.pipeline,
@@ -251,7 +271,7 @@ class RunAccess:
                 actor=self.actor,
                 at=self.clock(),
                 project_id=self.project_id,
-                resource_id=connection_id,
+                resource_id=resource_id,
                 details=details,
             )
             audit.append(transaction, event)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, OF_THE_RUN, VARIABLE_GROUP, Need, Refusal
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, OF_THE_RUN, SECURE_FILE, VARIABLE_GROUP, Need, Refusal
 from sluice.errors import Location, PipelineError, Problem, UsageError
 from sluice.language.expressions import ExpressionError
 from sluice.language.plan import Plan, Stage
@@ -115,9 +115,9 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
 
 
 def _protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
-    """What the checkpoints ask for. A connection's name that is known only at run time is looked up by its step."""
+    """What the checkpoints ask for. A name that is known only at run time, in an input, is looked up by its step."""
     kinds = {VARIABLE_GROUP, ENVIRONMENT}
-    return [use for use in uses if use.kind in kinds or (use.kind == ENDPOINT and not use.unresolved)]
+    return [use for use in uses if use.kind in kinds or (use.kind in {ENDPOINT, SECURE_FILE} and not use.unresolved)]
 
 
 def need_of_use(use: ResourceUse, stage: str) -> Need:

@@ -13,7 +13,7 @@ from sluice.errors import ConflictError, NotFoundError
 from sluice.rights import Right
 from sluice.runs.outcomes import in_words
 from sluice.runtime.request import Result
-from sluice.storage import actions, audit, connections, permissions, requests, runs, variable_groups
+from sluice.storage import actions, audit, connections, permissions, requests, runs, secure_files, variable_groups
 from sluice.storage.names import name_key
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow
@@ -200,11 +200,13 @@ def _ask_again(transaction: Transaction, run: RunRow, request: RequestRow) -> bo
 
 def _current(transaction: Transaction, project_id: int, request: RequestRow) -> tuple[str, int] | None:
     """Name and version that a resource has now; those of the request for what has no version."""
-    found: connections.PublicRow | variable_groups.PublicRow | None
+    found: connections.PublicRow | variable_groups.PublicRow | secure_files.FileRow | None
     if request.resource_type == permissions.ENDPOINT:
         found = connections.by_id(transaction, project_id, request.resource_id)
     elif request.resource_type == permissions.VARIABLE_GROUP:
         found = variable_groups.by_id(transaction, project_id, request.resource_id)
+    elif request.resource_type == permissions.SECURE_FILE:
+        found = secure_files.by_id(transaction, project_id, request.resource_id)
     else:
         return request.resource_name, request.resource_version
     return (found.name, found.version) if found else None

@@ -11,6 +11,7 @@ from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
     OF_THE_RUN,
+    SECURE_FILE,
     VARIABLE_GROUP,
     Assessment,
     Known,
@@ -42,11 +43,15 @@ NOT_ASKED = "not-asked"
 MADE = "made"
 """An environment that does not exist: the run makes it."""
 
-_COMMANDS = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group", ENVIRONMENT: "environment"}
+_COMMANDS = {
+    ENDPOINT: "connection",
+    VARIABLE_GROUP: "variable-group",
+    ENVIRONMENT: "environment",
+    SECURE_FILE: "secure-file",
+}
 _UNASKED = {
     "repository": "Sluice asks for the service connection of a repository, not for the repository",
     "queue": "Sluice runs the job where it is dispatched, whatever its pool",
-    "securefile": "Sluice keeps no secure files",
 }
 
 
@@ -222,7 +227,7 @@ def _day(seconds: float) -> str:
 
 def label(kind: str) -> str:
     """What a kind of resource is called."""
-    return TYPE_LABELS.get(kind, {"queue": "pool", "securefile": "secure file"}.get(kind, kind)).lower()
+    return TYPE_LABELS.get(kind, {"queue": "pool"}.get(kind, kind)).lower()
 
 
 def unmet(stages: Sequence[ExplainedStage]) -> int:

@@ -165,6 +165,7 @@ def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue, values: Mappi
         task=definition.reference if definition else step.task.value,
         inputs=_inputs(step, definition),
         connection_inputs=_connection_inputs(step, definition),
+        file_inputs=_file_inputs(step, definition),
         env={name: text.value for name, text in step.env.items()},
         condition=ALWAYS if execution is Execution.POST else condition,
         continue_on_error=_boolean(step.continue_on_error),
@@ -216,6 +217,17 @@ def _connection_inputs(step: Step, definition: TaskDefinition | None) -> tuple[C
             found[known.name] = ConnectionInput(
                 name=known.name, written=written, type=wanted.type, schemes=wanted.schemes, where=str(text.where)
             )
+    return tuple(found.values())
+
+
+def _file_inputs(step: Step, definition: TaskDefinition | None) -> tuple[ConnectionInput, ...]:
+    if definition is None:
+        return ()
+    found = {
+        known.name: ConnectionInput(name=known.name, written=written, where=str(text.where))
+        for written, text in _by_precedence(step.inputs, definition)
+        if (known := definition.input(written)) and known.type.casefold() == "securefile"
+    }
     return tuple(found.values())
 
 

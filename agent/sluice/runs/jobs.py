@@ -14,6 +14,7 @@ from sluice.errors import NotPermittedError, SluiceError
 from sluice.language.plan import Job, Stage
 from sluice.runs.access import RunAccess
 from sluice.runs.checkouts import listed
+from sluice.runs.file_access import FileAccess
 from sluice.runs.identifiers import join
 from sluice.runs.job_request import Place, Position, build_request
 from sluice.runs.keeping import RunKeeper
@@ -152,6 +153,7 @@ class Starter:
             request,
             emit=recorder.record,
             connections=access,
+            secure_files=FileAccess(access=access, files=self.orchestrator.secure_files),
             ended=self.ended,
             canceled=bool(job.details.get("canceled")),
             keeper=self._keeper(run),

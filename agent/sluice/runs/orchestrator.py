@@ -16,6 +16,7 @@ from sluice.errors import NotFoundError
 from sluice.language.plan import Job, Plan, Stage
 from sluice.language.plan_json import decode
 from sluice.language.tasks import TaskCatalogue
+from sluice.library.secure_files import SecureFileStore
 from sluice.library.settings import SettingsStore
 from sluice.library.store import VariableGroupStore
 from sluice.runs import decide
@@ -78,6 +79,7 @@ class Orchestrator:
         self.store = store
         self.settings = SettingsStore(database, store.sealer, clock=clock)
         self.groups = VariableGroupStore(database, store.sealer, clock=clock, sources=store.sources)
+        self.secure_files = SecureFileStore(database, store.sealer, clock=clock)
         self.tasks = tasks
         self.clock = clock
         self._wait_seconds = wait_seconds

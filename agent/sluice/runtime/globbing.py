@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sluice.runtime.extended_globs import Segment, compile_segment, is_extended
 
@@ -68,7 +68,7 @@ class Pattern(Protocol):
     """What tells whether all of a `/`-separated relative name matches."""
 
     def fullmatch(self, name: str, /) -> object:
-        """Something true when it does."""
+        """Something true when it does, else None."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -96,7 +96,7 @@ class _PathPattern:
 
     segments: tuple[re.Pattern[str] | Segment, ...]
 
-    def fullmatch(self, name: str) -> bool:
+    def fullmatch(self, name: str) -> Literal[True] | None:
         parts = name.split("/")
         places = {0}
         for index, segment in enumerate(self.segments):
@@ -107,7 +107,7 @@ class _PathPattern:
                 places = {end for at in places for end in _run(segment, parts, at) if not deeper or end > at}
             else:
                 places = {at + 1 for at in places if at < len(parts) and segment.fullmatch(parts[at])}
-        return len(parts) in places
+        return True if len(parts) in places else None
 
 
 _DEEP = "(?#**)"

@@ -19,6 +19,7 @@ from sluice.runtime.masking import Masker
 from sluice.runtime.orphans import LOOKUP_VARIABLE, kill_orphans, lookup_id
 from sluice.runtime.predefined import machine_variables
 from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result
+from sluice.runtime.secure_files import SecureFileSource
 from sluice.runtime.step import Pending, StepRunner
 from sluice.runtime.step_plan import FindTask, Host, InputDefaults
 from sluice.runtime.workspace import Workspace, WorkspaceError, open_workspace
@@ -48,6 +49,7 @@ def run_job(
     input_defaults: InputDefaults | None = None,
     packages: Packages | None = None,
     breakpoints: Breakpoints | None = None,
+    secure_files: SecureFileSource | None = None,
     environ: Mapping[str, str] | None = None,
     keeper: Keeper | None = None,
 ) -> Result | Suspended:
@@ -67,6 +69,7 @@ def run_job(
         input_defaults=input_defaults,
         packages=packages,
         breakpoints=breakpoints,
+        secure_files=secure_files,
     )
     tell(JobStarted(job=request.id))
     try:

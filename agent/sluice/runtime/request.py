@@ -46,7 +46,7 @@ class JobVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionInput:
-    """An input that names service connections, several separated by commas.
+    """An input that names service connections, several separated by commas; or a secure file (in `file_inputs`).
 
     `name` is the task's own spelling, `written` the pipeline's (an alias, perhaps), `type` and `schemes` what the
     task accepts ('' and none: anything), `where` the place of the value in the pipeline.
@@ -75,6 +75,7 @@ class StepRequest:
     task: str
     inputs: Mapping[str, str] = field(default_factory=dict)
     connection_inputs: tuple[ConnectionInput, ...] = ()
+    file_inputs: tuple[ConnectionInput, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     condition: str = ""
     continue_on_error: bool = False

@@ -254,7 +254,7 @@ class StepRunner:
 def _is_fork_without_secrets(scope: StepScope) -> bool:
     """Whether a pull request from a fork asks for a connection that it must not get."""
     step, variables = scope.step, scope.job.variables
-    names = {asked.name.lower() for asked in step.connection_inputs}
+    names = {asked.name.lower() for asked in (*step.connection_inputs, *step.file_inputs)}
     return (
         any(name.lower() in names and value.strip() for name, value in step.inputs.items())
         and variables.flag("system.restrictSecrets")

@@ -18,6 +18,7 @@ from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.handlers.native import NativeTask
 from sluice.runtime.job_state import JobState
 from sluice.runtime.request import ConnectionSource, StepRequest
+from sluice.runtime.secure_files import SecureFile, SecureFileSource
 from sluice.runtime.step_scope import ScopeOutput, StepScope
 from sluice.runtime.task_context import HandlerRun
 from sluice.secret import Secret
@@ -42,6 +43,7 @@ class Host:
     input_defaults: InputDefaults | None = None
     packages: Packages | None = None
     breakpoints: Breakpoints | None = None
+    secure_files: SecureFileSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class StepPlan:
     task: Task | None = None
     package: PackageRun | None = None
     opened: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
+    files: Mapping[str, SecureFile] = field(default_factory=dict)
 
 
 def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
@@ -68,7 +71,14 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     environment = {name.strip(): _expand(job, text.strip()) for name, text in step.env.items()}
     if native is not None:
         opened = _open(job, step, host, inputs) if native.opens_connections else {}
-        return StepPlan(inputs=inputs, environment=step_environment(job, environment), native=native, opened=opened)
+        files = _open_files(job, step, host, inputs)
+        return StepPlan(
+            inputs=inputs,
+            environment=step_environment(job, environment),
+            native=native,
+            opened=opened,
+            files=files,
+        )
     if step.package:
         package = _plan_package(job, step, host, inputs)
         return StepPlan(inputs=package.inputs, environment=step_environment(job, environment), package=package)
@@ -95,6 +105,7 @@ def _plan_package(job: JobState, step: StepRequest, host: Host, inputs: dict[str
         inputs,
         expand=lambda text: _expand(job, text),
         open_connections=lambda named: _open(job, step, host, named),
+        open_files=lambda named: _open_files(job, step, host, named),
     )
 
 
@@ -105,7 +116,7 @@ def run_plan(plan: StepPlan, scope: StepScope) -> None:
     sources = Path(root) if root else job.workspace.sources
     if plan.native is not None:
         inputs = {name.lower(): text for name, text in plan.inputs.items()}
-        plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment), plan.opened))
+        plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment), plan.opened, plan.files))
     elif plan.package is not None:
         from sluice.runtime.packages.running import run_package
 
@@ -201,6 +212,21 @@ def _open(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) 
                 job.masker.add(secret.reveal(), f"of the service connection {connection.name}")
         opened[asked.name] = connections
         inputs[spelled] = ",".join(connection.id for connection in connections)
+    return opened
+
+
+def _open_files(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) -> Mapping[str, SecureFile]:
+    """Open the secure files that inputs name, and put their ids in the place of the names."""
+    opened: dict[str, SecureFile] = {}
+    for asked in step.file_inputs:
+        spelled = next((name for name in inputs if name.lower() == asked.name.lower()), None)
+        if spelled is None or not inputs[spelled].strip():
+            continue
+        if host.secure_files is None:
+            raise TaskFailedError("there are no secure files here", where=step.where or step.display_name)
+        file = host.secure_files.open_file(job.request, step, asked, inputs[spelled].strip())
+        opened[asked.name] = file
+        inputs[spelled] = file.id
     return opened
 
 

@@ -83,6 +83,24 @@ VARIABLE_GROUP_OPENED = Action(
     "Execute",
     'Variable Group "{VariableGroupName}" opened for job {JobName} of run {RunId} in project {ProjectName}.',
 )
+SECURE_FILE_CREATED = Action(
+    "Sluice.SecureFileCreated",
+    "Library",
+    "Create",
+    'Uploaded Secure File "{SecureFileName}" to project {ProjectName}.',
+)
+SECURE_FILE_DELETED = Action(
+    "Sluice.SecureFileDeleted",
+    "Library",
+    "Remove",
+    'Deleted Secure File "{SecureFileName}" from project {ProjectName}.',
+)
+SECURE_FILE_OPENED = Action(
+    "Sluice.SecureFileOpened",
+    "Library",
+    "Execute",
+    'Secure File "{SecureFileName}" given to task {TaskName} of run {RunId} in project {ProjectName}.',
+)
 AUTHORIZED_FOR_PIPELINE = Action(
     "Pipelines.ResourceAuthorizedForPipeline",
     "Pipelines",
@@ -279,6 +297,8 @@ BY_PEOPLE = frozenset(
         VARIABLE_GROUP_CREATED,
         VARIABLE_GROUP_MODIFIED,
         VARIABLE_GROUP_DELETED,
+        SECURE_FILE_CREATED,
+        SECURE_FILE_DELETED,
         AUTHORIZED_FOR_PIPELINE,
         AUTHORIZED_FOR_PROJECT,
         UNAUTHORIZED_FOR_PIPELINE,

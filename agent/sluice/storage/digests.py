@@ -13,9 +13,10 @@ from operator import itemgetter
 from sqlalchemy import Table, select
 
 from sluice.storage.engine import Row, Transaction
-from sluice.storage.replay import CONNECTION, SETTINGS, VARIABLE_GROUP, Version
+from sluice.storage.replay import CONNECTION, SECURE_FILE, SETTINGS, VARIABLE_GROUP, Version
 from sluice.storage.seals import joined
 from sluice.storage.tables import connection_projects, connections, pipeline_settings, variable_groups
+from sluice.storage.tables_secure_files import secure_files
 
 _FORMAT = "1"
 """In front of every digest: a schema that knows more columns gets another number, and old digests stay comparable."""
@@ -43,6 +44,10 @@ COLUMNS: Mapping[str, tuple[Table, tuple[str, ...]]] = {
         ),
     ),
     SETTINGS: (pipeline_settings, ("id", "version", "pipeline_id", "variables", "secret_names", "sealed")),
+    SECURE_FILE: (
+        secure_files,
+        ("id", "version", "project_id", "name", "name_key", "size", "sealed", "created_by", "created_at"),
+    ),
 }
 """By kind of record: its table and the columns that count, the id and the version first."""
 

@@ -26,6 +26,9 @@ VARIABLE_GROUP = "variablegroup"
 ENVIRONMENT = "environment"
 """The resource type of environments."""
 
+SECURE_FILE = "securefile"
+"""The resource type of secure files."""
+
 ALL_PIPELINES = 0
 """The pipeline id that stands for every pipeline of the project (open access)."""
 

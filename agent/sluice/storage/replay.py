@@ -9,7 +9,7 @@ from sluice.storage import actions
 from sluice.storage.chain import Breach, Entry, Link
 
 Version = tuple[str, str, int, str]
-"""What a record is (`CONNECTION`, `VARIABLE_GROUP` or `SETTINGS`), its id, its version, its digest."""
+"""What a record is (`CONNECTION`, `VARIABLE_GROUP`, `SETTINGS` or `SECURE_FILE`), its id, its version, its digest."""
 
 DIGEST = "Digest"
 """Under which an entry's details keep the digest of a record as it is after a change."""
@@ -17,13 +17,21 @@ DIGEST = "Digest"
 CONNECTION = "connection"
 VARIABLE_GROUP = "variable group"
 SETTINGS = "pipeline settings"
+SECURE_FILE = "secure file"
 
 Permit = tuple[int, str, str, int]
 """Project, resource type, resource id, pipeline (0 for all)."""
 
 _GRANTS = {actions.AUTHORIZED_FOR_PIPELINE.id, actions.AUTHORIZED_FOR_PROJECT.id}
-_DELETIONS = {actions.CONNECTION_DELETED.id, actions.VARIABLE_GROUP_DELETED.id}
-_OF_GROUPS = {actions.VARIABLE_GROUP_DELETED.id, actions.VARIABLE_GROUP_OPENED.id}
+_DELETIONS = {actions.CONNECTION_DELETED.id, actions.VARIABLE_GROUP_DELETED.id, actions.SECURE_FILE_DELETED.id}
+_KINDS = {
+    actions.VARIABLE_GROUP_DELETED.id: VARIABLE_GROUP,
+    actions.VARIABLE_GROUP_OPENED.id: VARIABLE_GROUP,
+    actions.SECURE_FILE_DELETED.id: SECURE_FILE,
+    actions.SECURE_FILE_OPENED.id: SECURE_FILE,
+}
+"""What other actions are about; those that are not listed are about connections."""
+
 CHANGES = {
     actions.CONNECTION_CREATED.id: CONNECTION,
     actions.CONNECTION_MODIFIED.id: CONNECTION,
@@ -32,6 +40,7 @@ CHANGES = {
     actions.VARIABLE_GROUP_CREATED.id: VARIABLE_GROUP,
     actions.VARIABLE_GROUP_MODIFIED.id: VARIABLE_GROUP,
     actions.PIPELINE_VARIABLES_CHANGED.id: SETTINGS,
+    actions.SECURE_FILE_CREATED.id: SECURE_FILE,
 }
 """The actions after which a record is another one, and what it is."""
 
@@ -102,9 +111,7 @@ def _digest(entry: Entry) -> str:
 
 
 def _kind(action: str) -> str:
-    if action in CHANGES:
-        return CHANGES[action]
-    return VARIABLE_GROUP if action in _OF_GROUPS else CONNECTION
+    return CHANGES.get(action) or _KINDS.get(action, CONNECTION)
 
 
 def _named(permit: Permit) -> str:

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table, select, tuple_
 
-from sluice.storage import connections, pipeline_settings, variable_groups
+from sluice.storage import connections, pipeline_settings, secure_files, variable_groups
 from sluice.storage.engine import Transaction
-from sluice.storage.replay import CONNECTION, SETTINGS, VARIABLE_GROUP
+from sluice.storage.replay import CONNECTION, SECURE_FILE, SETTINGS, VARIABLE_GROUP
 from sluice.storage.seals import SealedRow, SealKey, joined
 from sluice.storage.tables import connections as connections_table
 from sluice.storage.tables import job_progress
 from sluice.storage.tables import pipeline_settings as settings_table
 from sluice.storage.tables import variable_groups as groups_table
+from sluice.storage.tables_secure_files import secure_file_chunks
+from sluice.storage.tables_secure_files import secure_files as files_table
 
 JOB_PROGRESS = "job progress"
+SECURE_FILE_CHUNK = "secure file chunk"
 
 _BATCH = 50
 """Rows that are read at once; each may hold some MiB."""
@@ -26,6 +29,8 @@ _TABLES: tuple[tuple[str, Table, str, tuple[str, ...], tuple[str, ...]], ...] = 
     (CONNECTION, connections_table, "version", ("id",), connections.VOUCHED),
     (VARIABLE_GROUP, groups_table, "version", ("id",), variable_groups.VOUCHED),
     (SETTINGS, settings_table, "version", ("id",), pipeline_settings.VOUCHED),
+    (SECURE_FILE, files_table, "version", ("id",), secure_files.VOUCHED),
+    (SECURE_FILE_CHUNK, secure_file_chunks, "number", ("file_id", "number"), ()),
     (JOB_PROGRESS, job_progress, "step", ("run_id", "job_id", "step"), ()),
 )
 

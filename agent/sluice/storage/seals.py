@@ -6,17 +6,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import Table, bindparam, select, tuple_
 
 from sluice.storage.engine import Transaction
 from sluice.storage.tables import connections, job_progress, pipeline_settings, variable_groups
+from sluice.storage.tables_secure_files import secure_file_chunks, secure_files
 
 _LIBRARY = (
     (connections, "connection"),
     (variable_groups, "variable group"),
     (pipeline_settings, "pipeline settings"),
+    (secure_files, "secure file"),
+    (secure_file_chunks, "secure file chunk"),
 )
 _TABLES = (*_LIBRARY, (job_progress, "job progress"))
+
+_BATCH = 50
+"""Rows that are read at once; each may hold some MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +72,12 @@ def not_under(transaction: Transaction, key_id: str) -> Iterator[StoredSeal]:
     for table, kind in _TABLES:
         primary = list(table.primary_key.columns)
         query = select(table.c.key_id, table.c.wrapped_key, table.c.sealed, *primary).where(table.c.key_id != key_id)
-        for row in transaction.rows(query):
-            yield StoredSeal(SealKey(kind, tuple(row[3:])), row[0], row[1], row[2])
+        query = query.order_by(*primary).limit(_BATCH)
+        rows = transaction.rows(query)
+        while rows:
+            for row in rows:
+                yield StoredSeal(SealKey(kind, tuple(row[3:])), row[0], row[1], row[2])
+            rows = transaction.rows(query.where(tuple_(*primary) > tuple_(*rows[-1][3:])))
 
 
 def rewrap(transaction: Transaction, wrapped: list[tuple[SealKey, str, bytes]]) -> None:
@@ -100,7 +110,7 @@ def key_ids(transaction: Transaction) -> frozenset[str]:
 def a_key_id(transaction: Transaction, *, library: bool = True) -> str | None:
     """The id of a master key that something is sealed with; None when there is nothing yet.
 
-    With `library` only connections, variable groups and settings count, not what is left of runs.
+    With `library` only connections, variable groups, settings and secure files count, not what is left of runs.
     """
     for table, _ in _LIBRARY if library else _TABLES:
         if (found := transaction.value(select(table.c.key_id).limit(1))) is not None:

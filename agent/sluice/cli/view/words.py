@@ -111,7 +111,12 @@ def needed(request: RequestRow) -> str:
     return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
 
 
-_PERMIT_OPTIONS = {"endpoint": "--connection", "variablegroup": "--variable-group", "environment": "--environment"}
+_PERMIT_OPTIONS = {
+    "endpoint": "--connection",
+    "variablegroup": "--variable-group",
+    "environment": "--environment",
+    "securefile": "--secure-file",
+}
 
 
 def permit_command(request: RequestRow) -> str:

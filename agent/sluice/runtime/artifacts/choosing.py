@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from sluice.runtime.artifacts.manifest import Entry
-from sluice.runtime.globbing import compile_pattern, expand_braces
+from sluice.runtime.globbing import Pattern, compile_pattern, expand_braces
 
 
 def choose(entries: Iterable[Entry], patterns: Sequence[str], artifact: str) -> list[Entry]:
@@ -20,7 +19,7 @@ def choose(entries: Iterable[Entry], patterns: Sequence[str], artifact: str) -> 
     return [entry for entry in entries if _is_chosen((entry.path, f"{artifact}/{entry.path}"), rules)]
 
 
-def _rule(pattern: str) -> tuple[bool, list[re.Pattern[str]]] | None:
+def _rule(pattern: str) -> tuple[bool, list[Pattern]] | None:
     text = pattern.strip()
     body = text.lstrip("!").strip()
     if not body or text.startswith("#"):
@@ -29,7 +28,7 @@ def _rule(pattern: str) -> tuple[bool, list[re.Pattern[str]]] | None:
     return adds, [compile_pattern(one) for one in expand_braces(body)]
 
 
-def _is_chosen(names: tuple[str, str], rules: Sequence[tuple[bool, list[re.Pattern[str]]]]) -> bool:
+def _is_chosen(names: tuple[str, str], rules: Sequence[tuple[bool, list[Pattern]]]) -> bool:
     chosen = False
     for adds, expressions in rules:
         if chosen != adds and any(one.fullmatch(name) for one in expressions for name in names):

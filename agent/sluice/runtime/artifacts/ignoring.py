@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.artifacts.walking import Skip
-from sluice.runtime.globbing import compile_pattern
+from sluice.runtime.globbing import Pattern, compile_pattern
 
 NAME = ".artifactignore"
 MAX_BYTES = 1 << 20
@@ -50,7 +50,7 @@ class _Rule:
         self._folders_only = pattern.endswith("/")
         body = pattern.strip("/")
         self._any_depth = "/" not in pattern.rstrip("/")
-        self._expression: re.Pattern[str] = compile_pattern(body)
+        self._expression: Pattern = compile_pattern(body)
 
     @classmethod
     def read(cls, line: str) -> _Rule | None:

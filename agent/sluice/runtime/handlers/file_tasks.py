@@ -45,6 +45,13 @@ TASKS: Mapping[str, NativeTask] = {
         help=f"{_DOCS}/extract-files-v1",
         run=later("extract_files"),
     ),
+    "downloadsecurefile@1": NativeTask(
+        label="Download secure file",
+        description="Download a secure file to the agent machine",
+        version="1",
+        help=f"{_DOCS}/download-secure-file-v1",
+        run=later("download_secure_file"),
+    ),
     "usepythonversion@0": NativeTask(
         label="Use Python version",
         description="Use the specified version of Python from the tool cache, optionally adding it to the PATH",

@@ -9,16 +9,18 @@ from pathlib import Path
 
 from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection
+from sluice.runtime.secure_files import SecureFile
 
 
 @dataclass(frozen=True, slots=True)
 class StepInputs:
-    """Inputs by lower-case name, the default root of paths, the environment for processes, and opened connections."""
+    """Inputs by lower-case name, the default root of paths, the environment for processes, and what was opened."""
 
     values: Mapping[str, str]
     root: Path
     environment: dict[str, str]
     opened: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
+    files: Mapping[str, SecureFile] = field(default_factory=dict)
 
     def text(self, name: str, default: str = "") -> str:
         """The value, or the default when it is missing or empty."""

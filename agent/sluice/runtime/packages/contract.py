@@ -10,6 +10,7 @@ from itertools import chain
 from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection, Value
 from sluice.runtime.job_state import JobState
+from sluice.runtime.secure_files import SecureFile
 from sluice.runtime.variables import environment_name
 from sluice.secret import Secret
 
@@ -38,6 +39,7 @@ def task_environment(
     *,
     inputs: Mapping[str, str],
     opened: Mapping[str, Sequence[Connection]],
+    files: Sequence[SecureFile] = (),
     task_variables: Mapping[str, Value],
 ) -> dict[str, str]:
     """All that a Node or PowerShell handler gets: `base` (host, step and public variables), then what is the task's."""
@@ -58,6 +60,7 @@ def task_environment(
         (("INPUT_" + environment_name(name), value) for name, value in inputs.items()),
         _system_connection(job, environment),
         *(_connection(one) for several in opened.values() for one in several),
+        *(_secure_file(job, one) for one in files),
         (("VSTS_TASKVARIABLE_" + environment_name(name), _plain(value)) for name, value in task_variables.items()),
     )
     environment.update((name, value) for name, value in named if "=" not in name and "\0" not in name)
@@ -82,6 +85,14 @@ def _system_connection(job: JobState, environment: Mapping[str, str]) -> Iterato
     token = system_token(job)
     yield f"ENDPOINT_URL_{SYSTEM_CONNECTION}", environment["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"]
     yield from _authorization(SYSTEM_CONNECTION, "OAuth", {"AccessToken": token})
+
+
+def _secure_file(job: JobState, file: SecureFile) -> Iterator[tuple[str, str]]:
+    """Its name, and the ticket that a task would show to fetch it: no server takes that yet."""
+    ticket = secrets.token_urlsafe(32)
+    job.masker.add(ticket, f"of the secure file {file.name}")
+    yield f"SECUREFILE_NAME_{file.id.lower()}", file.name
+    yield f"SECUREFILE_TICKET_{file.id.lower()}", ticket
 
 
 def system_token(job: JobState) -> Secret:

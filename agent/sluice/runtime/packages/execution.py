@@ -16,6 +16,7 @@ from sluice.runtime.logging_commands import Command
 from sluice.runtime.packages.choosing import NODE, POWERSHELL, choose_handler
 from sluice.runtime.packages.manifest import HandlerSpec, TaskManifest
 from sluice.runtime.request import StepRequest
+from sluice.runtime.secure_files import SecureFile
 
 NODE_VARIABLE = "SLUICE_NODE"
 """Environment variable that names the Node for task packages, when it is not the one on the PATH."""
@@ -59,8 +60,8 @@ class Packages(Protocol):
 class PackageRun:
     """An execution of a package, decided: the same for each attempt of its step.
 
-    `program` and `arguments` start the handler; `inputs` are in their final form, `opened` the connections that they
-    name.
+    `program` and `arguments` start the handler; `inputs` are in their final form, `opened` and `files` are the
+    connections and the secure files that they name.
     """
 
     package: Package
@@ -69,6 +70,7 @@ class PackageRun:
     arguments: tuple[str, ...]
     inputs: Mapping[str, str]
     opened: Mapping[str, Sequence[Connection]]
+    files: tuple[SecureFile, ...] = ()
     observe: Callable[[Command], None] | None = None
 
     @property
@@ -92,11 +94,12 @@ def plan_execution(
     *,
     expand: Callable[[str], str],
     open_connections: Callable[[dict[str, str]], Mapping[str, Sequence[Connection]]],
+    open_files: Callable[[dict[str, str]], Mapping[str, SecureFile]],
 ) -> PackageRun:
     """Decide how a step runs its package.
 
-    `inputs` are what the step says, with macros replaced; `open_connections` opens what they name and puts ids in
-    their place. Raises `SluiceError` when it cannot run: missing, changed, no handler, no Node.
+    `inputs` are what the step says, with macros replaced; `open_connections` and `open_files` open what they name
+    and put ids in their place. Raises `SluiceError` when it cannot run: missing, changed, no handler, no Node.
     """
     package = packages.open(step.package)
     manifest = package.manifest
@@ -107,6 +110,7 @@ def plan_execution(
             inputs[one.name] = expand(one.default.strip())
     program, arguments = _command(job, package, handler, packages)
     opened = open_connections(inputs)
+    files = open_files(inputs)
     ids = {name.lower(): ",".join(one.id.lower() for one in several) for name, several in opened.items()}
     inputs = {name: ids.get(name.lower(), value) for name, value in inputs.items()}
     root = Path(job.variables.text("System.DefaultWorkingDirectory") or job.workspace.sources)
@@ -117,6 +121,7 @@ def plan_execution(
         arguments=arguments,
         inputs=resolve_paths(manifest, inputs, root),
         opened=opened,
+        files=tuple(files.values()),
         observe=packages.observe,
     )
 

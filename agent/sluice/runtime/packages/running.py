@@ -71,7 +71,12 @@ def handler_place(
     if run.handler.kind.lower() == PROCESS:
         return environment, _folder(run, scope, sources)
     full = task_environment(
-        scope.job, environment, inputs=run.inputs, opened=run.opened, task_variables=scope.task_variables
+        scope.job,
+        environment,
+        inputs=run.inputs,
+        opened=run.opened,
+        files=run.files,
+        task_variables=scope.task_variables,
     )
     in_node = run.handler.kind.lower() in NODE
     return full, _folder(run, scope, sources) if in_node else (run.package.folder / run.handler.target).parent

@@ -1,0 +1,58 @@
+"""`sluice secure-file permit` and `revoke`: which pipelines may use a secure file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.output import output_option, project_option
+from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+
+if TYPE_CHECKING:
+    from sluice.cli.permitting import Find
+    from sluice.storage.engine import Transaction
+    from sluice.storage.permissions import Resource
+
+
+@click.command("permit")
+@click.argument("name")
+@PERMIT_PIPELINE
+@PERMIT_ALL
+@project_option
+@output_option
+def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+    """Permit a pipeline to use a secure file, in this and all later runs.
+
+    One that has never been run is named by the path of its file.
+
+    \b
+    Example: sluice secure-file permit certificate.pfx --pipeline release
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+
+
+@click.command("revoke")
+@click.argument("name")
+@PERMIT_PIPELINE
+@REVOKE_ALL
+@project_option
+@output_option
+def revoke(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+    """Take a pipeline's permit away. A step that has it keeps it; the next one asks.
+
+    \b
+    Example: sluice secure-file revoke certificate.pfx --pipeline release
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
+
+
+def _finder(name: str) -> Find:
+    def find(transaction: Transaction, project_id: int) -> tuple[Resource, str]:
+        from sluice.library import secure_files
+        from sluice.storage.secure_files import resource_of
+
+        file = secure_files.get(transaction, project_id, name)
+        return resource_of(file), file.name
+
+    return find
