@@ -1,37 +1,53 @@
-"""Invoke REST API: a service behind a generic connection is asked."""
+"""Invoke REST API: a service behind a generic connection is asked, or Azure's management API."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sluice.plugin import CheckRun, Connection, Decision, Proposed, SluiceError, VerificationError, basic
+from sluice.plugin import CheckRun, Connection, Decision, Proposed, Secret, SluiceError, VerificationError, basic
 from sluice_checks._invocation import Target, decide, unreachable, with_system_variables
 from sluice_checks._invocation import problems as invocation_problems
 
+SELECTOR = "connectedServiceNameSelector"
 GENERIC = "connectedServiceName"
+AZURE = "connectedServiceNameARM"
 
 
 def evaluate(run: CheckRun) -> Decision:
     """Ask the service; see `_invocation`."""
     run = with_system_variables(run)
-    connection = run.connection(run.setting(GENERIC))
-    username, password = connection.text("username"), connection.secret("password")
-    target = Target(
-        connection=connection,
-        url=_url(connection, run.expand(run.setting("urlSuffix")).strip()),
-        authorization=basic(username, password) if username or password else None,
-    )
+    selector = _selector(run.settings)
+    connection = run.connection(run.setting(selector))
+    url = _url(connection, run.expand(run.setting("urlSuffix")).strip())
     try:
-        return decide(run, target)
+        authorization = _bearer(connection) if selector == AZURE else _basic(connection)
+        return decide(run, Target(connection=connection, url=url, authorization=authorization))
     except VerificationError as error:
         return unreachable(error)
 
 
 def problems(proposed: Proposed) -> tuple[str, ...]:
     """See `_invocation.problems`."""
-    selector = str(proposed.settings.get("connectedServiceNameSelector", GENERIC)).strip() or GENERIC
+    selector = _selector(proposed.settings)
     found = invocation_problems(proposed)
     return found if proposed.settings.get(selector) else (f"{selector} names no service connection", *found)
+
+
+def _selector(settings: Mapping[str, str | Secret]) -> str:
+    chosen = str(settings.get(SELECTOR, "")).strip().casefold()
+    return AZURE if chosen == AZURE.casefold() else GENERIC
+
+
+def _basic(connection: Connection) -> Secret | None:
+    username, password = connection.text("username"), connection.secret("password")
+    return basic(username, password) if username or password else None
+
+
+def _bearer(connection: Connection) -> Secret:
+    from sluice_checks._azure_identity import management_token
+
+    return Secret(f"Bearer {management_token(connection).reveal()}")
 
 
 def _url(connection: Connection, suffix: str) -> str:

@@ -97,6 +97,18 @@ def _policy_problems(proposed: Proposed) -> tuple[str, ...]:
     return problems(proposed)
 
 
+def _azure_monitor(run: CheckRun) -> Decision:
+    from sluice_checks._azure_monitor import evaluate
+
+    return evaluate(run)
+
+
+def _monitor_problems(proposed: Proposed) -> tuple[str, ...]:
+    from sluice_checks._azure_monitor import problems
+
+    return problems(proposed)
+
+
 BRANCH_CONTROL = CheckType(
     "branch-control",
     "Branch control",
@@ -233,7 +245,7 @@ REST_API = CheckType(
             "connectedServiceNameSelector",
             "Connection type",
             kind="choice",
-            choices=("connectedServiceName",),
+            choices=("connectedServiceName", "connectedServiceNameARM"),
             default="connectedServiceName",
         ),
         Field(
@@ -242,6 +254,13 @@ REST_API = CheckType(
             kind="connection",
             connection_type="generic",
             help="Its URL is asked, with its user name and password.",
+        ),
+        Field(
+            "connectedServiceNameARM",
+            "Azure subscription",
+            kind="connection",
+            connection_type="azurerm",
+            help="Its management API is asked, with a token of its identity.",
         ),
         _METHOD,
         _HEADERS,
@@ -300,6 +319,35 @@ EVALUATE_ARTIFACT = CheckType(
     problems=_policy_problems,
 )
 
+AZURE_MONITOR = CheckType(
+    "azure-monitor",
+    "Query Azure Monitor alerts",
+    _azure_monitor,
+    summary="No alert that fits the filters is active.",
+    definition_id="99a72e7f-25e4-4576-bf38-22a42b995ed8",
+    definition_name="AzureMonitor",
+    definition_version="1.157.2",
+    fields=(
+        Field(
+            "connectedServiceNameARM",
+            "Azure subscription",
+            kind="connection",
+            connection_type="azurerm",
+            required=True,
+        ),
+        Field("ResourceGroupName", "Resource group", required=True),
+        Field("filterType", "Filter type", kind="choice", choices=("none", "resource", "alertrule"), default="none"),
+        Field("resource", "Resource", help="With filter type resource: type and name (Microsoft.Web/sites/shop)."),
+        Field("alertRule", "Alert rule", help="With filter type alertrule: type and name (metricAlerts/errors)."),
+        Field("severity", "Severity", default="Sev0,Sev1,Sev2,Sev3,Sev4", help="Sev0 to Sev4, with commas."),
+        Field("timeRange", "Time range", kind="choice", choices=("1h", "1d", "7d", "30d"), default="1h"),
+        Field("alertState", "Alert state", default="Acknowledged,New", help="New, Acknowledged, Closed, with commas."),
+        Field("monitorCondition", "Monitor condition", default="Fired", help="Fired, Resolved, with commas."),
+    ),
+    retry_interval=5,
+    problems=_monitor_problems,
+)
+
 TYPES: tuple[CheckType, ...] = (
     BRANCH_CONTROL,
     REQUIRED_TEMPLATE,
@@ -307,4 +355,5 @@ TYPES: tuple[CheckType, ...] = (
     BUSINESS_HOURS,
     REST_API,
     AZURE_FUNCTION,
+    AZURE_MONITOR,
 )
