@@ -14,6 +14,7 @@ from sluice.runs.logs import RunLogs
 from sluice.runs.orchestrator import sealed_identity
 from sluice.runs.progress import encode_progress, encode_secrets
 from sluice.runtime.events import (
+    DetailChanged,
     Event,
     IssueRaised,
     JobFinished,
@@ -26,12 +27,16 @@ from sluice.runtime.events import (
 )
 from sluice.runtime.request import JobProgress, Result
 from sluice.secret import Secret
-from sluice.storage import records, runs, usage
+from sluice.storage import record_details, records, runs, usage
 from sluice.storage.engine import Database, Transaction
+from sluice.storage.record_details import DetailRow
 from sluice.storage.records import MAX_ISSUES, RecordRow
 from sluice.storage.runs import RunRow, SealedRow
 
 _SKIPPED = {"state": "completed", "result": str(Result.SKIPPED), "percent": 100, "operation": ""}
+
+DETAIL_SECONDS = 1.0
+"""How often nested records of a step that runs are stored."""
 
 Changed = Callable[[RecordRow], None]
 Logged = Callable[[RecordRow, bytes], None]
@@ -67,6 +72,8 @@ class JobRecorder:
         self._logged = logged
         self._lock = threading.Lock()
         self._progress = progress
+        self._details: dict[tuple[str, str], DetailChanged] = {}
+        self._details_stored = 0.0
 
     def record(self, event: Event) -> None:
         """Take in an event."""
@@ -87,6 +94,8 @@ class JobRecorder:
                 self._issue_raised(event)
             case StepProgressed():
                 self._changed(self._put(event.step, percent=event.percent, operation=event.operation))
+            case DetailChanged():
+                self._detail_changed(event)
             case StepFinished():
                 self._step_finished(event)
             case JobSuspended():
@@ -110,6 +119,20 @@ class JobRecorder:
             issues = (*issues, {"type": event.type, "message": event.message, "data": dict(event.data)})
         self._changed(self._put(event.step, **{count: number, "issues": issues}))
 
+    def _detail_changed(self, event: DetailChanged) -> None:
+        """Nested records are stored with the end of their step, or once a second: a flood of them costs few writes."""
+        self._details[event.step, event.id] = event
+        now = self._clock()
+        if not 0 <= now - self._details_stored < DETAIL_SECONDS:
+            self._details_stored = now
+            with self._database.write() as transaction:
+                self._save_details(transaction)
+
+    def _save_details(self, transaction: Transaction) -> None:
+        for detail in self._details.values():
+            record_details.put(transaction, self._run.id, _detail_row(detail))
+        self._details.clear()
+
     def _step_finished(self, event: StepFinished) -> None:
         now = self._clock()
         step = self._put(
@@ -126,6 +149,7 @@ class JobRecorder:
         self._logs.close(event.step)
         with self._database.write() as transaction:
             records.save(transaction, self._run.id, [step])
+            self._save_details(transaction)
             self._save_progress(transaction, event.progress)
             usage.step_finished(transaction, self._run.id, step.id, step.result, at=now)
         self._changed(step)
@@ -180,3 +204,20 @@ class JobRecorder:
             sealed=sealed.sealed,
         )
         runs.save_sealed(transaction, row)
+
+
+def _detail_row(detail: DetailChanged) -> DetailRow:
+    return DetailRow(
+        record_id=detail.step,
+        id=detail.id,
+        parent_id=detail.parent,
+        type=detail.type,
+        name=detail.name,
+        order=detail.order,
+        started_at=detail.started,
+        finished_at=detail.finished,
+        percent=detail.percent,
+        state=detail.state,
+        result=detail.result,
+        operation=detail.operation,
+    )

@@ -8,8 +8,9 @@ import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sluice.errors import TaskFailedError
+from sluice.errors import SluiceError, TaskFailedError
 from sluice.runtime.logging_commands import KEYWORD, Command, parse, unescape
 from sluice.runtime.request import JobVariable
 from sluice.runtime.restrictions import may_run, may_set
@@ -17,26 +18,36 @@ from sluice.runtime.results import read_result
 from sluice.runtime.step_scope import REFUSED_VARIABLE, StepScope
 from sluice.secret import Secret
 
+if TYPE_CHECKING:
+    from sluice.runtime.keeping_commands import KeepingCommands
+
 DONE_SECONDS = 5.0
 """So long a process may go on when its task has said that it is done."""
 
 HELP = "https://aka.ms/vsts-cmds"
+_KEPT = frozenset(
+    {
+        "artifact.associate",
+        "artifact.upload",
+        "build.addbuildtag",
+        "build.updatebuildnumber",
+        "build.uploadlog",
+        "build.uploadsummary",
+        "task.addattachment",
+        "task.logdetail",
+        "task.uploadfile",
+        "task.uploadsummary",
+    }
+)
+"""Commands that leave something behind, see `keeping_commands`."""
+
 _NOT_YET = {
-    "task.addattachment": "attachments are not kept",
-    "task.uploadfile": "attachments are not kept",
-    "task.uploadsummary": "summaries are not kept",
-    "task.logdetail": "detail timelines are not kept",
-    "artifact.associate": "artifacts are not kept",
-    "artifact.upload": "artifacts are not kept",
-    "build.addbuildtag": "runs have no tags",
-    "build.updatebuildnumber": "the run keeps its number; later steps of this job see the new one",
-    "build.uploadlog": "attachments are not kept",
-    "build.uploadsummary": "summaries are not kept",
+    **dict.fromkeys(_KEPT, "there is no run that could keep it"),
     "codecoverage.publish": "code coverage is not kept",
     "results.publish": "test results are not kept",
     "results.publishtoevidencestore": "test results are not kept",
 }
-"""Commands whose data is checked and then goes nowhere yet, and what that means."""
+"""Commands whose data is checked and then goes nowhere: some of them in a run, all of them without one."""
 
 _SECRET_ANYWAY = re.compile(r"##vso\[.*(issecret\s*=\s*true|setsecret)", re.IGNORECASE)
 """A line that was meant to tell a secret, though it is no command."""
@@ -55,6 +66,7 @@ class CommandProcessor:
     def __init__(self, scope: StepScope) -> None:
         self._scope = scope
         self._lock = threading.RLock()
+        self._keeping: KeepingCommands | None = None
         self._effects: dict[str, Callable[[Command], None]] = {
             "task.complete": self._complete,
             "task.debug": lambda command: self._scope.debug(command.data),
@@ -130,6 +142,8 @@ class CommandProcessor:
         effect = self._effects.get(command.name)
         if effect is not None:
             effect(command)
+        elif command.name in _KEPT and self._scope.job.keeper is not None:
+            self._keep(command)
         elif command.name in _NOT_YET:
             self._not_yet(command)
         else:
@@ -243,6 +257,17 @@ class CommandProcessor:
         self._required(command, "feature")
         self._scope.debug("telemetry is not sent anywhere")
 
+    def _keep(self, command: Command) -> None:
+        if self._keeping is None:
+            from sluice.runtime.keeping_commands import KeepingCommands
+
+            self._keeping = KeepingCommands(self._scope)
+        try:
+            self._keeping.run(command)
+        except SluiceError as error:
+            self._scope.job.check()
+            raise CommandError(str(error)) from error
+
     def _not_yet(self, command: Command) -> None:
         if command.name in _FILES and not Path(command.data.strip()).is_file():
             raise CommandError(f"Cannot upload file, it does not exist: {command.data}")
@@ -261,7 +286,7 @@ class CommandProcessor:
             self._scope.job.variables.set("Build.BuildNumber", command.data)
         if command.name not in self._scope.answered:
             self._scope.answered.add(command.name)
-            self._scope.issue("warning", f"Sluice does not act on ##vso[{command.name}] yet: {_NOT_YET[command.name]}.")
+            self._scope.issue("warning", f"Sluice does not act on ##vso[{command.name}]: {_NOT_YET[command.name]}.")
 
     def _required(self, command: Command, key: str) -> str:
         value = command.properties.get(key, "")

@@ -60,6 +60,28 @@ class StepProgressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DetailChanged:
+    """A nested record of a step as it is now; `parent` is another one's id, '' for the step itself.
+
+    Times are as the step wrote them.
+    """
+
+    job: str
+    step: str
+    id: str
+    parent: str
+    type: str
+    name: str
+    order: int = 0
+    started: str = ""
+    finished: str = ""
+    percent: int = 0
+    state: str = ""
+    result: str = ""
+    operation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
     """A step has ended; `progress` lets the job go on from here, `outputs` are the step's output variables."""
 
@@ -89,5 +111,15 @@ class JobFinished:
     message: str = ""
 
 
-Event = JobStarted | StepStarted | LogWritten | IssueRaised | StepProgressed | StepFinished | JobSuspended | JobFinished
+Event = (
+    JobStarted
+    | StepStarted
+    | LogWritten
+    | IssueRaised
+    | StepProgressed
+    | DetailChanged
+    | StepFinished
+    | JobSuspended
+    | JobFinished
+)
 Emit = Callable[[Event], None]

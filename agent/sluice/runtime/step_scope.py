@@ -138,6 +138,10 @@ class StepScope:
         if kept:
             self.issue("warning", KEPT_VARIABLE.format(variable.name))
 
+    def masked(self, text: str) -> str:
+        """A text without the secrets in it, for whatever is kept beside the log."""
+        return self.job.masker.mask_text(text)
+
     def learn(self, secret: Secret, name: str) -> None:
         """Mask a secret from now on; one that cannot be masked is told by name, once in a job."""
         if not self.job.masker.add(secret.reveal(), name):

@@ -94,6 +94,12 @@ def store(scope: StepScope, found: list[Found]) -> Manifest:
     return pack(found, keeper_of(scope).blobs, check=stop_when_canceled(scope))
 
 
+def manifest_of_file(scope: StepScope, path: Path) -> tuple[str, int]:
+    """Store a file alone: the digest of the list that has just it, and its size."""
+    manifest = store(scope, find(scope, path))
+    return keeper_of(scope).blobs.put(manifest.encode()), manifest.size
+
+
 def manifest_of(scope: StepScope, digest: str) -> Manifest:
     """The list of files that was stored under a digest."""
     return decode(keeper_of(scope).blobs.get(digest))
