@@ -127,7 +127,7 @@ def opened_files() -> Iterator[SecureFileStore]:
     from sluice.library.secure_files import SecureFileStore
 
     with opened_store() as store:
-        yield SecureFileStore(store.database, store.sealer)
+        yield SecureFileStore(store.database, store.sealer, guard=store.guard)
 
 
 @contextmanager

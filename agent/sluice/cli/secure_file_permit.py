@@ -11,6 +11,7 @@ from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, chang
 
 if TYPE_CHECKING:
     from sluice.cli.permitting import Find
+    from sluice.connections.guard import Guard
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
 
@@ -48,11 +49,11 @@ def revoke(name: str, *, pipeline: str, all_pipelines: bool, project: str, outpu
 
 
 def _finder(name: str) -> Find:
-    def find(transaction: Transaction, project_id: int) -> tuple[Resource, str]:
+    def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
         from sluice.library import secure_files
         from sluice.storage.secure_files import resource_of
 
-        file = secure_files.get(transaction, project_id, name)
+        file = secure_files.get(transaction, project_id, name, guard)
         return resource_of(file), file.name
 
     return find

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from sluice.connections import vault as keys
 from sluice.connections.catalogue import nearest
+from sluice.connections.guard import UNRESTRICTED, Guard
+from sluice.connections.homes import home_for
 from sluice.connections.sealing import Identity, Sealed
 from sluice.connections.validation import MAX_NAME
 from sluice.errors import ConflictError, NotFoundError, SealError, SecureFileInvalidError
+from sluice.rights import Right
 from sluice.storage import actions, audit, permissions, policies, projects, usage
 from sluice.storage import secure_files as rows
 from sluice.storage.names import clean_name, hidden_characters, is_guid
@@ -52,23 +55,33 @@ class SecureFileStore:
     """Secure files of one database.
 
     Methods with a `transaction` argument join one that is open; the others make their own. `clock` answers seconds
-    since the epoch.
+    since the epoch. `guard` decides what the person who works with it may do; what that person may not see is not there.
     """
 
-    def __init__(self, database: Database, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        clock: Callable[[], float] = time.time,
+        guard: Guard = UNRESTRICTED,
+    ) -> None:
         self.database = database
+        self.guard = guard
         self._sealer = sealer
         self._clock = clock
 
     def get(self, project: str, name: str) -> FileRow:
         """The file of that name or id in a project; raises `NotFoundError` with the nearest name."""
         with self.database.read() as transaction:
-            return get(transaction, projects.find(transaction, project).id, name)
+            return get(transaction, projects.find(transaction, project).id, name, self.guard)
 
     def list(self, project: str) -> tuple[FileRow, ...]:
         """The files of a project, by name."""
         with self.database.read() as transaction:
-            return rows.listed(transaction, projects.find(transaction, project).id)
+            project_id = projects.find(transaction, project).id
+            seen = self.guard.seen(transaction, project_id, permissions.SECURE_FILE)
+            return tuple(file for file in rows.listed(transaction, project_id) if seen(file.id))
 
     def upload(self, project: str, name: str, content: bytes, *, by: str, all_pipelines: bool = False) -> FileRow:
         """Store a new file; raises `ConflictError` when the name is taken: a content is never replaced."""
@@ -78,13 +91,14 @@ class SecureFileStore:
                 f"the secure file '{checked}' is too big", why=f"{MAX_SIZE} bytes (10 MB) are allowed"
             )
         with self.database.write() as transaction:
-            home = projects.ensure(transaction, project)
+            now = self._clock()
+            home = home_for(transaction, self.guard, project, at=now)
+            self.guard.require(transaction, Right.CREATE, permissions.Resource(home.id, "", permissions.SECURE_FILE))
             if rows.by_name(transaction, home.id, checked) is not None:
                 raise ConflictError(
                     f"the secure file '{checked}' exists already",
                     do="choose another name, or delete it first: its permits go with it",
                 )
-            now = self._clock()
             file = FileRow(
                 id=str(uuid.uuid4()),
                 project_id=home.id,
@@ -96,8 +110,10 @@ class SecureFileStore:
             )
             self._insert(transaction, file, content)
             audit.append(transaction, _event(actions.SECURE_FILE_CREATED, file, home, by=by, at=now))
+            resource = rows.resource_of(file)
+            self.guard.created(transaction, resource, file.name, at=now)
             if all_pipelines:
-                resource = rows.resource_of(file)
+                self.guard.require(transaction, Right.OPEN_ACCESS, resource, file.name)
                 permissions.grant(transaction, resource, permissions.ALL_PIPELINES, by=by, at=now)
         return file
 
@@ -105,7 +121,8 @@ class SecureFileStore:
         """Delete a file and its permits; its usage history and audit log stay."""
         with self.database.write() as transaction:
             home = projects.find(transaction, project)
-            file = get(transaction, home.id, name)
+            file = get(transaction, home.id, name, self.guard)
+            self.guard.require(transaction, Right.DELETE, rows.resource_of(file), file.name)
             now = self._clock()
             kind = permissions.SECURE_FILE
             permissions.revoke_everywhere(transaction, file.id, by=by, at=now, resource_type=kind)
@@ -182,11 +199,14 @@ def find(transaction: Transaction, project_id: int, name: str) -> FileRow | None
     return rows.by_name(transaction, project_id, name)
 
 
-def get(transaction: Transaction, project_id: int, name: str) -> FileRow:
-    """As `find`; raises `NotFoundError` with the nearest name when there is none."""
-    if found := find(transaction, project_id, name):
+def get(transaction: Transaction, project_id: int, name: str, guard: Guard = UNRESTRICTED) -> FileRow:
+    """As `find`; raises `NotFoundError` with the nearest name when there is none, or none that the person sees."""
+    found = find(transaction, project_id, name)
+    if found and guard.allows(transaction, Right.SEE, rows.resource_of(found)):
         return found
-    hint = nearest(name, rows.names(transaction, project_id), otherwise="see 'sluice secure-file list'")
+    seen = guard.seen(transaction, project_id, permissions.SECURE_FILE)
+    known = [row.name for row in rows.listed(transaction, project_id) if seen(row.id)]
+    hint = nearest(name, known, otherwise="see 'sluice secure-file list'")
     raise NotFoundError(f"there is no secure file '{clean_name(name)}'", do=hint)
 
 

@@ -23,6 +23,7 @@ from sluice.storage.tables import (
 )
 from sluice.storage.tables_connections import deleted_connections
 from sluice.storage.tables_people import role_assignments, user_groups
+from sluice.storage.tables_secure_files import secure_files
 
 DEFAULT = "default"
 MAX_NAME = 64
@@ -130,6 +131,7 @@ _CONTENT = {
     connection_projects: "service connections",
     deleted_connections: "service connections that were deleted lately",
     variable_groups: "variable groups",
+    secure_files: "secure files",
     environments: "environments",
     runs: "runs",
     pipelines: "pipelines",

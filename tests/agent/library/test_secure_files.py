@@ -14,7 +14,7 @@ from sluice.errors import ConflictError, NotFoundError, NotPermittedError, SealE
 from sluice.library import secure_files
 from sluice.library.secure_files import CHUNK_SIZE, MAX_SIZE, SecureFileStore, check_file_name
 from sluice.runs.inspection import inspect_seals
-from sluice.storage import actions, audit, permissions, usage
+from sluice.storage import actions, audit, permissions, projects, usage
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.home import Home
 from sluice.storage.secure_files import FileRow, resource_of
@@ -160,6 +160,14 @@ def test_a_rotation_seals_every_piece_anew_and_each_seal_is_inspected(
         inspection = inspect_seals(transaction, FileKeys(home.keys / "master.json"))
     assert (inspection.opened, inspection.broken) == (rotation.count, ())
     assert verdict(files) == []
+
+
+def test_a_project_with_a_secure_file_is_not_empty(files: SecureFileStore) -> None:
+    with files.database.write() as transaction:
+        project = projects.create(transaction, "apart", by="ann", at=1.0)
+    files.upload("apart", "cert.pfx", CONTENT, by="ann")
+    with files.database.write() as transaction, pytest.raises(ConflictError, match="secure files"):
+        projects.delete(transaction, project, by="ann", at=2.0)
 
 
 def test_a_file_of_another_project_is_not_found(files: SecureFileStore) -> None:
