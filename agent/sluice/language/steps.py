@@ -135,7 +135,7 @@ def _step(build: Build, names: Names, written: _Written) -> Step | None:
     return Step(
         task=task,
         name=name or names.make(_base(task), first),
-        display_name=reader.text(fields, "displayName") or title,
+        display_name=reader.text(fields, "displayName") or name or title,
         named=bool(name),
         inputs=inputs,
         env=reader.text_map(fields.get("env"), "env"),

@@ -17,7 +17,7 @@ from sluice.runtime.job_state import JobState
 from sluice.runtime.keeping import Keeper
 from sluice.runtime.masking import Masker
 from sluice.runtime.orphans import LOOKUP_VARIABLE, kill_orphans, lookup_id
-from sluice.runtime.predefined import machine_variables
+from sluice.runtime.predefined import machine_variables, tools_folder
 from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result
 from sluice.runtime.secure_files import SecureFileSource
 from sluice.runtime.step import Pending, StepRunner
@@ -125,6 +125,8 @@ def _state(request: JobRequest, emit: _Teller, workspace: Workspace, environ: Ma
     job = JobState(request, emit, emit.check, workspace, Masker(), base_environment(environ))
     machine = dict(machine_variables())
     machine |= workspace.variables()
+    # As on the agent: tools that several agents of a machine share lie where the machine says.
+    machine["Agent.ToolsDirectory"] = tools_folder(environ) or machine["Agent.ToolsDirectory"]
     machine["Agent.JobName"] = job.variables.text("System.JobName") or request.identifier.rpartition(".")[2]
     machine[LOOKUP_VARIABLE] = lookup_id(request)
     if request.progress is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 AGENT_VERSION = "4.248.0"
 """Answered to tasks that ask for a minimum agent; the agent whose behaviour is followed."""
@@ -199,6 +199,12 @@ def is_loader_variable(name: str, step: str = "") -> bool:
         return True
     full = environment_name(f"{step}.{name.strip()}")
     return full in LOADER_VARIABLES or full.startswith(_ALWAYS_LOADERS)
+
+
+def tools_folder(environ: Mapping[str, str]) -> str:
+    """The folder of installed tools that the machine's environment names; '' for the work folder's own."""
+    named = environ.get("AGENT_TOOLSDIRECTORY", "").strip()
+    return named if os.path.isabs(named) else ""  # noqa: PTH117  # texts throughout
 
 
 def machine_variables() -> Iterator[tuple[str, str]]:

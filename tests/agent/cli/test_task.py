@@ -141,14 +141,14 @@ jobs:
     jobs = sluice.json("runs", "show", "1")
     steps = [(step["name"], step["result"]) for step in _steps(jobs, "A")]
     assert steps == [
-        ("Pre-job: Greet", "succeeded"),
+        ("Pre-job: one", "succeeded"),
         ("Pre-job: Other", "skipped"),
         ("First", "succeeded"),
-        ("Greet", "succeeded"),
+        ("one", "succeeded"),
         ("Other", "skipped"),
         ("Bad", "failed"),
         ("Post-job: Other", "succeeded"),
-        ("Post-job: Greet", "succeeded"),
+        ("Post-job: one", "succeeded"),
     ]
     log = sluice("runs", "logs", "1")
     assert log.count("after Failed") == 2

@@ -133,3 +133,24 @@ def test_removing_follows_no_link_and_minds_no_permission(tmp_path: Path) -> Non
     assert not folder.is_symlink()
     assert (outside / "kept").exists()
     remove(tmp_path / "absent")
+
+
+def test_the_machine_may_say_where_tools_lie(jobs: Jobs, tmp_path: Path) -> None:
+    show = jobs.script("echo $AGENT_TOOLSDIRECTORY $(Agent.ToolsDirectory)")
+    own = f"{jobs.work}/_tool"
+    assert jobs.run(show).output("A") == [f"{own} {own}"]
+    jobs.environ["AGENT_TOOLSDIRECTORY"] = f"{tmp_path}/shared"
+    assert jobs.run(show).output("A") == [f"{tmp_path}/shared {tmp_path}/shared"]
+    jobs.environ["AGENT_TOOLSDIRECTORY"] = "not/absolute"
+    assert jobs.run(show).output("A") == [f"{own} {own}"]
+
+
+def test_the_temporary_folder_is_empty_before_and_gone_after_a_job(jobs: Jobs) -> None:
+    left = jobs.work / "_temp" / "7-job-id-1" / "left"
+    left.parent.mkdir(parents=True)
+    left.write_text("of an earlier process")
+    ran = jobs.run(
+        jobs.script('ls -A "$AGENT_TEMPDIRECTORY" | grep -v -e .tools -e .sh; stat -c %a "$AGENT_TEMPDIRECTORY"')
+    )
+    assert ran.output("A") == ["700"]
+    assert not left.parent.exists()

@@ -76,7 +76,7 @@ def test_a_job_pauses_between_the_executions_of_a_task_and_goes_on(author: Autho
     assert "post sees one ***" in rest
     records = json.loads(_sluice(tmp_path, "runs", "show", "1", "--output", "json"))["records"]
     steps = [one["name"] for one in records if one["type"] == "Task"]
-    assert [name for name in steps if "probe" in name.lower()] == ["Pre-job: Probe", "Probe", "Post-job: Probe"]
+    assert [name for name in steps if "probe" in name.lower()] == ["Pre-job: probe", "probe", "Post-job: probe"]
     assert "task-secret-7" not in "".join(
         path.read_text(errors="replace") for path in (tmp_path / "home").rglob("*") if path.is_file()
     )

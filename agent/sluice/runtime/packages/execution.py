@@ -108,6 +108,7 @@ def plan_execution(
     for one in manifest.inputs:
         if one.name.lower() not in known:
             inputs[one.name] = expand(one.default.strip())
+    _require(step, manifest)
     program, arguments = _command(job, package, handler, packages)
     opened = open_connections(inputs)
     files = open_files(inputs)
@@ -130,6 +131,21 @@ def resolve_paths(manifest: TaskManifest, inputs: Mapping[str, str], root: Path)
     """The inputs, those of type `filePath` as full paths; also an empty one starts at the root."""
     paths = {one.name.lower() for one in manifest.inputs if one.type.lower() == "filepath"}
     return {name: _full_path(root, value) if name.lower() in paths else value for name, value in inputs.items()}
+
+
+def _require(step: StepRequest, manifest: TaskManifest) -> None:
+    """Refuse a step that leaves out an input which shows and is required, in the words of the task library.
+
+    The service refuses such a pipeline, so tasks do not reckon with it. A macro counts as a value, whatever it comes to.
+    """
+    if not any(one.required for one in manifest.inputs):
+        return
+    from sluice.language.tasks import TaskDefinition
+    from sluice.language.visibility import missing_inputs
+
+    definition = TaskDefinition(reference=manifest.reference, inputs=manifest.inputs)
+    for missing in missing_inputs(definition, step.inputs):
+        raise TaskFailedError(f"Input required: {missing.name}")
 
 
 def _command(job: JobState, package: Package, handler: HandlerSpec, packages: Packages) -> tuple[str, tuple[str, ...]]:

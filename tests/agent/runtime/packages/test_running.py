@@ -136,3 +136,27 @@ def test_a_package_without_its_code_says_to_build_it(packages: Packages) -> None
     package = packages.write()
     (package / "main.js").unlink()
     assert "build the task first" in run_package(package).message
+
+
+def _requiring(packages: Packages, **more: Any) -> PackageOutcome:
+    wanted = [
+        {"name": "kind", "type": "pickList", "defaultValue": "file"},
+        {"name": "path", "required": True, "visibleRule": "kind = file"},
+        {"name": "odd", "required": "true", "visibleRule": "kind ~ x"},
+    ]
+    package = packages.write(inputs=wanted, execution={"Process": {"target": "true"}})
+    return run_package(package, **more)
+
+
+def test_a_required_input_that_is_left_out_fails_the_step_before_it_starts(packages: Packages) -> None:
+    outcome = _requiring(packages)
+    assert outcome.result == Result.FAILED
+    assert outcome.message == "Input required: path"
+    assert _requiring(packages, inputs={"path": "  "}).message == "Input required: path"
+
+
+@pytest.mark.parametrize("inputs", [{"path": "x"}, {"kind": "none"}, {"path": "$(nothing)"}])
+def test_an_input_that_does_not_show_or_comes_from_a_macro_is_the_tasks_own_matter(
+    packages: Packages, inputs: dict[str, str]
+) -> None:
+    assert _requiring(packages, inputs=inputs).result == Result.SUCCEEDED
