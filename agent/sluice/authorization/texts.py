@@ -11,6 +11,9 @@ ABORTED = (
 STAGE = "stage"
 """What a stage with `trigger: manual` waits for as a resource is called: itself, to be started by a person."""
 
+CHECK = "check"
+"""What a check that a run waits for is called as a resource."""
+
 TYPE_LABELS = {
     "endpoint": "Service connection",
     "variablegroup": "Variable group",
@@ -18,6 +21,7 @@ TYPE_LABELS = {
     "securefile": "Secure file",
     "pipeline": "Pipeline",
     STAGE: "Stage",
+    CHECK: "Check",
 }
 """How a resource type is called in dialogs."""
 
@@ -32,6 +36,13 @@ def banner(count: int, stage: str = "") -> str:
 def start_banner(stage: str) -> str:
     """The banner on a run whose stage a person has to start; `stage` is its display name."""
     return f"The stage {stage} waits for a person to start it" if stage else "This run waits for a person to start it"
+
+
+def review_banner(count: int, stage: str = "") -> str:
+    """The banner on a run that waits for `count` checks; `stage` is the display name of a named stage."""
+    checks = "a check" if count == 1 else f"{count} checks"
+    text = f"{PANEL_TITLE}: {checks} must pass before this run can continue"
+    return f"{text} to {stage}" if stage else text
 
 
 def permit_question(resource_type: str, name: str) -> str:

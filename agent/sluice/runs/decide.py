@@ -11,31 +11,48 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sluice.authorization import texts
-from sluice.authorization.resources import VARIABLE_GROUP, Need
+from sluice.authorization.checks.model import Suite
+from sluice.authorization.checks.suite import RECORD_TYPES
+from sluice.authorization.resources import VARIABLE_GROUP, Known, Need
 from sluice.errors import PermissionPendingError, SluiceError
 from sluice.language.plan import Plan, Stage
-from sluice.runs.identifiers import DEFAULT, attempted, record_id
+from sluice.runs.checkpoint_records import AUTHORIZATION, CHECKPOINT, end_checkpoint, show_checks, show_permission
+from sluice.runs.checkpoints import Checkpoints, Due, Passage, Spot
+from sluice.runs.identifiers import DEFAULT
 from sluice.runs.outcomes import roll_up
 from sluice.runs.phases import Phases, World
 from sluice.runs.timeline import CANCELED, STARTED_AFTER, STARTED_BY, ReadSteps, Timeline
-from sluice.runs.waits import GAVE_UP, Asker, Waits, needs_of
+from sluice.runs.waits import GAVE_UP_ON, Asker, Waits, needs_of, waited_too_long
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
 
-CHECKPOINT = "Checkpoint"
-AUTHORIZATION = "Checkpoint.Authorization"
+CHECKPOINTS = (CHECKPOINT, AUTHORIZATION, *RECORD_TYPES)
+"""The types of the records of a checkpoint."""
+
 FOR_CONDITION = "forCondition"
 """Detail of a stage that waits so that its condition can be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advanced:
-    """What to store and what to do: `ready` jobs may be started, running `stop` jobs are to be canceled."""
+    """What to store and what to do: `ready` jobs may be started, running `stop` jobs are to be canceled.
+
+    `suites` are the checks of checkpoints that changed, `completed` those that ended by that; of the suites of other
+    runs, `superseded` ones wait no longer for a lock and `abandoned` ones have lost theirs. Checks in `evaluate` are to
+    be evaluated now; at `due` time alone changes something.
+    """
 
     timeline: Timeline
     asked: tuple[RequestRow, ...] = ()
     closed: tuple[tuple[int, str], ...] = ()
+    details: tuple[tuple[int, str], ...] = ()
+    suites: tuple[Suite, ...] = ()
+    completed: tuple[Suite, ...] = ()
+    superseded: frozenset[str] = frozenset()
+    abandoned: frozenset[str] = frozenset()
+    evaluate: tuple[Due, ...] = ()
+    due: float = float("inf")
     ready: tuple[RecordRow, ...] = ()
     stop: tuple[str, ...] = ()
     result: Result | None = None
@@ -45,7 +62,7 @@ class Advanced:
 class Situation:
     """The stored state of a run that deciding starts from.
 
-    `requests` are those of the current attempts. Where `records` holds no steps, `steps` reads those of a job.
+    `requests` and `suites` are those of the current attempts. Where `records` holds no steps, `steps` reads those of a job.
     """
 
     asker: Asker
@@ -53,6 +70,7 @@ class Situation:
     plan: Plan
     records: Sequence[RecordRow]
     requests: Sequence[RequestRow]
+    suites: Sequence[Suite] = ()
     steps: ReadSteps | None = None
 
 
@@ -69,7 +87,14 @@ class _Advance:
         self.world = world
         self.timeline = Timeline(situation.records, situation.steps)
         self.waits = Waits(situation.requests, situation.asker, now=world.now)
-        self.phases = Phases(timeline=self.timeline, waits=self.waits, world=world, canceled=situation.canceled)
+        self.checkpoints = Checkpoints(situation.suites, self.waits, situation.asker, world)
+        self.phases = Phases(
+            timeline=self.timeline,
+            waits=self.waits,
+            checkpoints=self.checkpoints,
+            world=world,
+            canceled=situation.canceled,
+        )
 
     def run(self) -> Advanced:
         stages = self.situation.plan.stages
@@ -79,11 +104,20 @@ class _Advance:
         records = [self.timeline.stage(stage) for stage in stages]
         over = all(record.completed for record in records)
         running = [stage for stage in stages if self.timeline.stage(stage).state == "inProgress"]
+        locked = [stage for stage in running if self.checkpoints.holds_locks(self._spot(stage))]
+        checks = self.checkpoints
         return Advanced(
             timeline=self.timeline,
             asked=tuple(self.waits.asked),
             closed=tuple(self.waits.closed),
-            ready=tuple(one for stage in running for job in stage.jobs for one in self.phases.ready(stage, job)),
+            details=tuple(self.waits.details),
+            suites=tuple(checks.changed),
+            completed=tuple(checks.completed),
+            superseded=frozenset(checks.superseded),
+            abandoned=frozenset(checks.abandoned),
+            evaluate=tuple(checks.due),
+            due=checks.next_due,
+            ready=tuple(one for stage in locked for job in stage.jobs for one in self.phases.ready(stage, job)),
             stop=tuple(one for stage in running for job in stage.jobs for one in self.phases.to_stop(stage, job)),
             result=self._result(records) if over else None,
         )
@@ -145,6 +179,7 @@ class _Advance:
 
         `unasked` says why the stage's condition cannot be asked before these needs are permitted.
         """
+        before = record.state
         assessment = self.world.assess(needs)
         if assessment.refusals:
             self._end(stage, record, Result.FAILED, " ".join(map(str, assessment.refusals)))
@@ -155,20 +190,42 @@ class _Advance:
         if assessment.pending:
             self._wait(stage, record, len(assessment.pending), for_condition=bool(unasked))
             self.waits.ask(assessment.pending, stage.name, record.attempt)
-            return record.state != "waiting"
+            return before != "waiting"
         if unasked:  # nothing that a Permit could mend: a stage never starts past its condition
             self._end(stage, record, Result.FAILED, unasked)
             return True
         self.waits.close(self.waits.of_stage(stage.name), "approved")
-        self._end_checkpoint(record, Result.SUCCEEDED)
+        passage = self._checks(stage, record, assessment.permitted)
+        record = self.timeline.stage(stage)
+        if not passage.passed:
+            if passage.result is None and not self.situation.canceled:
+                return record.state != before
+            late = {**record.details, GAVE_UP_ON: True} if passage.result is Result.SKIPPED else record.details
+            record = self.timeline.put(record, details=late)
+            self._end(stage, record, passage.result or Result.CANCELED, passage.message or texts.ABORTED)
+            return True
+        end_checkpoint(self.timeline, record, Result.SUCCEEDED, self.world.now)
         details = {**record.details, STARTED_AFTER: CANCELED} if self.situation.canceled else record.details
         self.timeline.put(record, state="inProgress", operation="", started_at=self.world.now, details=details)
         return True
 
+    def _checks(self, stage: Stage, record: RecordRow, permitted: Sequence[Known]) -> Passage:
+        """Ask the checks of what is permitted; while they are open the stage waits for them."""
+        passage = self.checkpoints.enter(self._spot(stage), permitted)
+        show_checks(self.timeline, record, passage.suite, self.world.now)
+        if not passage.passed and passage.result is None:
+            shown = stage.display_name if stage.name != DEFAULT else ""
+            banner = texts.review_banner(max(1, self.waits.checks(stage.name)), shown)
+            details = {key: value for key, value in record.details.items() if key != FOR_CONDITION}
+            self.timeline.put(record, state="waiting", operation=banner, details=details)
+        return passage
+
+    def _spot(self, stage: Stage) -> Spot:
+        behavior = stage.lock_behavior or self.situation.plan.lock_behavior
+        return Spot(stage=stage.name, attempt=self.timeline.stage(stage).attempt, lock_behavior=behavior)
+
     def _wait(self, stage: Stage, record: RecordRow, count: int, *, for_condition: bool) -> None:
-        if self.timeline.find(CHECKPOINT, f"{record.identifier}.{CHECKPOINT}") is None:
-            around = self.timeline.put(_checkpoint_record(CHECKPOINT, record, record.id), started_at=self.world.now)
-            self.timeline.put(_checkpoint_record(AUTHORIZATION, record, around.id), started_at=self.world.now)
+        show_permission(self.timeline, record, self.world.now)
         shown = stage.display_name if stage.name != DEFAULT else ""
         details = {key: value for key, value in record.details.items() if key != FOR_CONDITION}
         details |= {FOR_CONDITION: True} if for_condition else {}
@@ -182,6 +239,7 @@ class _Advance:
         if not all(phase.completed for phase in phases):
             return False
         self.timeline.complete(record, roll_up(phase.result for phase in phases), self.world.now)
+        self.checkpoints.close(stage.name, record.attempt)
         return True
 
     def _end(self, stage: Stage, record: RecordRow, result: Result, message: str = "") -> None:
@@ -189,34 +247,15 @@ class _Advance:
             phase = self.timeline.phase(stage, job)
             if not phase.completed:
                 self.timeline.complete(phase, Result.SKIPPED, self.world.now)
-        self._end_checkpoint(record, result)
+        for suite in self.checkpoints.close(stage.name, record.attempt):
+            show_checks(self.timeline, record, suite, self.world.now)
+        end_checkpoint(self.timeline, record, result, self.world.now)
         self.timeline.complete(record, result, self.world.now, message)
-
-    def _end_checkpoint(self, stage: RecordRow, result: Result) -> None:
-        for kind in (AUTHORIZATION, CHECKPOINT):
-            record = self.timeline.find(kind, f"{stage.identifier}.{kind}")
-            if record and not record.completed:
-                self.timeline.complete(record, result, self.world.now)
 
     def _result(self, stages: Iterable[RecordRow]) -> Result:
         stages = tuple(stages)
         result = roll_up(record.result for record in stages)
-        gave_up = any(record.message in GAVE_UP for record in stages)
+        gave_up = any(waited_too_long(record) for record in stages)
         if self.situation.canceled or (gave_up and result is not Result.FAILED):
             return Result.CANCELED
         return result
-
-
-def _checkpoint_record(kind: str, stage: RecordRow, parent_id: str) -> RecordRow:
-    identifier = f"{stage.identifier}.{kind}"
-    return RecordRow(
-        id=record_id(attempted(identifier, stage.attempt)),
-        type=kind,
-        identifier=identifier,
-        name=kind,
-        ref_name=kind,
-        parent_id=parent_id,
-        order=stage.order,
-        attempt=stage.attempt,
-        state="inProgress",
-    )

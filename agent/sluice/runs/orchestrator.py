@@ -6,9 +6,14 @@ Stateless over the database: any process may advance any run, at any time, any n
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sluice.authorization.checks import lock, suite
+from sluice.authorization.checks.kinds import EXCLUSIVE_LOCK, Kinds
+from sluice.authorization.checks.lock import Claim, Place
+from sluice.authorization.checks.model import Check, Covered
 from sluice.authorization.resources import Assessment, Need, Refusal
 from sluice.connections.sealing import Sealed
 from sluice.connections.store import ConnectionStore
@@ -19,29 +24,30 @@ from sluice.language.tasks import TaskCatalogue
 from sluice.library.secure_files import SecureFileStore
 from sluice.library.settings import SettingsStore
 from sluice.library.store import VariableGroupStore
-from sluice.runs import decide
+from sluice.runs import decide, suites
 from sluice.runs.access import assess_needs
+from sluice.runs.check_journal import asked_event, completed_event
 from sluice.runs.contexts import Contexts
 from sluice.runs.decide import Advanced, Situation
 from sluice.runs.environments import record_deployments, target_of
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.groups import StoredGroups, has_groups, uses_groups
+from sluice.runs.lock import is_driven
 from sluice.runs.phases import Instance
 from sluice.runs.predefined import origin_of
 from sluice.runs.progress import decode_secrets
 from sluice.runs.secrets import markers
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import scope_of
-from sluice.runs.waits import Asker
+from sluice.runs.waits import Asker, is_denial
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
-from sluice.storage import actions, audit, counters, records, requests, runs, usage
+from sluice.storage import actions, audit, check_configurations, counters, permissions, records, requests, runs, usage
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.home import Home
-from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow
 
-ABOVE_STEPS = ("Stage", decide.CHECKPOINT, decide.AUTHORIZATION, "Phase", "Job")
+ABOVE_STEPS = ("Stage", *decide.CHECKPOINTS, "Phase", "Job")
 
 WAIT_SECONDS = 7 * 24 * 3600.0
 """How long a run waits for a Permit (documented: 7 days), unless `SLUICE_PERMISSION_TIMEOUT_MINUTES` says otherwise."""
@@ -62,7 +68,11 @@ class Loaded:
 
 
 class Orchestrator:
-    """Reads and advances the runs of one database. `tasks` gives the task catalogue when a job is made ready."""
+    """Reads and advances the runs of one database.
+
+    `tasks` gives the task catalogue when a job is made ready, `kinds` the kinds of checks when one is configured.
+    `server` is the address where the far side of a check calls back ('' where nobody could).
+    """
 
     def __init__(
         self,
@@ -73,6 +83,8 @@ class Orchestrator:
         *,
         clock: Callable[[], float] = time.time,
         wait_seconds: float = WAIT_SECONDS,
+        kinds: Callable[[], Kinds] | None = None,
+        server: str = "",
     ) -> None:
         self.database = database
         self.home = home
@@ -82,17 +94,22 @@ class Orchestrator:
         self.secure_files = SecureFileStore(database, store.sealer, clock=clock)
         self.tasks = tasks
         self.clock = clock
+        self.kinds = kinds or _installed_kinds
+        self.server = server
         self._wait_seconds = wait_seconds
         self._plans: dict[int, Plan] = {}
         self._with_groups: dict[int, bool] = {}
 
-    def advance(self, run_id: int) -> Advanced:
-        """Take a run as far as stored state allows; what the answer says to do has been stored before."""
+    def advance(self, run_id: int, *, driven: bool = False) -> Advanced:
+        """Take a run as far as stored state allows; what the answer says to do has been stored before.
+
+        `driven` says that a process drives the run, so that it may take exclusive locks.
+        """
         with self.database.write() as transaction:
             loaded = self.load(transaction, run_id, steps=False)
             if loaded.run.state == "completed":
                 return Advanced(timeline=Timeline(loaded.situation.records))
-            world = _World(self, transaction, loaded)
+            world = _World(self, transaction, loaded, driven=driven)
             advanced = decide.advance(loaded.situation, world)
             self._store(transaction, loaded, advanced, world.now)
             audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
@@ -114,18 +131,20 @@ class Orchestrator:
                 project_id=run.project_id,
                 pipeline_id=run.pipeline_id,
                 wait_seconds=self._wait_seconds,
+                requester=run.requested_by,
             ),
             canceled=bool(run.cancel_requested_by),
             plan=self.plan(transaction, run_id),
             records=rows,
             requests=[one for one in asked if one.stage_attempt == attempts.get(one.stage)],
+            suites=[one for one in suites.of_run(transaction, run_id) if one.attempt == attempts.get(one.stage)],
             steps=None if steps else lambda job: records.of_run(transaction, run_id, parent_id=job.id),
         )
         contexts = Contexts(
             situation.plan,
             started=run.created_at,
             canceled=situation.canceled,
-            denied=frozenset(one.stage for one in situation.requests if one.state == "rejected"),
+            denied=frozenset(one.stage for one in situation.requests if is_denial(one)),
             counter=lambda prefix, seed: counters.once_a_run(transaction, run.pipeline_id, run_id, prefix, seed),
             open_outputs=lambda job_id: self._open_outputs(transaction, run_id, job_id),
         )
@@ -165,12 +184,25 @@ class Orchestrator:
         moved = (*advanced.timeline.added(), *advanced.timeline.changed())
         record_deployments(transaction, loaded.plan, run, moved, at=now)
         requests.add(transaction, advanced.asked)
-        audit.append_all(transaction, [_asked_event(run, request, now) for request in advanced.asked])
+        audit.append_all(transaction, [asked_event(run, request, now) for request in advanced.asked])
+        for request_id, detail in advanced.details:
+            requests.set_detail(transaction, request_id, detail)
+        self._store_suites(transaction, run, advanced, now)
         for request_id, state in advanced.closed:
             requests.decide(transaction, request_id, state=state, by="", at=now)
         if advanced.result is not None:
             runs.change(transaction, run.id, state="completed", result=str(advanced.result), finished_at=now)
             usage.run_finished(transaction, run.id, str(advanced.result), at=now)
+
+    def _store_suites(self, transaction: Transaction, run: RunRow, advanced: Advanced, now: float) -> None:
+        suites.save(transaction, advanced.suites)
+        audit.append_all(transaction, [completed_event(transaction, run, one, now) for one in advanced.completed])
+        for suite_id in advanced.superseded:
+            if other := suites.get(transaction, suite_id):
+                suites.save(transaction, [suite.cancel(other, now, lock.SUPERSEDED)])
+        for suite_id in advanced.abandoned:
+            if other := suites.get(transaction, suite_id):
+                suites.save(transaction, [replace(other, released_at=now)])
 
     def _open_outputs(self, transaction: Transaction, run_id: int, job_id: str) -> Mapping[str, Secret]:
         row = runs.sealed(transaction, run_id, job_id, runs.OUTPUTS)
@@ -184,7 +216,8 @@ class Orchestrator:
 class _World:
     """The facts and evaluations of one decision."""
 
-    def __init__(self, orchestrator: Orchestrator, transaction: Transaction, loaded: Loaded) -> None:
+    def __init__(self, orchestrator: Orchestrator, transaction: Transaction, loaded: Loaded, *, driven: bool) -> None:
+        self.driven = driven
         self._orchestrator = orchestrator
         self._transaction = transaction
         self._loaded = loaded
@@ -199,6 +232,33 @@ class _World:
         assessment = assess_needs(self._transaction, store, run.project_id, run.pipeline_id, needs, origin)
         self.refused.extend(assessment.refusals)
         return assessment
+
+    def new_id(self) -> str:
+        return str(uuid.uuid4())
+
+    def checks_on(self, resource: Covered) -> list[Check]:
+        place = permissions.Resource(self._loaded.run.project_id, resource.id, resource.kind)
+        rows = [row for row in check_configurations.of_resource(self._transaction, place) if not row.disabled]
+        if not rows:
+            return []
+        kinds = self._orchestrator.kinds()
+        return [
+            suite.new_check(
+                suites.configuration_of(row), resource, kinds.find(row.kind), check_id=self.new_id(), now=self.now
+            )
+            for row in rows
+        ]
+
+    def moved(self, resource: Covered, version: int) -> bool:
+        return moved(self._transaction, resource, version)
+
+    def lock_claims(self, place: Place) -> list[Claim]:
+        found: list[Claim] = []
+        folder = self._orchestrator.home.root / "locks"
+        for one in suites.active(self._transaction, EXCLUSIVE_LOCK.name, [place]):
+            claims = lock.claims(one, driven=is_driven(folder, one.run_id))
+            found.extend(claim for where, claim in claims.items() if where == place)
+        return found
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
         return self._loaded.evaluation.stage_runs(stage, timeline)
@@ -236,18 +296,15 @@ def _refused_event(run: RunRow, refusal: Refusal, now: float) -> audit.Event:
     )
 
 
-def _asked_event(run: RunRow, request: RequestRow, now: float) -> audit.Event:
-    return audit.Event(
-        action=actions.PERMISSION_REQUESTED,
-        actor=run.requested_by,
-        at=now,
-        project_id=run.project_id,
-        resource_id=request.resource_id,
-        details={
-            "StageName": request.stage,
-            "RunId": run.id,
-            "ResourceType": request.resource_type,
-            "ResourceName": request.resource_name,
-            "PipelineName": run.pipeline,
-        },
-    )
+def moved(transaction: Transaction, resource: Covered, version: int) -> bool:
+    """Whether a resource leads elsewhere in this version than in the one that was looked at."""
+    if resource.version == version:
+        return False
+    since = audit.changes_since(transaction, resource.id, resource.version)
+    return any(details.get("Moved") for details in since)
+
+
+def _installed_kinds() -> Kinds:
+    from sluice.hooks.manager import installed
+
+    return Kinds(installed().check_types)

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sluice.authorization import texts
+from sluice.authorization.checks.lock import Claim, Place
+from sluice.authorization.checks.model import Check, Covered
 from sluice.authorization.resources import Assessment, Need
 from sluice.errors import SluiceError
 from sluice.language.plan import Job, Stage
+from sluice.runs.checkpoint_records import show_checks
+from sluice.runs.checkpoints import Checkpoints, Spot
 from sluice.runs.identifiers import attempted, join, record_id
 from sluice.runs.outcomes import forgiven, roll_up
 from sluice.runs.timeline import CANCELED, DENIED, STARTED_AFTER, Timeline
@@ -44,8 +48,24 @@ class World(Protocol):
     def now(self) -> float:
         """Seconds since the epoch."""
 
+    @property
+    def driven(self) -> bool:
+        """Whether a process drives the run."""
+
     def assess(self, needs: Sequence[Need]) -> Assessment:
         """What is permitted now."""
+
+    def new_id(self) -> str:
+        """An id that nothing else has."""
+
+    def checks_on(self, resource: Covered) -> list[Check]:
+        """New checks, as they are configured on a resource now."""
+
+    def moved(self, resource: Covered, version: int) -> bool:
+        """Whether a resource that was looked at leads elsewhere in this version than it did then."""
+
+    def lock_claims(self, place: Place) -> list[Claim]:
+        """What runs have to do with the exclusive lock of a resource, as it is stored."""
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
         """Whether the stage's condition holds; `PermissionPendingError` when a permit is needed to ask it."""
@@ -66,6 +86,7 @@ class Phases:
 
     timeline: Timeline
     waits: Waits
+    checkpoints: Checkpoints
     world: World
     canceled: bool
 
@@ -178,6 +199,7 @@ class Phases:
         requests = self.waits.of_job(job.id)
         if refusal := self.waits.refusal(stage.name, requests, canceled=self.canceled):
             self.waits.close(requests, refusal[2])
+            self.checkpoints.close(stage.name, self.timeline.stage(stage).attempt, job_id=job.id)
             if job.started_at is None:
                 self._end(job, Result.CANCELED, refusal[1])
                 return True
@@ -191,9 +213,28 @@ class Phases:
             self.waits.ask(assessment.pending, stage.name, attempt, job.id, str(job.details.get("suspendedAt", "")))
             self.timeline.put(job, operation=texts.banner(len(assessment.pending)))
             return False
-        # permitted, or never to be: then the step fails and says why
         self.waits.close(requests, "approved")
+        if not assessment.refusals and self._waits_for_checks(stage, job, assessment):
+            return False
+        # permitted and passed, or never to be: then the step fails and says why
         self.timeline.put(job, state="pending", operation="")
+        return True
+
+    def _waits_for_checks(self, stage: Stage, job: RecordRow, assessment: Assessment) -> bool:
+        """Whether a job that asks late waits for the checks of what it asks for."""
+        record = self.timeline.stage(stage)
+        spot = Spot(
+            stage=stage.name,
+            attempt=record.attempt,
+            job_id=job.id,
+            step_id=str(job.details.get("suspendedAt", "")),
+            lock_behavior=stage.lock_behavior,
+        )
+        passage = self.checkpoints.enter(spot, assessment.permitted)
+        show_checks(self.timeline, record, passage.suite, self.world.now)
+        if passage.passed or passage.result is not None:
+            return False
+        self.timeline.put(job, operation=texts.review_banner(1))
         return True
 
     def _skip_hook(self, hooks: Sequence[RecordRow]) -> bool:

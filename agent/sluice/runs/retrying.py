@@ -8,13 +8,13 @@ from dataclasses import replace
 from sluice.connections.sealing import Sealed
 from sluice.errors import ConflictError, UsageError
 from sluice.language.plan import Job, Stage
-from sluice.runs.decide import AUTHORIZATION, CHECKPOINT
+from sluice.runs.decide import CHECKPOINTS
 from sluice.runs.decisions import END_AT_ONCE
 from sluice.runs.identifiers import attempted, record_id, shown
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
 from sluice.runs.progress import decode_progress, encode_progress
 from sluice.runs.timeline import STARTED_BY, Timeline
-from sluice.runs.waits import GAVE_UP
+from sluice.runs.waits import waited_too_long
 from sluice.runtime.request import Result
 from sluice.storage import records, runs
 from sluice.storage.engine import Transaction
@@ -85,16 +85,17 @@ class _Retry:
 
     def _is_bad(self, stage: Stage, *, canceled: bool) -> bool:
         record = self.timeline.stage(stage)
-        if record.result in _BAD or record.message in GAVE_UP or (canceled and record.result == Result.SKIPPED):
+        if record.result in _BAD or waited_too_long(record) or (canceled and record.result == Result.SKIPPED):
             return True
         return any(self._holds_step(self.timeline.phase(stage, job)) for job in stage.jobs)
 
     def _stage(self, stage: Stage, *, whole: bool) -> None:
         record = self.timeline.stage(stage)
         new = self._again(record)
-        for kind in (CHECKPOINT, AUTHORIZATION):
-            if checkpoint := self.timeline.find(kind, f"{record.identifier}.{kind}"):
-                self._supersede(checkpoint)
+        around = f"{record.identifier}."
+        self._supersede(
+            *(one for one in self.timeline if one.type in CHECKPOINTS and one.identifier.startswith(around))
+        )
         phases = {job.name: self.timeline.phase(stage, job) for job in stage.jobs}
         bad = [name for name, phase in phases.items() if phase.result in _BAD or self._holds_step(phase)]
         dependents = _with_dependents(stage.jobs, bad) - set(bad)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sluice.authorization import texts
+from sluice.authorization.checks.model import Check, State, Suite
 from sluice.authorization.resources import Known, Need, Pending
 from sluice.language.plan import Stage
 from sluice.runtime.request import Result
@@ -18,19 +19,23 @@ NOT_STARTED = "Nobody started it in time."
 GAVE_UP = frozenset({TIMED_OUT, NOT_STARTED})
 """How a stage says that it waited too long."""
 
+GAVE_UP_ON = "gaveUpOnChecks"
+"""Detail of a stage whose checks did not pass in time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Who asks: a run of a pipeline, and how long it waits for an answer."""
+    """Who asks: a run of a pipeline that `requester` queued, and how long it waits for an answer."""
 
     run_id: int
     project_id: int
     pipeline_id: int
     wait_seconds: float
+    requester: str = ""
 
 
 class Waits:
-    """A working copy. `asked` and `closed` tell what has to be stored."""
+    """A working copy. `asked`, `closed` and `details` tell what has to be stored."""
 
     def __init__(self, requests: Iterable[RequestRow], asker: Asker, *, now: float) -> None:
         self._requests = list(requests)
@@ -38,13 +43,14 @@ class Waits:
         self._now = now
         self.asked: list[RequestRow] = []
         self.closed: list[tuple[int, str]] = []
+        self.details: list[tuple[int, str]] = []
 
     def of_stage(self, stage: str) -> list[RequestRow]:
-        """The open requests of a stage's checkpoint."""
+        """The open requests of a stage's checkpoint, but for its checks."""
         return [request for request in self._open() if request.stage == stage and not request.job_id]
 
     def of_job(self, job_id: str) -> list[RequestRow]:
-        """The open requests of a job that stopped at a step."""
+        """The open requests of a job that stopped at a step, but for its checks."""
         return [request for request in self._open() if request.job_id == job_id]
 
     def ask(self, pending: Sequence[Pending], stage: str, attempt: int, job_id: str = "", step_id: str = "") -> None:
@@ -102,8 +108,8 @@ class Waits:
             self._requests.remove(request)
 
     def denied(self, stage: str) -> bool:
-        """Whether somebody said no to anything in the stage."""
-        return any(request.state == "rejected" and request.stage == stage for request in self._requests)
+        """Whether somebody said no to anything in the stage; a check that did not pass is something else."""
+        return any(is_denial(request) and request.stage == stage for request in self._requests)
 
     def refusal(self, stage: str, requests: Sequence[RequestRow], *, canceled: bool) -> tuple[Result, str, str] | None:
         """What ends a wait without a permit: result, message, and the state of the requests; None while it goes on."""
@@ -116,8 +122,68 @@ class Waits:
             return Result.SKIPPED, NOT_STARTED if by_hand else TIMED_OUT, "timedOut"
         return None
 
+    def ask_check(self, suite: Suite, check: Check, *, name: str, detail: str) -> None:
+        """Ask for a check to pass, once, and keep up to date what it waits for."""
+        for position, request in enumerate(self.asked):
+            if request.resource_type == texts.CHECK and request.resource_id == check.id:
+                self.asked[position] = replace(request, detail=detail)
+                return
+        for request in self._open_checks():
+            if request.resource_id == check.id:
+                if request.detail != detail:
+                    self.details.append((request.id, detail))
+                return
+        asker = self._asker
+        self.asked.append(
+            RequestRow(
+                run_id=asker.run_id,
+                project_id=asker.project_id,
+                pipeline_id=asker.pipeline_id,
+                stage=suite.stage,
+                stage_attempt=suite.attempt,
+                job_id=suite.job_id,
+                step_id=suite.step_id,
+                resource_type=texts.CHECK,
+                resource_id=check.id,
+                resource_name=name,
+                created_at=self._now,
+                expires_at=check.expires_at or self._now + _NEVER_SECONDS,
+                detail=detail,
+            )
+        )
+
+    def settle_checks(self, suite: Suite) -> None:
+        """Take note that checks of a suite are not waited for any more."""
+        over = {check.id: check.state for check in suite.checks if check.state is not State.RUNNING}
+        self.asked = [one for one in self.asked if not (one.resource_type == texts.CHECK and one.resource_id in over)]
+        for request in self._open_checks():
+            if (state := over.get(request.resource_id)) is not None:
+                self.close([request], _CLOSED_AS.get(state, str(state)))
+
+    def checks(self, stage: str) -> int:
+        """How many checks of a stage's own checkpoint are waited for."""
+        waiting = [*self._open_checks(), *(one for one in self.asked if one.resource_type == texts.CHECK)]
+        return sum(one.stage == stage and not one.job_id for one in waiting)
+
+    def _open_checks(self) -> list[RequestRow]:
+        return [one for one in self._requests if one.state == "running" and one.resource_type == texts.CHECK]
+
     def _open(self) -> list[RequestRow]:
-        return [request for request in self._requests if request.state == "running"]
+        return [one for one in self._requests if one.state == "running" and one.resource_type != texts.CHECK]
+
+
+_NEVER_SECONDS = 100 * 365 * 24 * 3600.0
+_CLOSED_AS = {State.BYPASSED: "approved", State.QUEUED: "canceled"}
+
+
+def is_denial(request: RequestRow) -> bool:
+    """Whether a request was denied by a person, which cancels the stage that asked."""
+    return request.state == "rejected" and request.resource_type != texts.CHECK
+
+
+def waited_too_long(stage: RecordRow) -> bool:
+    """Whether a stage was skipped since nobody decided in time."""
+    return stage.message in GAVE_UP or bool(stage.details.get(GAVE_UP_ON))
 
 
 def needs_of(record: RecordRow) -> list[Need]:

@@ -224,6 +224,67 @@ ACCESS_REFUSED = Action(
     "Access",
     'Refused {ResourceType} "{ResourceName}" to run {RunId} of pipeline "{PipelineName}": {Reason}.',
 )
+CHECK_CREATED = Action(
+    "CheckConfiguration.Created",
+    "Checks",
+    "Create",
+    "{Kind} check has been added to {ResourceType} {ResourceName}",
+)
+CHECK_UPDATED = Action(
+    "CheckConfiguration.Updated",
+    "Checks",
+    "Modify",
+    "{Kind} check has been updated for {ResourceType} {ResourceName}",
+)
+CHECK_DELETED = Action(
+    "CheckConfiguration.Deleted",
+    "Checks",
+    "Remove",
+    "{Kind} check has been removed from {ResourceType} {ResourceName}",
+)
+CHECKS_COMPLETED = Action(
+    "CheckSuite.Completed",
+    "Checks",
+    "Execute",
+    "Checks on stage {StageName} of run #{RunName} of pipeline {PipelineName} in Project {ProjectName} have been "
+    "{CheckSuiteStatus}",
+)
+CHECK_REQUESTED = Action(
+    "Sluice.CheckRequested",
+    "Checks",
+    "Access",
+    'Stage {StageName} of run {RunId} of pipeline "{PipelineName}" waits for: {Check}.',
+)
+APPROVAL_GIVEN = Action(
+    "Sluice.ApprovalApproved",
+    "Checks",
+    "Execute",
+    'Approved {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} of pipeline "{PipelineName}".',
+)
+APPROVAL_REFUSED = Action(
+    "Sluice.ApprovalRejected",
+    "Checks",
+    "Execute",
+    'Rejected {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} of pipeline "{PipelineName}".',
+)
+APPROVAL_REASSIGNED = Action(
+    "Sluice.ApprovalReassigned",
+    "Checks",
+    "Modify",
+    'Gave the approval of {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} from {From} to {To}.',
+)
+CHECK_BYPASSED = Action(
+    "Sluice.CheckBypassed",
+    "Checks",
+    "Execute",
+    'Bypassed {Kind} check on {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} of pipeline "{PipelineName}".',
+)
+CHECK_ANSWERED = Action(
+    "Sluice.CheckAnswered",
+    "Checks",
+    "Execute",
+    '{Kind} check on {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} was answered: {Result}.',
+)
 KEY_ROTATED = Action(
     "Sluice.MasterKeyRotated",
     "Library",
@@ -309,6 +370,13 @@ BY_PEOPLE = frozenset(
         ENVIRONMENT_DELETED,
         STAGE_STARTED,
         PERMISSION_DENIED,
+        CHECK_CREATED,
+        CHECK_UPDATED,
+        CHECK_DELETED,
+        APPROVAL_GIVEN,
+        APPROVAL_REFUSED,
+        APPROVAL_REASSIGNED,
+        CHECK_BYPASSED,
         KEY_ROTATED,
         HEAD_ACCEPTED,
         CONNECTION_SHARED,

@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from sluice.storage import (
     audit,
+    check_configurations,
+    check_suites,
     connections,
     groups,
     people,
@@ -42,6 +44,8 @@ def adopt(transaction: Transaction, head: Head, *, unchecked: bool = False) -> N
     if transaction.voucher.make(head, unchecked=unchecked):
         for kind in (permissions, policies, pipelines, runs, connections, people, groups, role_assignments, tokens):
             kind.vouch_for_all(transaction)
+        for checks in (check_configurations, check_suites):
+            checks.vouch_for_all(transaction)
 
 
 def _newest_without_key(transaction: Transaction) -> Head | None:

@@ -22,6 +22,7 @@ class RequestRow:
 
     `state` is running, approved, rejected, canceled or timedOut, as in checkpoints. `resource_version` is the version
     that the resource had when it was asked for (0 for what has none): whoever decides decides about that one.
+    `detail` says what is waited for, where that is no permit.
     """
 
     id: int = 0
@@ -42,6 +43,7 @@ class RequestRow:
     decided_by: str = ""
     decided_at: float | None = None
     resource_version: int = 0
+    detail: str = ""
 
 
 _COLUMNS = tuple(column.name for column in fields(RequestRow))
@@ -66,6 +68,11 @@ def decide(tx: Transaction, request_id: int, *, state: str, by: str, at: float) 
     """Record what became of a request that was still running."""
     query = update(_TABLE).where(_TABLE.c.id == request_id, _TABLE.c.state == "running")
     tx.execute(query.values(state=state, decided_by=by, decided_at=at))
+
+
+def set_detail(tx: Transaction, request_id: int, detail: str) -> None:
+    """Say anew what is waited for."""
+    tx.execute(update(_TABLE).where(_TABLE.c.id == request_id, _TABLE.c.state == "running").values(detail=detail))
 
 
 def ask_again(tx: Transaction, request_id: int, *, version: int) -> None:

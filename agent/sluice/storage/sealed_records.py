@@ -15,11 +15,13 @@ from sluice.storage.tables import connections as connections_table
 from sluice.storage.tables import job_progress
 from sluice.storage.tables import pipeline_settings as settings_table
 from sluice.storage.tables import variable_groups as groups_table
+from sluice.storage.tables_checks import check_secrets
 from sluice.storage.tables_secure_files import secure_file_chunks
 from sluice.storage.tables_secure_files import secure_files as files_table
 
 JOB_PROGRESS = "job progress"
 SECURE_FILE_CHUNK = "secure file chunk"
+CHECK_SETTINGS = "check settings"
 
 _BATCH = 50
 """Rows that are read at once; each may hold some MiB."""
@@ -31,6 +33,7 @@ _TABLES: tuple[tuple[str, Table, str, tuple[str, ...], tuple[str, ...]], ...] = 
     (SETTINGS, settings_table, "version", ("id",), pipeline_settings.VOUCHED),
     (SECURE_FILE, files_table, "version", ("id",), secure_files.VOUCHED),
     (SECURE_FILE_CHUNK, secure_file_chunks, "number", ("file_id", "number"), ()),
+    (CHECK_SETTINGS, check_secrets, "version", ("configuration_id",), ()),
     (JOB_PROGRESS, job_progress, "step", ("run_id", "job_id", "step"), ()),
 )
 

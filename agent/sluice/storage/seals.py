@@ -10,6 +10,7 @@ from sqlalchemy import Table, bindparam, select, tuple_
 
 from sluice.storage.engine import Transaction
 from sluice.storage.tables import connections, job_progress, pipeline_settings, variable_groups
+from sluice.storage.tables_checks import check_secrets
 from sluice.storage.tables_secure_files import secure_file_chunks, secure_files
 
 _LIBRARY = (
@@ -19,7 +20,7 @@ _LIBRARY = (
     (secure_files, "secure file"),
     (secure_file_chunks, "secure file chunk"),
 )
-_TABLES = (*_LIBRARY, (job_progress, "job progress"))
+_TABLES = (*_LIBRARY, (check_secrets, "check settings"), (job_progress, "job progress"))
 
 _BATCH = 50
 """Rows that are read at once; each may hold some MiB."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from sluice.storage import (  # imported so that metadata knows their tables
     tables_artifacts,  # noqa: F401
+    tables_checks,  # noqa: F401
     tables_connections,  # noqa: F401
     tables_people,  # noqa: F401
     tables_secure_files,  # noqa: F401
@@ -275,6 +276,7 @@ authorization_requests = Table(
     Column("decided_by", Text, nullable=False),
     Column("decided_at", Float),
     Column("resource_version", Integer, nullable=False, default=0, server_default=text("0")),
+    Column("detail", Text, nullable=False, default="", server_default=text("''")),
     Index(None, "run_id", "state"),
     Index(None, "pipeline_id", "resource_type", "resource_id", "state"),
     sqlite_autoincrement=True,

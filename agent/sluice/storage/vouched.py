@@ -7,6 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sluice.storage import (
+    check_configurations,
+    check_suites,
     connections,
     groups,
     people,
@@ -23,6 +25,6 @@ if TYPE_CHECKING:
 
 
 def broken(transaction: Transaction) -> Iterator[str]:
-    """What of pipelines, runs, permits, policies, people, roles and names is not as Sluice stored it, a sentence each."""
+    """What of pipelines, runs, permits, people, roles, checks and so on is not as Sluice stored it, a sentence each."""
     kinds = (pipelines, permissions, policies, connections, runs, people, groups, role_assignments, tokens)
-    return chain(*(one.broken(transaction) for one in kinds))
+    return chain(*(one.broken(transaction) for one in (*kinds, check_configurations, check_suites)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -18,8 +18,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from sluice.authorization.checks import approval, suite
+from sluice.authorization.checks.approval import Statement, Verdict, same_person
+from sluice.authorization.checks.kinds import APPROVAL
+from sluice.authorization.checks.lock import Claim, Place
+from sluice.authorization.checks.model import Check, Configuration, Covered, State, Suite
 from sluice.authorization.resources import ENDPOINT, Assessment, Known, Need, assess
+from sluice.authorization.texts import CHECK
 from sluice.errors import Location
+from sluice.hooks.checks import CheckType, Decision
 from sluice.language.plan import Job, Plan, Stage, Step, Strategy, Text
 from sluice.runs.contexts import Contexts
 from sluice.runs.creation import first_records
@@ -27,7 +34,7 @@ from sluice.runs.decide import Advanced, Situation, advance
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.phases import Instance
 from sluice.runs.timeline import STARTED_AFTER, Timeline
-from sluice.runs.waits import Asker, needs_of
+from sluice.runs.waits import Asker, is_denial, needs_of
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow, ended
 from sluice.storage.requests import RequestRow
@@ -89,20 +96,59 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(file="p.yml", stages=tuple(made))
 
 
+GATE = CheckType("gate", "Gate", lambda run: Decision.approved(), retry_interval=1, timeout=5)
+
+
+def _configured(kind: CheckType, resource: Covered) -> Configuration:
+    settings = {"approvers": "alice, bob"} if kind is APPROVAL else {}
+    return Configuration(
+        project_id=1,
+        resource_kind=resource.kind,
+        resource_id=resource.id,
+        kind=kind.name,
+        settings=settings,
+        timeout=5,
+        retry_interval=kind.retry_interval,
+    )
+
+
 class World:
     """The facts of this moment; what the pipeline says is evaluated for real."""
 
-    def __init__(self, evaluation: Evaluation, permitted: set[str], *, now: float) -> None:
+    driven = True
+
+    def __init__(self, evaluation: Evaluation, permitted: set[str], moves: Mapping[str, int], *, now: float) -> None:
         self.now = now
         self._evaluation = evaluation
         self._permitted = permitted
+        self._moves = moves
+        self._ids = 0
 
     def assess(self, needs: Sequence[Need]) -> Assessment:
         known = {
-            (ENDPOINT, name): Known(id=name, name=name, type="Depot", permitted=name in self._permitted)
+            (ENDPOINT, name): Known(
+                id=name, name=name, type="Depot", permitted=name in self._permitted, version=self._moves[name]
+            )
             for name in NAMES
         }
         return assess(needs, known, {ENDPOINT: NAMES})
+
+    def new_id(self) -> str:
+        self._ids += 1
+        return f"{self.now:012}-{self._ids}"
+
+    def checks_on(self, resource: Covered) -> list[Check]:
+        kinds = {"north": [APPROVAL], "south": [APPROVAL, GATE]}[resource.name]
+        return [
+            suite.new_check(_configured(kind, resource), resource, kind, check_id=self.new_id(), now=self.now)
+            for kind in kinds
+        ]
+
+    def moved(self, resource: Covered, version: int) -> bool:
+        return resource.version != version
+
+    def lock_claims(self, place: Place) -> list[Claim]:
+        return []
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
         return self._evaluation.stage_runs(stage, timeline)
@@ -139,6 +185,8 @@ class Runs(RuleBasedStateMachine):
         self.stored = {record.id: record for record in first_records(plan, self.needs)}
         self.requests: list[RequestRow] = []
         self.permitted: set[str] = set()
+        self.suites: dict[str, Suite] = {}
+        self.moves = dict.fromkeys(NAMES, 1)
         self.canceled = False
         self.now = 0.0
         self.result: Result | None = None
@@ -159,10 +207,35 @@ class Runs(RuleBasedStateMachine):
         self.permitted.discard(name)
         self.settle()
 
-    @precondition(lambda self: self.open())
+    @rule(name=st.sampled_from(NAMES))
+    def move(self, name: str) -> None:
+        """An edit of the url: the permits go with it."""
+        self.moves[name] += 1
+        self.permitted.discard(name)
+        self.settle()
+
+    @precondition(lambda self: self.approvals())
+    @rule(data=st.data(), verdict=st.sampled_from([Verdict.APPROVE, Verdict.APPROVE, Verdict.REJECT]))
+    def decide_approval(self, data: st.DataObject, verdict: Verdict) -> None:
+        one, check = data.draw(st.sampled_from(self.approvals()))
+        by = data.draw(st.sampled_from(approval.waits_for(check)))
+        statement = Statement(verdict=verdict, by=by, at=self.now)
+        self.suites[one.id] = suite.put(one, approval.decide(check, statement, "tester", same_person))
+        self.settle()
+
+    @precondition(lambda self: self.advanced.evaluate)
+    @rule(data=st.data(), decision=st.sampled_from([Decision.approved(), Decision.rejected("no"), Decision.error("?")]))
+    def evaluate(self, data: st.DataObject, decision: Decision) -> None:
+        due = data.draw(st.sampled_from(self.advanced.evaluate))
+        claimed = suite.claim(self.suites[due.suite_id], due.check_id, self.now)
+        evaluation = claimed.check(due.check_id).evaluations  # type: ignore[union-attr]  # it is there
+        self.suites[due.suite_id] = suite.record(claimed, due.check_id, evaluation, decision, self.now)
+        self.settle()
+
+    @precondition(lambda self: self.deniable())
     @rule(data=st.data())
     def deny(self, data: st.DataObject) -> None:
-        request = data.draw(st.sampled_from(self.open()))
+        request = data.draw(st.sampled_from(self.deniable()))
         self.put(replace(request, state="rejected"))
         self.settle()
         if not request.job_id:
@@ -226,27 +299,49 @@ class Runs(RuleBasedStateMachine):
             now = advanced.timeline.stage(stage)
             if now.state == "inProgress" and stage.name not in before:
                 assert {need.name for need in self.needs[stage.name]} <= self.permitted
+                self.has_passed(stage.name, now.attempt, {need.name for need in self.needs[stage.name]}, advanced)
         for job in advanced.timeline:
             if job.state == "pending" and self.stored.get(job.id, job).state == "waiting":
                 assert job.details.get("canceled") or {need.name for need in needs_of(job)} <= self.permitted
+                ended = [one for one in advanced.suites if one.job_id == job.id and not one.open]
+                if not job.details.get("canceled") and not any(one.state is not State.APPROVED for one in ended):
+                    stage_name = job.identifier.partition(".")[0]
+                    attempt = self.of("Stage", stage_name).attempt
+                    self.has_passed(stage_name, attempt, {need.name for need in needs_of(job)}, advanced, job.id)
         self.store(advanced.timeline)
+        self.suites |= {one.id: one for one in advanced.suites}
         self.requests += [replace(one, id=len(self.requests) + at) for at, one in enumerate(advanced.asked, start=1)]
         for number, state in advanced.closed:
             self.put(replace(next(one for one in self.requests if one.id == number), state=state))
+        for number, detail in advanced.details:
+            self.put(replace(next(one for one in self.requests if one.id == number), detail=detail))
         self.result = self.result or advanced.result
         self.nothing_more_happens(advanced)
+
+    def has_passed(self, stage: str, attempt: int, names: set[str], advanced: Advanced, job_id: str = "") -> None:
+        """Every resource is covered by checks that were approved for where it leads now."""
+        known = (self.suites | {one.id: one for one in advanced.suites}).values()
+        for name in names:
+            assert any(
+                one.state is State.APPROVED
+                and (one.stage, one.attempt) == (stage, attempt)
+                and one.job_id in {"", job_id}
+                and (covered := one.covers(ENDPOINT, name)) is not None
+                and covered.version == self.moves[name]
+                for one in known
+            )
 
     def nothing_more_happens(self, advanced: Advanced) -> None:
         again = self.decided()
         assert again.timeline.added() == []
         assert again.timeline.changed() == []
-        assert (again.asked, again.closed) == ((), ())
+        assert (again.asked, again.closed, again.suites, again.details) == ((), (), (), ())
         assert [job.id for job in again.ready] == [job.id for job in advanced.ready]
         assert again.stop == advanced.stop
         assert again.result == advanced.result
 
     def decided(self) -> Advanced:
-        denied = frozenset(one.stage for one in self.requests if one.state == "rejected")
+        denied = frozenset(one.stage for one in self.requests if is_denial(one))
         contexts = Contexts(
             self.plan,
             started=0.0,
@@ -261,8 +356,10 @@ class Runs(RuleBasedStateMachine):
             plan=self.plan,
             records=list(self.stored.values()),
             requests=list(self.requests),
+            suites=list(self.suites.values()),
         )
-        return advance(situation, World(Evaluation(contexts=contexts, root={}), self.permitted, now=self.now))
+        world = World(Evaluation(contexts=contexts, root={}), self.permitted, self.moves, now=self.now)
+        return advance(situation, world)
 
     def store(self, records: Iterable[RecordRow]) -> None:
         self.stored |= {record.id: record for record in records}
@@ -281,6 +378,17 @@ class Runs(RuleBasedStateMachine):
 
     def open(self) -> list[RequestRow]:
         return [one for one in self.requests if one.state == "running"]
+
+    def deniable(self) -> list[RequestRow]:
+        return [one for one in self.open() if one.resource_type != CHECK]
+
+    def approvals(self) -> list[tuple[Suite, Check]]:
+        return [
+            (one, check)
+            for one in self.suites.values()
+            for check in one.checks
+            if one.open and approval.is_approval(check) and approval.waits_for(check)
+        ]
 
     def running(self) -> list[RecordRow]:
         return [one for one in self.stored.values() if one.type == "Job" and one.state == "inProgress"]
@@ -370,6 +478,15 @@ class Runs(RuleBasedStateMachine):
                 return
             for name in NAMES if permits else ():
                 self.permit(name)
+            for one, check in self.approvals() if permits else ():
+                statement = Statement(verdict=Verdict.APPROVE, by=approval.waits_for(check)[0], at=self.now)
+                decided = approval.decide(check, statement, "tester", same_person)
+                self.suites[one.id] = suite.put(self.suites[one.id], decided)
+            for due in self.advanced.evaluate:
+                claimed = suite.claim(self.suites[due.suite_id], due.check_id, self.now)
+                self.suites[due.suite_id] = suite.record(
+                    claimed, due.check_id, claimed.check(due.check_id).evaluations, Decision.approved(), self.now
+                )
             self.now += 0 if permits else WAIT
             for job in self.advanced.ready:
                 self.store([replace(job, state="inProgress", started_at=self.now)])

@@ -1,0 +1,278 @@
+"""The checks of the checkpoints of one run, while it is being advanced: begun, taken further, closed.
+
+A checkpoint is passed when every resource that it is about is covered by a suite of checks that was approved for it,
+for this attempt and for where the resource leads now. A resource that leads elsewhere meanwhile is asked about anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from sluice.authorization.checks import approval, lock, suite
+from sluice.authorization.checks.lock import Claim, Place, Turn
+from sluice.authorization.checks.model import NEGATIVE, Check, Covered, State, Suite
+from sluice.authorization.resources import Known
+from sluice.authorization.texts import TYPE_LABELS
+from sluice.runs.waits import Asker, Waits
+from sluice.runtime.request import Result
+
+CHANGED: Final = "What it was asked for leads elsewhere now: it is asked again."
+
+
+class Facts(Protocol):
+    """What the checks of a checkpoint need to know."""
+
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    @property
+    def driven(self) -> bool:
+        """Whether a process drives the run: whoever only looks takes no lock."""
+
+    def new_id(self) -> str:
+        """An id that nothing else has."""
+
+    def checks_on(self, resource: Covered) -> list[Check]:
+        """New checks, as they are configured on a resource now."""
+
+    def moved(self, resource: Covered, version: int) -> bool:
+        """Whether a resource that was looked at leads elsewhere in this version than it did then."""
+
+    def lock_claims(self, place: Place) -> list[Claim]:
+        """What runs have to do with the exclusive lock of a resource: stored claims, of all runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """What has come to a checkpoint: a stage's attempt or, with `job_id` and `step_id`, a step that asks late."""
+
+    stage: str
+    attempt: int
+    job_id: str = ""
+    step_id: str = ""
+    lock_behavior: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Whether a checkpoint is passed; `suite` tells for what it waits, `result` what ends it."""
+
+    suite: Suite | None = None
+    passed: bool = False
+    result: Result | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A check that is to be evaluated now."""
+
+    suite_id: str
+    check_id: str
+
+
+class Checkpoints:
+    """A working copy. `changed` are the suites to be stored; `superseded` and `abandoned` those of other runs."""
+
+    def __init__(self, suites: Iterable[Suite], waits: Waits, asker: Asker, facts: Facts) -> None:
+        self._stored = {one.id: one for one in suites}
+        self._suites = dict(self._stored)
+        self._waits = waits
+        self._asker = asker
+        self._facts = facts
+        self.superseded: set[str] = set()
+        self.abandoned: set[str] = set()
+
+    @property
+    def changed(self) -> list[Suite]:
+        """The suites that are not stored as they are now."""
+        return [one for one in self._suites.values() if self._stored.get(one.id) != one]
+
+    @property
+    def completed(self) -> list[Suite]:
+        """The suites that have come to their end now."""
+        ended = (one for one in self.changed if not one.open and one.checks)
+        return [one for one in ended if (before := self._stored.get(one.id)) is None or before.open]
+
+    @property
+    def due(self) -> list[Due]:
+        """The checks that are to be evaluated now."""
+        now = self._facts.now
+        return [Due(one.id, check.id) for one in self._suites.values() for check in suite.due(one, now)]
+
+    @property
+    def next_due(self) -> float:
+        """When time alone changes something next."""
+        return min((suite.next_due(one) for one in self._suites.values()), default=float("inf"))
+
+    def enter(self, spot: Spot, permitted: Sequence[Known]) -> Passage:
+        """Take the checks of a checkpoint as far as they go; `permitted` are its resources, all permitted now."""
+        good = [one for one in self._of(spot) if one.state is State.APPROVED and one.job_id in {"", spot.job_id}]
+        missing = [one for one in permitted if not any(self._covers(passed, one) for passed in good)]
+        if not missing:
+            return Passage(passed=True, suite=good[-1] if good else None)
+        current = self._current(spot, missing)
+        current = self._advanced(current)
+        self._publish(current, spot)
+        if current.state is State.APPROVED:
+            return Passage(passed=True, suite=current)
+        if current.state in NEGATIVE:
+            return Passage(result=_result(current), message=current.message, suite=current)
+        return Passage(suite=current)
+
+    def close(self, stage: str, attempt: int, *, job_id: str = "") -> list[Suite]:
+        """The stage is over: nothing is asked for it any more, and its locks are free. Answers what was closed.
+
+        With `job_id` it is only that job which asks for nothing any more.
+        """
+        now = self._facts.now
+        closed = []
+        for one in self._of(Spot(stage=stage, attempt=attempt)):
+            if job_id and (one.job_id != job_id or not one.open):
+                continue
+            ended = suite.cancel(one, now)
+            if ended.state is State.APPROVED and ended.released_at is None and lock.places(ended):
+                ended = replace(ended, released_at=now)
+            if ended != one:
+                self._suites[one.id] = ended
+                closed.append(ended)
+            self._waits.settle_checks(ended)
+        return closed
+
+    def holds_locks(self, spot: Spot) -> bool:
+        """Whether a started stage has its locks. They went to others when its run died; then it queues up again."""
+        holding = True
+        for one in self._of(spot):
+            if one.state is not State.APPROVED or not lock.places(one) or lock.holds(one):
+                continue
+            again = one if one.released_at is None else suite.lost_locks(one, self._facts.now)
+            if self._takes_locks(again):
+                again = suite.regained(again, self._facts.now)
+            else:
+                holding = False
+            self._suites[one.id] = again
+            self._publish(again, spot)
+        return holding
+
+    def _of(self, spot: Spot) -> list[Suite]:
+        return [one for one in self._suites.values() if (one.stage, one.attempt) == (spot.stage, spot.attempt)]
+
+    def _covers(self, passed: Suite, resource: Known) -> bool:
+        covered = passed.covers(resource.kind, resource.id)
+        return covered is not None and not self._facts.moved(covered, resource.version)
+
+    def _current(self, spot: Spot, missing: Sequence[Known]) -> Suite:
+        """The suite that decides about what is missing: the one that is there, unless it is about something else."""
+        mine = [one for one in self._of(spot) if (one.job_id, one.step_id) == (spot.job_id, spot.step_id)]
+        current = next((one for one in reversed(mine) if not one.replaced and one.state is not State.APPROVED), None)
+        if current is not None:
+            if all(self._covers(current, one) for one in missing):
+                return current
+            ended = replace(suite.cancel(current, self._facts.now, CHANGED), replaced=True)
+            self._suites[current.id] = ended
+            self._waits.settle_checks(ended)
+        return self._begin(spot, missing)
+
+    def _begin(self, spot: Spot, missing: Sequence[Known]) -> Suite:
+        named = [one for one in self._of(spot) if not one.job_id]
+        resources = tuple(
+            Covered(
+                kind=one.kind,
+                id=one.id,
+                name=one.name,
+                version=one.version,
+                named_at_run_time=bool(spot.job_id) and not any(stage.covers(one.kind, one.id) for stage in named),
+            )
+            for one in missing
+        )
+        return Suite(
+            id=self._facts.new_id(),
+            run_id=self._asker.run_id,
+            project_id=self._asker.project_id,
+            pipeline_id=self._asker.pipeline_id,
+            stage=spot.stage,
+            attempt=spot.attempt,
+            job_id=spot.job_id,
+            step_id=spot.step_id,
+            requester=self._asker.requester,
+            lock_behavior=spot.lock_behavior,
+            created_at=self._facts.now,
+            resources=resources,
+            checks=tuple(check for one in resources for check in self._facts.checks_on(one)),
+        )
+
+    def _advanced(self, one: Suite) -> Suite:
+        late: list[Suite] = []
+
+        def takes(ready: Suite) -> bool:
+            turn = self._turn(ready)
+            if turn is Turn.SUPERSEDED:
+                late.append(ready)
+            return turn is Turn.TAKE
+
+        advanced = suite.advance(one, self._facts.now, takes_locks=takes)
+        if late:
+            advanced = suite.cancel(advanced, self._facts.now, lock.SUPERSEDED)
+        self._suites[one.id] = advanced
+        return advanced
+
+    def _takes_locks(self, one: Suite) -> bool:
+        return self._turn(one) is Turn.TAKE
+
+    def _turn(self, one: Suite) -> Turn:
+        """Whether a suite gets its locks now; who has to make room for it is noted."""
+        mine = next(iter(lock.claims(one, driven=self._facts.driven).values()))
+        queues = [self._queue(place) for place in lock.places(one)]
+        turn = lock.turn(mine, queues)
+        if turn is not Turn.SUPERSEDED:
+            self.superseded |= lock.superseded(mine, queues)
+        if turn is Turn.TAKE:
+            self.abandoned |= lock.abandoned(mine, queues)
+        return turn
+
+    def _queue(self, place: Place) -> list[Claim]:
+        """The claims on a lock: of other runs as they are stored, of this one as they are here."""
+        others = [one for one in self._facts.lock_claims(place) if one.run_id != self._asker.run_id]
+        own = (lock.claims(one, driven=self._facts.driven) for one in self._suites.values())
+        return [*others, *(claims[place] for claims in own if place in claims)]
+
+    def _publish(self, one: Suite, spot: Spot) -> None:
+        """What the checks wait for is what the run waits for."""
+        self._waits.settle_checks(one)
+        for check in one.checks:
+            if lock.is_active(one, check) and check.state is State.RUNNING:
+                self._waits.ask_check(one, check, name=named(check), detail=detail(check))
+
+
+def named(check: Check) -> str:
+    """A check as a person calls it: its kind, and what it is on."""
+    resource = check.resource
+    return f"{check.label} on {TYPE_LABELS.get(resource.kind, resource.kind).lower()} {resource.name}"
+
+
+def detail(check: Check) -> str:
+    """What a running check waits for."""
+    if approval.is_approval(check):
+        given = sum(bool(step.actual) for step in check.steps)
+        wanted = approval.required(check)
+        text = " or ".join(approval.waits_for(check)) or "a moment that an approver named"
+        if wanted > 1:
+            text += f" ({given} of {wanted} approved)"
+    elif suite.is_lock(check):
+        text = "its turn to use the resource alone"
+    else:
+        text = check.message or "it is being evaluated"
+    return f"{text}; a variable named it at run time" if check.resource.named_at_run_time else text
+
+
+def _result(ended: Suite) -> Result:
+    """What becomes of the stage: a time-out skips it where the kind says so."""
+    if ended.state is State.CANCELED:
+        return Result.CANCELED
+    late = suite.timed_out(ended)
+    if ended.state is State.TIMED_OUT and late is not None and late.on_timeout == "skipped":
+        return Result.SKIPPED
+    return Result.FAILED
