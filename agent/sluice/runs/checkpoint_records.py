@@ -56,7 +56,7 @@ def end_checkpoint(timeline: Timeline, stage: RecordRow, result: Result, now: fl
 
 
 def _show(timeline: Timeline, stage: RecordRow, around: RecordRow, check: Check, order: int) -> None:
-    identifier = f"{stage.identifier}.{CHECKPOINT}.{check.id[:8]}"
+    identifier = f"{stage.identifier}.{CHECKPOINT}.{check.id}"
     record = timeline.find(check.record_type, identifier) or RecordRow(
         id=check.id,
         type=check.record_type,

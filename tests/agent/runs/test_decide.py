@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -96,6 +97,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(file="p.yml", stages=tuple(made))
 
 
+IDS = itertools.count()
 GATE = CheckType("gate", "Gate", lambda run: Decision.approved(), retry_interval=1, timeout=5)
 
 
@@ -122,7 +124,6 @@ class World:
         self._evaluation = evaluation
         self._permitted = permitted
         self._moves = moves
-        self._ids = 0
 
     def assess(self, needs: Sequence[Need]) -> Assessment:
         known = {
@@ -134,8 +135,7 @@ class World:
         return assess(needs, known, {ENDPOINT: NAMES})
 
     def new_id(self) -> str:
-        self._ids += 1
-        return f"{self.now:012}-{self._ids}"
+        return f"id-{next(IDS)}"
 
     def checks_on(self, resource: Covered) -> list[Check]:
         kinds = {"north": [APPROVAL], "south": [APPROVAL, GATE]}[resource.name]
