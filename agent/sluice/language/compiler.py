@@ -123,6 +123,7 @@ class _Compilation:
             parameters={each.name: plain_value(parameters.get(each.name)) for each in declared.parameters},
             files=(self._source.name, *self._templates.names),
             extends=tuple(self._templates.extends),
+            extended=tuple(self._templates.extended),
         )
         self.problems.raise_if_any()
         note_fixed(plan, self.problems)

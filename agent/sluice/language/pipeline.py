@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
     from sluice.language.build import Build
-    from sluice.language.plan import Pool, Stage
+    from sluice.language.plan import ExtendedFile, Pool, Stage
     from sluice.language.reader import Fields
     from sluice.language.tree import Mapping
 
@@ -31,6 +31,7 @@ def build_plan(
     parameters: Dict[str, object],
     files: tuple[str, ...] = (),
     extends: tuple[str, ...] = (),
+    extended: tuple[ExtendedFile, ...] = (),
 ) -> Plan:
     """The plan of an expanded root; what is wrong with it goes to the build's problems."""
     reader = build.reader
@@ -57,6 +58,7 @@ def build_plan(
         triggers={name: reader.data(fields[name], PIPELINE.keys[name], name) for name in _TRIGGERS if name in fields},
         files=files,
         extends=extends,
+        extended=extended,
     )
 
 

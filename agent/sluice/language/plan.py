@@ -207,11 +207,23 @@ class OtherResource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedFile:
+    """A template that was extended: the repository that it was read from, as it was declared then, and its path.
+
+    The names in `Plan.extends` do not tell: a file may be called `x.yml@templates`, an alias declared anew.
+    """
+
+    repository: Repository
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A compiled pipeline.
 
     `run_name` is the number format ('' for the default). `triggers` keeps `trigger`, `pr` and `schedules` as written.
-    `files` lists every file read, `extends` the chain of templates that the entry file extends.
+    `files` lists every file read, `extends` the chain of templates that the entry file extends, `extended` where each of
+    them was read.
     """
 
     file: str
@@ -228,6 +240,7 @@ class Plan:
     triggers: Mapping[str, object] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     extends: tuple[str, ...] = ()
+    extended: tuple[ExtendedFile, ...] = ()
     notes: tuple[str, ...] = ()
 
     def steps(self) -> Iterator[Step]:

@@ -10,7 +10,7 @@ from sluice.errors import PermissionPendingError, PipelineError, Problem, Sluice
 from sluice.language.expansion import Expander
 from sluice.language.loader import load
 from sluice.language.parameters import bind, read_declared
-from sluice.language.plan import Repository
+from sluice.language.plan import ExtendedFile, Repository
 from sluice.language.positions import BODIES, ROOT
 from sluice.language.problems import did_you_mean
 from sluice.language.reader import Reader, text_of
@@ -69,6 +69,7 @@ class _Declared:
 class _File:
     root: Mapping
     declared: Declared
+    repository: Repository
 
 
 class Templates:
@@ -84,6 +85,7 @@ class Templates:
         self._repositories = {SELF: _Declared(SELF)}
         self.expander = Expander(problems, budget, self.include)
         self.extends: list[str] = []
+        self.extended: list[ExtendedFile] = []
 
     @property
     def names(self) -> list[str]:
@@ -117,6 +119,7 @@ class Templates:
             return None
         file, inner = found
         self.extends.append(file.root.source.name)
+        self.extended.append(ExtendedFile(repository=file.repository, path=file.root.source.path))
         pairs = [pair for pair in file.root.pairs if pair[0].value != "parameters"]
         return self.expand_root(Mapping(pairs, 1, 1, file.root.source), inner)
 
@@ -295,8 +298,9 @@ class Templates:
         alias, name = place
         source = Source(name, alias)
         self._problems.include(source.name, path.where)
+        repository = self._repository(alias)
         try:
-            content = self._files.read(self._repository(alias), name)
+            content = self._files.read(repository, name)
         except FileNotFoundError:
             return None
         except PermissionPendingError:
@@ -314,7 +318,7 @@ class Templates:
         if root is None or type(root) is not Mapping:
             self._bad(place, f"the template '{source.name}' has to be a mapping", path)
             return None
-        return _File(root, read_declared(self._reader, root.get("parameters")))
+        return _File(root, read_declared(self._reader, root.get("parameters")), repository)
 
     def _bad(self, place: tuple[str, str], what: str, path: Scalar, do: str = "") -> None:
         self._unreadable.add(place)

@@ -217,3 +217,46 @@ def test_a_hundred_files_and_a_hundred_levels_are_the_limit(compiled: Compiled, 
     files = {f"{number}.yml": "steps: [{script: x}]" for number in range(101)}
     text = "steps: [" + ", ".join(f"{{template: {name}}}" for name in files) + "]"
     assert "more than 100 template files" in problems(text, files)[0]
+
+
+class Places:
+    """Files by repository and path: a path may look as if it had an alias."""
+
+    def __init__(self, files: dict[tuple[str, str], str]) -> None:
+        self._files = files
+
+    def read(self, repository: Repository, path: str) -> str:
+        if (repository.name or repository.alias, path) not in self._files:
+            raise FileNotFoundError(path)
+        return dedent(self._files[repository.name or repository.alias, path])
+
+
+def test_where_an_extended_template_was_read_is_told_by_its_repository_and_not_by_its_name() -> None:
+    text = """
+        resources: {repositories: [{repository: secure, type: github, name: octo/secure, ref: refs/tags/v1}]}
+        extends: {template: base.yml@secure@self}
+    """
+    files = {
+        ("self", "base.yml@secure"): "extends: {template: d/base.yml@secure}",
+        ("octo/secure", "d/base.yml"): "steps: [{script: a}]",
+    }
+    plan = compile_pipeline("a.yml", dedent(text), files=Places(files))
+    assert plan.extends == ("base.yml@secure", "d/base.yml@secure")
+    assert [(each.repository.alias, each.repository.ref, each.path) for each in plan.extended] == [
+        ("self", "", "base.yml@secure"),
+        ("secure", "refs/tags/v1", "d/base.yml"),
+    ]
+
+
+def test_an_alias_is_not_declared_anew_by_a_template() -> None:
+    anew = """
+        resources: {repositories: [{repository: TOOLS, type: git, name: ops/secure}]}
+        extends: {template: base.yml@tools}
+    """
+    text = """
+        resources: {repositories: [{repository: tools, type: git, name: own/tools}]}
+        extends: {template: wrap.yml@tools}
+    """
+    files = {("own/tools", "wrap.yml"): anew, ("ops/secure", "base.yml"): "steps: [{script: theirs}]"}
+    with pytest.raises(PipelineError, match="exists already"):
+        compile_pipeline("a.yml", dedent(text), files=Places(files))
