@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.agent.cli.conftest import sluice
+from tests.agent.cli.conftest import Sluice, sluice
 from tests.agent.runs.conftest import bench
 
-__all__ = ["bench", "sluice"]
+__all__ = ["Sluice", "bench", "sluice"]

@@ -2,72 +2,48 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
 from sluice.cli.installation import opened_database, opened_store
-from sluice.cli.output import output_option, plain, print_json, print_table
+from sluice.cli.output import output_option, plain, print_json
+from sluice.cli.subcommands import SubcommandGroup
 from sluice.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sluice.storage.chain import Head
 
 
-@click.group("audit")
+class _Group(SubcommandGroup):
+    elsewhere: ClassVar = {
+        "list": ("audit_list:list_command", "List the newest entries that fit."),
+        "actions": ("audit_list:actions_command", "List what can be recorded."),
+        "export": ("audit_export:export", "Write the log as lines of JSON, or as CloudEvents."),
+    }
+
+
+@click.group("audit", cls=_Group)
 def command() -> None:
-    """The audit log: list it, and verify that nobody edited it.
+    """The audit log: list it, export it, and verify that nobody edited it.
 
     \b
     Example: sluice audit verify
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
 
 
-@command.command("list")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="How many, newest.")
-@click.option("--connection", default="", help="Only of this service connection, also when it is deleted.")
-@click.option("--project", default="default", show_default=True, help="The project of that connection.")
-@output_option
-def list_command(*, limit: int, connection: str, project: str, output: str) -> None:
-    """List the newest entries, oldest of them first.
-
-    \b
-    Example: sluice audit list --connection web1
-    """  # noqa: D301  # as above
-    from sluice.cli.output import as_time
-    from sluice.connections import lookup
-    from sluice.storage import audit, projects
-
-    with opened_database() as database, database.read() as transaction:
-        resource_id = ""
-        if connection:
-            resource_id, _ = lookup.id_of(transaction, projects.find(transaction, project).id, connection)
-        links = audit.newest(transaction, limit, resource_id=resource_id)
-    rows = [
-        {
-            "sequence": link.entry.sequence,
-            "at": as_time(link.entry.at),
-            "actor": link.entry.actor,
-            "actionId": link.entry.action,
-            "category": link.entry.category,
-            "text": audit.describe(link.entry),
-        }
-        for link in links
-    ]
-    if output == "json":
-        for row, link in zip(rows, links, strict=True):
-            row["details"] = _details(link.entry.details)
-            row["hash"] = link.hash
-        print_json(rows)
-        return
-    print_table(rows, ["sequence", "at", "actor", "actionId", "text"], empty="the audit log is empty")
-
-
 @command.command("verify")
 @click.option("--head", default="", metavar="SEQUENCE:HASH", help="The end of the log as noted earlier, elsewhere.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Check a file that 'sluice audit export' wrote instead ('-' for standard input).",
+)
+@click.option("--key", type=click.Path(path_type=Path), default=None, help="The key of the log, for --file elsewhere.")
 @output_option
-def verify(*, head: str, output: str) -> None:
+def verify(*, head: str, file: Path | None, key: Path | None, output: str) -> None:
     """Check the whole log: no entry edited, removed or moved, no record changed behind its back.
 
     Records are connections, variable groups, variables of pipelines, and permits: each is what the log says it is, and
@@ -84,6 +60,13 @@ def verify(*, head: str, output: str) -> None:
     from sluice.storage.vouched import broken
 
     kept = _parse_head(head) if head else None
+    if file is not None:
+        from sluice.cli.audit_export import verify_file
+
+        verify_file(file, key, kept, output)
+        return
+    if key is not None:
+        raise UsageError("--key goes with --file")
     with opened_store() as store, store.database.read() as transaction:
         noted = audit.noted_head(store.database.home) if store.database.home else None
         verdict = audit.verify(transaction, *(one for one in (kept, noted) if one))
@@ -151,10 +134,3 @@ def _parse_head(text: str) -> Head:
         return Head.parse(text)
     except ValueError:
         raise UsageError("--head takes what 'sluice audit verify' answered: SEQUENCE:HASH") from None
-
-
-def _details(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sluice.connections.connection import ConnectionRecord
+from sluice.connections.connection import ConnectionRecord, Key
+from sluice.secret import Secret
 from sluice.storage import actions, audit, projects, usage
+from sluice.storage.vouching import Voucher
 
 
 def changed(
@@ -27,6 +29,18 @@ def changed(
         resource_version=record.version,
         details={**_named(record, project), **(more or {})},
     )
+
+
+def value_codes(voucher: Voucher, record: ConnectionRecord, values: Mapping[Key, str | Secret]) -> dict[str, object]:
+    """Keyed hashes of values, by field: they tell whether two changes entered the same one, and never which.
+
+    They are of this connection and field alone: the same value elsewhere has another.
+    """
+    found = {
+        key[1]: voucher.code("value", record.id, *key, value.reveal() if isinstance(value, Secret) else value)[:32]
+        for key, value in values.items()
+    }
+    return {"ValueHashes": found} if found else {}
 
 
 def released(record: ConnectionRecord, project: projects.Project, use: usage.Use, *, at: float) -> audit.Event:

@@ -137,7 +137,10 @@ class ConnectionStore:
             entered.append(fitted.entered.secrets)
         if stored:
             rows.insert(transaction, stored)
-            created = [journal.changed(actions.CONNECTION_CREATED, one.record, home, by=by, at=now) for one in outcomes]
+            created = [
+                journal.changed(actions.CONNECTION_CREATED, one.record, home, by=by, at=now, more=codes)
+                for one, codes in zip(outcomes, self._codes(transaction, outcomes, entered), strict=True)
+            ]
             audit.append_all(transaction, created)
             for outcome in outcomes:
                 resource = permissions.Resource(home.id, outcome.record.id)
@@ -185,7 +188,13 @@ class ConnectionStore:
             self.check_links(transaction, after, record)
         dropped = tuple(sorted(key for _, key in merged.dropped)) if merged.moved else ()
         action = journal.modification(record, after, changed)
-        more = {"Changed": list(changed), "DroppedSecrets": list(dropped), "IsDisabled": after.disabled}
+        more: dict[str, object] = {
+            "Changed": list(changed),
+            "DroppedSecrets": list(dropped),
+            "IsDisabled": after.disabled,
+        }
+        changes = {key: value for key, value in after.values().items() if record.values().get(key) != value}
+        more |= journal.value_codes(transaction.voucher, after, {**changes, **merged.fitted.entered.secrets})
         if moved := merged.moved or not trusted:
             more |= {"Moved": True}
         audit.append(transaction, journal.changed(action, after, home, by=by, at=now, more=more))
@@ -289,6 +298,14 @@ class ConnectionStore:
         if lost:
             return rotation.replace_lost(self.database, self.sealer, by=by, clock=self._clock)
         return rotation.rotate(self.database, self.sealer, by=by, clock=self._clock)
+
+    def _codes(
+        self, transaction: Transaction, outcomes: Sequence[Outcome], entered: Sequence[Mapping[Key, Secret]]
+    ) -> tuple[dict[str, object], ...]:
+        return tuple(
+            journal.value_codes(transaction.voucher, one.record, {**one.record.values(), **secrets})
+            for one, secrets in zip(outcomes, entered, strict=True)
+        )
 
     def _taken(self, transaction: Transaction, project_id: int, drafts: Sequence[Draft]) -> set[str]:
         if len(drafts) > 100:  # from here on one scan is quicker than a look-up each

@@ -23,6 +23,7 @@ from sluice.storage.names import clean_name
 if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction
     from sluice.storage.pipelines import Pipeline
+    from sluice.storage.runs import RunRow
 
 KIND = "pipeline settings"
 """What the seal calls the records."""
@@ -116,6 +117,28 @@ class SettingsStore:
             return {}
         text = vault.open_text(self._sealer, KIND, settings.id, row, f"the pipeline '{name}'")
         return {key: Secret(value) for key, value in json.loads(text).items()}
+
+    def open_for_run(self, transaction: Transaction, run: RunRow, *, at: float) -> dict[str, Secret]:
+        """The secrets of a run's pipeline, for a job that starts: audited in the same transaction."""
+        opened = self.open_in(transaction, run.pipeline_id, run.pipeline)
+        settings, project = read(transaction, run.pipeline_id), projects.get(transaction, run.project_id)
+        event = audit.Event(
+            action=actions.PIPELINE_SECRETS_OPENED,
+            actor=run.requested_by,
+            at=at,
+            project_id=project.id,
+            resource_id=settings.id,
+            resource_version=settings.version,
+            details={
+                "PipelineName": run.pipeline,
+                "PipelineId": run.pipeline_id,
+                "RunId": run.id,
+                "ProjectName": project.name,
+                "Secrets": sorted(opened),
+            },
+        )
+        audit.append(transaction, event)
+        return opened
 
     def _opened(self, transaction: Transaction, pipeline: Pipeline) -> tuple[Settings, dict[str, Secret]]:
         return read(transaction, pipeline.id), self.open_in(transaction, pipeline.id, pipeline.name)

@@ -179,7 +179,8 @@ class Starter:
         if progress is None:
             orchestrator = self.orchestrator
             sealer = orchestrator.store.sealer
-            root = root | scope_of(open_secrets(transaction, sealer, orchestrator.settings, loaded.run))
+            now = orchestrator.clock()
+            root = root | scope_of(open_secrets(transaction, sealer, orchestrator.settings, loaded.run, at=now))
         return build_request(
             position,
             evaluation=replace(loaded.evaluation, groups=groups, root=root),

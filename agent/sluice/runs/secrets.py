@@ -7,7 +7,7 @@ variables, those of queue time above those of the pipeline's settings.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.trust import Trust
@@ -16,7 +16,7 @@ from sluice.library.settings import Settings, SettingsStore
 from sluice.runs.predefined import origin_of
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
-from sluice.storage import audit, runs
+from sluice.storage import actions, audit, runs
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction
@@ -64,20 +64,29 @@ def keep(transaction: Transaction, sealer: Sealer, run_id: int, secrets: Mapping
     runs.save_sealed(transaction, row)
 
 
-def open_secrets(transaction: Transaction, sealer: Sealer, settings: SettingsStore, run: RunRow) -> list[JobVariable]:
+def open_secrets(
+    transaction: Transaction, sealer: Sealer, settings: SettingsStore, run: RunRow, *, at: float
+) -> list[JobVariable]:
     """The secret variables of a run with their values, for a job that starts.
 
     One that was unset for the pipeline meanwhile is left out; untrusted runs get none that were set for the pipeline.
-    Raises `SealError` when they were edited.
+    Each opening is audited. Raises `SealError` when they were edited.
     """
     wanted = run.options.get(OPTION, {})
     values: dict[str, Secret] = {}
     if wanted.get(_SETTINGS) and origin_of(run.options).trust is Trust.TRUSTED:
-        stored = settings.open_in(transaction, run.pipeline_id, run.pipeline)
+        stored = settings.open_for_run(transaction, run, at=at)
         values |= {name: stored[name] for name in wanted[_SETTINGS] if name in stored}
     if wanted.get(_QUEUE) and (row := runs.sealed(transaction, run.id, "", runs.SECRETS)):
-        audit.check_head(transaction)
+        audit.append(transaction, _opened(run, wanted[_QUEUE], at=at))
         sealed = Sealed(row.key_id, row.wrapped_key, row.sealed)
         text = sealer.open_blob(sealed_identity(run.id), runs.SECRETS, sealed)
         values |= {name: Secret(value) for name, value in json.loads(text).items()}
     return [JobVariable(name=name, value=value) for name, value in values.items()]
+
+
+def _opened(run: RunRow, names: Sequence[str], *, at: float) -> audit.Event:
+    details = {"RunId": run.id, "PipelineName": run.pipeline, "PipelineId": run.pipeline_id, "Secrets": list(names)}
+    return audit.Event(
+        action=actions.RUN_SECRETS_OPENED, actor=run.requested_by, at=at, project_id=run.project_id, details=details
+    )

@@ -176,6 +176,18 @@ PIPELINE_VARIABLES_CHANGED = Action(
     "Modify",
     'Changed variables of pipeline "{PipelineName}" in project {ProjectName}.',
 )
+PIPELINE_SECRETS_OPENED = Action(
+    "Sluice.PipelineSecretsOpened",
+    "Pipelines",
+    "Execute",
+    'Secret variables of pipeline "{PipelineName}" opened for run {RunId} in project {ProjectName}.',
+)
+RUN_SECRETS_OPENED = Action(
+    "Sluice.RunSecretsOpened",
+    "Pipelines",
+    "Execute",
+    'Secret variables of run {RunId} of pipeline "{PipelineName}" opened for a job that starts.',
+)
 ENVIRONMENT_CREATED = Action(
     "Sluice.EnvironmentCreated",
     "Pipelines",

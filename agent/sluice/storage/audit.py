@@ -16,7 +16,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.errors import SealError
-from sluice.storage import actions, digests
+from sluice.storage import actions, digests, origin
 from sluice.storage.actions import ACTIONS, BY_PEOPLE, Action
 from sluice.storage.ancestors import RefusedToStepError, driver_above
 from sluice.storage.chain import Breach, Entry, Head, Link, Linking, find_breach, link_hash
@@ -25,6 +25,9 @@ from sluice.storage.home import Home
 from sluice.storage.refusals import RefusedError
 from sluice.storage.replay import CHANGES, DIGEST, Replay
 from sluice.storage.tables import audit, permissions
+
+ORIGIN = "From"
+"""Under which an entry's details keep where it comes from (those of older versions don't)."""
 
 _BATCH = 1000
 
@@ -212,10 +215,52 @@ def entries(transaction: Transaction, *, after: int = 0, limit: int | None = Non
 
 def newest(transaction: Transaction, limit: int, *, resource_id: str = "") -> tuple[Link, ...]:
     """The newest entries, oldest first; of one resource when `resource_id` is given."""
+    return search(transaction, Wanted(resource_id=resource_id), limit=limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which entries are looked for: all that is given has to fit. `before` is a sequence number, times are seconds."""
+
+    actions: frozenset[str] = frozenset()
+    category: str = ""
+    actor: str = ""
+    project_id: int = 0
+    resource_id: str = ""
+    run_id: int = 0
+    since: float | None = None
+    until: float | None = None
+    before: int = 0
+
+
+def search(transaction: Transaction, wanted: Wanted, *, limit: int) -> tuple[Link, ...]:
+    """The newest entries that fit, oldest first."""
     query = select(audit).order_by(audit.c.sequence.desc()).limit(limit)
-    if resource_id:
-        query = query.where(audit.c.resource_id == resource_id)
+    for condition in _conditions(wanted):
+        query = query.where(condition)
     return tuple(_link(row) for row in reversed(transaction.rows(query)))
+
+
+def _conditions(wanted: Wanted) -> Iterator[sqlalchemy.ColumnElement[bool]]:
+    if wanted.actions:
+        yield audit.c.action.in_(wanted.actions)
+    if wanted.category:
+        yield audit.c.category == wanted.category
+    if wanted.actor:
+        yield audit.c.actor == wanted.actor
+    if wanted.project_id:
+        yield audit.c.project_id == wanted.project_id
+    if wanted.resource_id:
+        yield audit.c.resource_id == wanted.resource_id
+    if wanted.run_id:  # details are canonical JSON: a number ends with a comma or with the object
+        named = f'"RunId":{wanted.run_id}'
+        yield audit.c.details.contains(f"{named},") | audit.c.details.contains(f"{named}}}")
+    if wanted.since is not None:
+        yield audit.c.at >= wanted.since
+    if wanted.until is not None:
+        yield audit.c.at < wanted.until
+    if wanted.before:
+        yield audit.c.sequence < wanted.before
 
 
 def changes_since(transaction: Transaction, resource_id: str, version: int) -> tuple[Mapping[str, Any], ...]:
@@ -268,7 +313,9 @@ def _digests(transaction: Transaction, events: list[Event]) -> dict[tuple[str, s
 
 
 def _entry(event: Event, sequence: int, digest: str) -> Entry:
-    details = {**event.details, DIGEST: digest} if digest else dict(event.details)
+    details = {**event.details, ORIGIN: origin.current().as_details()}
+    if digest:
+        details[DIGEST] = digest
     return Entry(
         sequence=sequence,
         at=float(event.at),

@@ -99,13 +99,15 @@ class Linking:
         return link_hash(link.entry, link.previous, key)
 
 
-def find_breach(links: Iterable[Link], *kept: Head, linking: Linking = Linking()) -> tuple[Breach | None, Head]:
-    """The first breach of a chain read in order, if any, and how far the chain is whole.
+def find_breach(
+    links: Iterable[Link], *kept: Head, linking: Linking = Linking(), start: Head = Head()
+) -> tuple[Breach | None, Head]:
+    """The first breach of a chain read in order from behind `start`, if any, and how far the chain is whole.
 
     `kept` are heads that were noted outside the database: the chain has to reach and agree with each.
     """
     kept = (*kept, linking.taken_over)
-    head = Head()
+    head = start
     for link in links:
         entry = link.entry
         if entry.sequence != head.sequence + 1:

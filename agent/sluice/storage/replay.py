@@ -29,6 +29,7 @@ _KINDS = {
     actions.VARIABLE_GROUP_OPENED.id: VARIABLE_GROUP,
     actions.SECURE_FILE_DELETED.id: SECURE_FILE,
     actions.SECURE_FILE_OPENED.id: SECURE_FILE,
+    actions.PIPELINE_SECRETS_OPENED.id: SETTINGS,
 }
 """What other actions are about; those that are not listed are about connections."""
 

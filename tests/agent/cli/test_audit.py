@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -177,3 +180,105 @@ def test_an_edit_of_what_is_vouched_for_is_told(sluice: Sluice, change: str, sai
     assert "whole" in sluice("audit", "verify")
     edit(sluice, f"UPDATE {change}")
     assert said in sluice("audit", "verify", status=1)
+
+
+def test_entries_are_found_by_what_they_tell(sluice: Sluice) -> None:
+    sluice.create("web", "--allow-all-pipelines")
+    sluice.create("other")
+    (sluice.folder / "azure-pipelines.yml").write_text("steps:\n- bash: echo\n")
+    sluice("run", "--non-interactive", "--secret", "token=-", given="s3cr3t-of-the-run")
+
+    def found(*filters: str) -> list[int]:
+        return [entry["sequence"] for entry in sluice.json("audit", "list", *filters)]
+
+    assert found() == [1, 2, 3, 4, 5]
+    assert found("--action", "ServiceConnectionCreated") == [1, 3]
+    assert found("--action", "library.serviceconnectioncreated", "--action", "RunSecretsOpened") == [1, 3, 5]
+    assert found("--category", "create") == [1, 3, 4]
+    assert found("--actor", "nobody") == []
+    assert found("--connection", "web") == [1, 2]
+    assert found("--run", "1") == [5]
+    assert found("--run", "11") == []
+    assert found("--since", "1h") == [1, 2, 3, 4, 5]
+    assert found("--until", "2020-01-01T00:00") == []
+    assert found("--project", "default", "--limit", "2") == [4, 5]
+    assert found("--limit", "2", "--before", "4") == [2, 3]
+    assert sluice("audit", "list", "--actor", "nobody").strip() == "no entry fits"
+    assert "did you mean" in sluice("audit", "list", "--action", "Library.ServiceConnectionCreate", status=2)
+    assert "is no time" in sluice("audit", "list", "--since", "yesterday", status=2)
+    assert "--before 4" in sluice.run("audit", "list", "--limit", "2").stderr
+
+
+def test_an_entry_tells_where_it_comes_from(sluice: Sluice) -> None:
+    import os
+    import socket
+
+    sluice.environment["SSH_CONNECTION"] = "192.0.2.7 5022 192.0.2.1 22"
+    sluice.real = True
+    sluice.create()
+    (entry,) = sluice.json("audit", "list")
+    origin = entry["details"]["From"]
+    assert (origin["host"], origin["address"]) == (socket.gethostname(), "192.0.2.7")
+    assert origin["process"] not in {0, os.getpid()}
+    assert entry["from"] == f"192.0.2.7:{origin['process']}"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "cloudevents"])
+def test_an_export_verifies_without_the_database_and_goes_on_where_it_ended(
+    sluice: Sluice, tmp_path: Path, form: str
+) -> None:
+    sluice.create()
+    sluice.create("other")
+    file = tmp_path / "audit.jsonl"
+    file.write_text(sluice("audit", "export", "--format", form))
+    head = sluice.json("audit", "verify")["head"]
+    sluice("connection", "delete", "web", "--yes")
+    more = sluice("audit", "export", "--format", form, "--after", "2", "--limit", "1")
+    assert sluice("audit", "verify", "--file", "-", given=more).startswith("the file is whole: 1 entry behind 2:")
+    (sluice.home / "data" / "sluice.db").unlink()
+    whole = ("audit", "verify", "--file", str(file))
+    assert sluice.json(*whole, "--head", head) == {
+        "whole": True,
+        "after": f"0:{'0' * 64}",
+        "head": head,
+        "breaches": [],
+    }
+    lines = file.read_text().splitlines(keepends=True)
+    for edited, told in (
+        ([lines[0].replace("web", "wob"), lines[1]], "entry 1: it was changed"),
+        ([lines[1], lines[0]], "entries are missing"),
+        ([lines[0], more], "entries are missing"),
+    ):
+        file.write_text("".join(edited))
+        assert told in sluice(*whole, status=1)
+    file.write_text(lines[0])
+    assert "cut off the end" in sluice(*whole, "--head", head, status=1)
+    for text, told in (("", "holds no entry"), ("{}", "line 1 is no entry"), ("[" * 9999, "line 1 is no entry")):
+        file.write_text(text)
+        assert told in sluice(*whole, status=2)
+    key = sluice.home / "keys" / "audit-key"
+    key.rename(tmp_path / "key")
+    file.write_text("".join(lines))
+    assert "the key of the audit log is missing" in sluice(*whole, status=1)
+    assert "is whole" in sluice(*whole, "--key", str(tmp_path / "key"))
+
+
+def test_a_cloud_event_has_the_attributes_of_the_specification(sluice: Sluice) -> None:
+    sluice.create()
+    (line,) = sluice("audit", "export", "--format", "cloudevents").splitlines()
+    event = json.loads(line)
+    assert {name: event[name] for name in ("specversion", "id", "source", "type", "datacontenttype")} == {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/sluice/audit",
+        "type": "sluice.Library.ServiceConnectionCreated",
+        "datacontenttype": "application/json",
+    }
+    assert datetime.fromisoformat(event["time"]).timestamp() == pytest.approx(event["data"]["at"], abs=1e-5)
+    assert all(name.isalnum() and name.islower() for name in event)
+
+
+def test_what_can_be_recorded_is_listed(sluice: Sluice) -> None:
+    listed = {one["actionId"]: one for one in sluice.json("audit", "actions")}
+    assert listed["Library.ServiceConnectionCreated"]["category"] == "Create"
+    assert "Sluice.CommandRefused" in sluice("audit", "actions")
