@@ -34,6 +34,7 @@ from sluice.runs.predefined import Source
 from sluice.runtime.events import Emit, Event, LogWritten, StepFinished
 from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
+from sluice.runtime.secure_files import SecureFileSource
 from sluice.secret import Secret
 from sluice.storage import permissions, pipelines, projects, records, requests
 from sluice.storage.engine import Database
@@ -133,6 +134,7 @@ class WatchedDispatcher:
         ended: Callable[[Ended], None],
         canceled: bool = False,
         keeper: Keeper | None = None,
+        secure_files: SecureFileSource | None = None,
     ) -> None:
         self.requests.append(request)
         events = self.events.setdefault(request.id, [])
@@ -141,7 +143,15 @@ class WatchedDispatcher:
             events.append(event)
             emit(event)
 
-        self._local.start(request, emit=keep, connections=connections, ended=ended, canceled=canceled, keeper=keeper)
+        self._local.start(
+            request,
+            emit=keep,
+            connections=connections,
+            ended=ended,
+            canceled=canceled,
+            keeper=keeper,
+            secure_files=secure_files,
+        )
         self.most = max(self.most, len(self._local.active()))
 
     def active(self) -> frozenset[str]:
