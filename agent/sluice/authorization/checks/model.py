@@ -95,6 +95,7 @@ class Check:
 
     `due_at` is when it is to be evaluated next (None: not by itself), `holds_until` when its pass ends (None: never),
     `evaluations` how often an evaluation was begun, `hands_back` that its pass ended by its own word (business hours).
+    `token_digest` is of the token with which a service may answer it, up to `token_until`.
     """
 
     id: str
@@ -124,6 +125,8 @@ class Check:
     last_at: float | None = None
     last_outcome: str = ""
     decided_by: str = ""
+    token_digest: str = ""
+    token_until: float | None = None
     steps: tuple[Step, ...] = ()
 
     def holds(self, now: float) -> bool:
