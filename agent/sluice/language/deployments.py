@@ -59,7 +59,7 @@ def _hooks(build: Build, settings: Fields) -> tuple[Hook, ...]:
 
 def _hook(build: Build, name: str, node: Mapping) -> Hook:
     fields = build.reader.fields(node, HOOK)
-    steps = build_steps(build, fields.get("steps"), checkout=False)
+    steps = build_steps(build, fields.get("steps"), checkout=False, downloads=name == "deploy")
     return Hook(name=name, steps=steps, pool=build_pool(build, fields.get("pool")))
 
 

@@ -16,7 +16,7 @@ RESOURCES = Shape(
         "webhooks": Key(Kind.LIST, "webhook"),
     },
     unacted={
-        "pipelines": "no run starts by them, and nothing is read of their runs",
+        "pipelines": "no run starts by them",
         "builds": "no run starts by them, and nothing is downloaded",
         "packages": "no run starts by them, and nothing is downloaded",
         "webhooks": "no run starts by them",

@@ -36,8 +36,11 @@ class _Written(NamedTuple):
     fields: Fields
 
 
-def build_steps(build: Build, node: Node | None, *, checkout: bool) -> tuple[Step, ...]:
-    """The steps of a job or hook; with `checkout` they start with an implicit one unless they say otherwise."""
+def build_steps(build: Build, node: Node | None, *, checkout: bool, downloads: bool = False) -> tuple[Step, ...]:
+    """The steps of a job or hook; with `checkout` they start with an implicit one unless they say otherwise.
+
+    With `downloads` they start with those of all artifacts of the run and of each pipeline resource, likewise.
+    """
     names = Names("the step", build.problems)
     items = node.items if type(node) is Sequence else []
     read = [written for item in items if (written := _read(build, item)) is not None]
@@ -61,7 +64,28 @@ def build_steps(build: Build, node: Node | None, *, checkout: bool) -> tuple[Ste
             steps.append(step)
     if implicit and node is not None:
         steps.insert(0, _implicit_checkout(node, names))
+    if downloads and node is not None and not any(_downloads(written) for written in read):
+        steps[:0] = [_implicit_download(node, names, source) for source in ("current", *sorted(build.pipelines))]
     return tuple(steps)
+
+
+def _downloads(written: _Written) -> bool:
+    """Whether a step says itself what to download, or that nothing is."""
+    task = written.fields.get("task")
+    named = task.value.partition("@")[0].casefold() if type(task) is Scalar else ""
+    return written.key == "download" or named == DOWNLOAD.partition("@")[0].casefold()
+
+
+def _implicit_download(node: Node, names: Names, source: str) -> Step:
+    where = node.where
+    return Step(
+        task=Text(DOWNLOAD, where),
+        name=names.make(DOWNLOAD.partition("@")[0], node),
+        display_name="Download artifacts" if source == "current" else f"Download artifacts of {source}",
+        inputs={"source": Text(source, where)},
+        implicit=True,
+        where=where,
+    )
 
 
 def _implicit_checkout(node: Node, names: Names) -> Step:

@@ -26,6 +26,7 @@ from sluice.runs.environments import prepare_environments
 from sluice.runs.groups import has_groups
 from sluice.runs.identifiers import join, record_id
 from sluice.runs.orchestrator import Orchestrator
+from sluice.runs.pipeline_resources import resource_variables
 from sluice.runs.predefined import RunFacts, Source, run_variables
 from sluice.runs.secrets import OPTION as SECRETS
 from sluice.runs.secrets import keep, markers, names_of
@@ -57,6 +58,8 @@ class NewRun:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     repositories: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     detached: bool = False
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """The variables of `resources.pipelines`, which are found out when the run is created."""
 
 
 Prepare = Callable[[Transaction, NewRun], NewRun]
@@ -82,6 +85,7 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
         now = orchestrator.clock()
         if prepare:
             new = prepare(transaction, new)
+        new = replace(new, resources=resource_variables(transaction, new.plan, new.project))
         environments = EnvironmentStore(orchestrator.store.guard, clock=orchestrator.clock)
         prepare_environments(transaction, new, environments, at=now)
         _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
@@ -198,6 +202,7 @@ def run_facts(new: NewRun, run_id: int, now: float) -> RunFacts:
         email=new.email,
         started=datetime.fromtimestamp(now, UTC).isoformat(" ", "seconds"),
         source=new.source,
+        resources=new.resources,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sluice.authorization.trust import RunOrigin, Trust, trust_of
 
@@ -58,21 +58,28 @@ class RunFacts:
     started: str
     reason: str = "Manual"
     source: Source = Source()
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """The variables of `resources.pipelines`."""
+
+
+def user_id(name: str) -> str:
+    """The id of a user, which is made from the name."""
+    return str(uuid.uuid5(_NAMESPACE, name))
 
 
 def template_variables(facts: RunFacts) -> dict[str, str]:
     """Those that `${{ variables.x }}` can read: known before the run exists."""
     source = facts.source
-    user_id = str(uuid.uuid5(_NAMESPACE, facts.requested_by))
+    requested_by = user_id(facts.requested_by)
     number = _NUMBER.fullmatch(source.branch)
     return {
         "Build.DefinitionFolderPath": "",
         "Build.DefinitionName": facts.pipeline,
         "Build.DefinitionVersion": "1",
         "Build.QueuedBy": facts.requested_by,
-        "Build.QueuedById": user_id,
+        "Build.QueuedById": requested_by,
         "Build.RequestedFor": facts.requested_by,
-        "Build.RequestedForId": user_id,
+        "Build.RequestedForId": requested_by,
         "Build.RequestedForEmail": facts.email,
         "Build.Reason": facts.reason if source.trust is Trust.TRUSTED else "PullRequest",
         "Build.Repository.ID": str(uuid.uuid5(_NAMESPACE, source.uri or source.root)),
@@ -117,6 +124,7 @@ def run_variables(facts: RunFacts) -> dict[str, str]:
         "System.PlanId": plan_id,
         "System.ServerType": "OnPremises",
         "System.TimelineId": plan_id,
+        **facts.resources,
     }
 
 

@@ -131,6 +131,9 @@ def strategy_lines(job: Job) -> Iterator[str]:
 
 
 def step_lines(step: Step, indent: str) -> Iterator[str]:
+    if step.implicit and "source" in step.inputs:
+        yield f"{indent}download {step.inputs['source']}, as nobody said otherwise"
+        return
     if step.implicit:
         yield f"{indent}checkout {step.inputs['repository']}, as nobody said otherwise"
         return

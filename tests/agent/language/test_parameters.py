@@ -137,4 +137,4 @@ def test_steps_of_jobs_in_a_parameter_are_tasks(compiled: Compiled) -> None:
         ("Checkout@1", "Checkout self"),
     ]
     assert third.deployment is not None
-    assert third.deployment.hooks[0].steps[0].task.value == "Bash@3"
+    assert third.deployment.hooks[0].steps[1].task.value == "Bash@3"

@@ -287,3 +287,80 @@ def test_a_cache_takes_several_paths_files_and_links(bench: Bench, tmp_path: Pat
         "/etc/passwd",
         "y",
     ]
+
+
+def test_a_deployment_downloads_everything_unless_it_says_otherwise(bench: Bench) -> None:
+    def deploying(*steps: str) -> str:
+        listed = "".join(
+            f"        - {step}\n"
+            for step in (*steps, "bash: cd $(Pipeline.Workspace); find drop upstream -type f 2>/dev/null || true")
+        )
+        return f"""
+resources:
+  pipelines:
+  - pipeline: upstream
+    source: maker
+stages:
+- stage: Build
+  jobs:
+  - job: Make
+    steps:{MAKE}
+    - publish: out
+      artifact: drop
+- stage: Deploy
+  jobs:
+  - deployment: Web
+    environment: test
+    strategy:
+      runOnce:
+        deploy:
+          steps:
+{listed.replace("        -", "          -")}"""
+
+    def downloaded(*steps: str) -> list[str]:
+        outcome = bench.run_pipeline(deploying(*steps))
+        assert outcome.run.result == "Succeeded", _issues(outcome)
+        return sorted(_printed(outcome, "Web"))
+
+    assert downloaded() == ["drop/bin/tool", "drop/made.txt"]  # nobody has run the other pipeline yet
+    bench.run_pipeline(_steps("bash: echo 1 > x", "{publish: x, artifact: made}"), name="maker")
+    assert downloaded() == ["drop/bin/tool", "drop/made.txt", "upstream/made/x"]
+    assert downloaded("download: none") == []
+    assert downloaded("{download: upstream, artifact: made}") == ["upstream/made/x"]
+
+
+def test_a_pipeline_resource_is_the_newest_good_run_when_the_run_was_created(bench: Bench) -> None:
+    pipeline = """
+resources:
+  pipelines:
+  - {pipeline: up, source: 'folder\\maker', branch: main, tags: [good]}
+  - {pipeline: third, source: maker, version: '%s'}
+  - {pipeline: none, source: maker, project: elsewhere}
+steps:
+- checkout: none
+- download: up
+- bash: |
+    cat $(Pipeline.Workspace)/up/made/x
+    echo $(resources.pipeline.up.runID) $(resources.pipeline.up.pipelineName) $(resources.pipeline.up.sourceBranch)
+    echo $RESOURCES_PIPELINE_UP_RUNNAME $(resources.pipeline.third.runID) '$(resources.pipeline.none.runID)'
+"""
+    made = []
+    for number, branch in enumerate(("main", "main", "topic")):
+        maker = _steps(f"bash: echo {number} > x; echo '##vso[build.addbuildtag]good'", "{publish: x, artifact: made}")
+        made.append(bench.run_pipeline(maker, name="maker", source={"branch": f"refs/heads/{branch}"}).run)
+    bench.run_pipeline(_steps("bash: exit 1"), name="maker", source={"branch": "refs/heads/main"})
+    run = bench.create(pipeline % made[0].name)
+    bench.run_pipeline(_steps("bash: echo later > x", "{publish: x, artifact: made}"), name="maker")
+    outcome = bench.drive(run.id)
+    assert outcome.run.result == "Succeeded", _issues(outcome)
+    assert _printed(outcome, "Job") == [
+        "1",
+        f"{made[1].id} maker refs/heads/main",
+        f"{made[1].name} {made[0].id} $(resources.pipeline.none.runID)",
+    ]
+
+
+def test_a_download_of_a_resource_that_has_no_run_yet_says_so(bench: Bench) -> None:
+    outcome = bench.run_pipeline("resources: {pipelines: [{pipeline: up, source: maker}]}\n" + _steps("download: up"))
+    assert outcome.run.result == "Failed"
+    assert "Pipeline Resource up Input Must be Valid." in _issues(outcome)

@@ -85,7 +85,13 @@ def run_build(scope: StepScope, inputs: StepInputs) -> None:
 
 
 def _download(scope: StepScope, asked: _Asked) -> None:
-    run = _find_run(scope, asked)
+    try:
+        run = _find_run(scope, asked)
+    except TaskFailedError as error:
+        if not scope.step.implicit:
+            raise
+        scope.issue("warning", str(error))
+        return
     scope.set_output("BuildNumber", run.name)
     artifacts = run.artifacts
     if asked.name:
