@@ -14,7 +14,7 @@ from sluice.cli.output import output_option, print_json, print_table
 
 if TYPE_CHECKING:
     from sluice.runtime.packages.extension import Extension
-    from sluice.runtime.packages.store import Installed
+    from sluice.runtime.packages.lock_file import Installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +103,15 @@ def remove(*, name: str, output: str) -> None:
     \b
     Example: sluice extension remove publisher.extension
     """  # noqa: D301  # as above
-    from sluice.cli.session import task_store
+    from sluice.cli.changing_tasks import changing_tasks
     from sluice.errors import NotFoundError
 
     stored = next((one for one in _stored() if one["name"].casefold() == name.strip().casefold()), None)
     if stored is None:
         known = ", ".join(one["name"] for one in _stored()) or "none"
         raise NotFoundError(f"the extension '{name}' is not installed", do=f"installed: {known}")
-    gone = task_store().remove(lambda one: one.extension.casefold() == stored["name"].casefold())
+    with changing_tasks("extension remove") as store:
+        gone = store.remove(lambda one: one.extension.casefold() == stored["name"].casefold())
     _path(stored["name"]).unlink(missing_ok=True)
     if output == "json":
         print_json({"name": stored["name"], "tasks": [f"{one.name}@{one.version_text}" for one in gone]})
@@ -122,7 +123,7 @@ def remove(*, name: str, output: str) -> None:
 
 def install_extension(path: Path, *, preferred: bool | None) -> Done:
     """Install what a `.vsix` contributes."""
-    from sluice.cli.session import task_store
+    from sluice.cli.changing_tasks import changing_tasks
     from sluice.connections.contributed import read_type
     from sluice.hooks.manager import installed
     from sluice.runtime.packages import archive
@@ -132,7 +133,8 @@ def install_extension(path: Path, *, preferred: bool | None) -> Done:
         extension = read_extension(opened, str(path))
         types = [one.properties for one in extension.connection_types]
         names = [one.type.name for each in types if (one := read_type(each, extension.full_name)) is not None]
-        tasks = install_tasks(task_store(), opened, extension, source=str(path.resolve()), preferred=preferred)
+        with changing_tasks("extension install") as store:
+            tasks = install_tasks(store, opened, extension, source=str(path.resolve()), preferred=preferred)
     _write(extension, [f"{entry.name}@{entry.version_text}" for entry, _ in tasks], types)
     taken = [name for name in names if name.casefold() in installed().types]
     return Done(extension=extension, tasks=tasks, types=names, taken=taken)

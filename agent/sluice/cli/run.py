@@ -70,6 +70,7 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     from sluice.runs.creation import NewRun, create
     from sluice.runs.pipelines import look_up, register_in
     from sluice.runs.selection import select
+    from sluice.runs.task_changes import void_permits
 
     user = current_user()
     orchestrator.store.check_key()  # a key that cannot be used keeps the run from being made
@@ -98,9 +99,11 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
     def prepare(transaction: Transaction, new: NewRun) -> NewRun:
         """What is refused leaves nothing behind: the pipeline and its permits are stored with the run."""
         project, pipeline = register(transaction)
+        voided.extend(void_permits(transaction, plan, pipeline, by=user, at=orchestrator.clock()))
         _permit(transaction, orchestrator, plan, pipeline, asked, by=user)
         return replace(new, project=project, pipeline=pipeline)
 
+    voided: list[str] = []
     others = templates_of(orchestrator, lambda: identify()[1])
     given = Given(parameters=asked.parameters, repositories=asked.repositories, others=others)
     plan = permitting(compiled, orchestrator, lambda tx: register(tx)[1], permits=asked.permits, asks=asked.asks)
@@ -118,7 +121,14 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
         repositories=local(asked.repositories) | pinned(others.commits),
         detached=asked.detach,
     )
-    return create(orchestrator, new, prepare=prepare)
+    run = create(orchestrator, new, prepare=prepare)
+    for task in voided:
+        click.echo(
+            f"sluice: warning: the task {task} was installed with other content since the last run: "
+            f"the permits of the pipeline '{pipeline.name}' are void",
+            err=True,
+        )
+    return run
 
 
 def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:

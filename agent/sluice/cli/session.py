@@ -6,7 +6,6 @@ import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice.cli.installation import current_user, opened_store
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from sluice.runs.orchestrator import Orchestrator
     from sluice.runtime.packages.installed import InstalledPackages
     from sluice.runtime.packages.store import TaskStore
+    from sluice.storage.home import Home
 
 TIMEOUT_VARIABLE = "SLUICE_PERMISSION_TIMEOUT_MINUTES"
 
@@ -56,7 +56,7 @@ def task_store() -> TaskStore:
     """Where the task packages of this installation lie."""
     from sluice.storage.home import Home
 
-    return _store_at(Home.find().root / "tasks")
+    return _store_at(Home.find())
 
 
 @functools.cache
@@ -75,10 +75,11 @@ def _packages_of(store: TaskStore, node: str) -> InstalledPackages:
 
 
 @functools.cache
-def _store_at(root: Path) -> TaskStore:
+def _store_at(home: Home) -> TaskStore:
     from sluice.runtime.packages.store import TaskStore
+    from sluice.storage.vouching import Voucher
 
-    return TaskStore(root)
+    return TaskStore(home.root / "tasks", Voucher(home.audit_key))
 
 
 def _is_built_in(reference: str) -> bool:

@@ -11,8 +11,8 @@ from sluice.cli.output import output_option, print_fields, print_json, print_tab
 from sluice.cli.task_run import run
 
 if TYPE_CHECKING:
+    from sluice.runtime.packages.lock_file import Installed
     from sluice.runtime.packages.manifest import TaskManifest
-    from sluice.runtime.packages.store import Installed
 
 
 @click.group("task")
@@ -41,7 +41,7 @@ def install(*, path: Path, prefer: bool | None, output: str) -> None:
     \b
     Example: sluice task install ./MyTask --prefer
     """  # noqa: D301  # as above
-    from sluice.cli.session import task_store
+    from sluice.cli.changing_tasks import changing_tasks
     from sluice.runtime.packages.store import fill_from
 
     if path.suffix.lower() == ".vsix":
@@ -49,7 +49,8 @@ def install(*, path: Path, prefer: bool | None, output: str) -> None:
 
         done = install_extension(path, preferred=prefer).tasks
     else:
-        done = [task_store().install(fill_from(path), source=str(path.resolve()), preferred=prefer)]
+        with changing_tasks("task install") as store:
+            done = [store.install(fill_from(path), source=str(path.resolve()), preferred=prefer)]
     if output == "json":
         print_json([as_json(entry) | {"new": new} for entry, new in done])
         return
@@ -145,13 +146,13 @@ def remove(*, reference: str, output: str) -> None:
     \b
     Example: sluice task remove Replace@3.1.0
     """  # noqa: D301  # as above
-    from sluice.cli.session import task_store
+    from sluice.cli.changing_tasks import changing_tasks
 
-    store = task_store()
     name, _, version = reference.partition("@")
-    task = store.get(name, version)
-    # The name as well: in the field two tasks share an id (Bash and ShellScript).
-    gone = store.remove(lambda one: (one.id, one.name) == (task.id, task.name) and store.means(one, version))
+    with changing_tasks("task remove") as store:
+        task = store.get(name, version)
+        # The name as well: in the field two tasks share an id (Bash and ShellScript).
+        gone = store.remove(lambda one: (one.id, one.name) == (task.id, task.name) and store.means(one, version))
     if output == "json":
         print_json([as_json(one) for one in gone])
         return

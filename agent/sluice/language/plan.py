@@ -63,7 +63,7 @@ class Step:
     `name` is the reference name, unique in its job; one that was not written (`named` is false) becomes `CmdLine1` and
     so on. `task` is `Name@Major` in the catalogue's spelling. `inputs` have aliases as written. `condition` is None for
     the default. `implicit` marks the `checkout: self` that nobody wrote. `package` is set when the step runs an
-    installed package (`<id>@<version>`, none other); `executions` are then those it has, of `pre`, `main` and `post`.
+    installed package (`<id>@<version>#<digest>`, none other); `executions` are then those it has, of `pre`, `main` and `post`.
     """
 
     task: Text

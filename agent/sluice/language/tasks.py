@@ -101,6 +101,13 @@ def connection_wanted(input_type: str) -> ConnectionWanted | None:
     return ConnectionWanted(kind, tuple(part.strip() for part in schemes.split(",") if part.strip()))
 
 
+def split_package(package: str) -> tuple[str, str, str]:
+    """Id, version and digest of `<id>@<version>#<digest>`; a plan of an older Sluice has no digest."""
+    reference, _, digest = package.partition("#")
+    name, _, version = reference.partition("@")
+    return name, version, digest
+
+
 class InstalledPackages(Protocol):
     """The task packages of an installation: those only that run instead of what Sluice or a plugin has."""
 
@@ -108,7 +115,10 @@ class InstalledPackages(Protocol):
         """The newest one that is meant; `version` is `2`, `2.*`, `2.173.1`, ... Raises `SluiceError` when unclear."""
 
     def get(self, package: str) -> TaskDefinition | None:
-        """The one of that id and version (`<id>@<version>`)."""
+        """The one of that id and version (`<id>@<version>#<digest>`)."""
+
+    def check(self, package: str) -> None:
+        """Raise `SluiceError` when it is missing, or has another digest."""
 
     def references(self) -> Iterable[str]:
         """All of them as `Name@Major`."""
@@ -149,6 +159,11 @@ class TaskCatalogue:
         if not package:
             return self.find_own(reference)
         return self._packages.get(package) if self._packages is not None else None
+
+    def check_planned(self, package: str) -> None:
+        """Raise `SluiceError` when what a plan's step names is not installed any more with just that content."""
+        if package and self._packages is not None:
+            self._packages.check(package)
 
     def find_own(self, reference: str) -> TaskDefinition | None:
         """As `find`, but for installed packages."""

@@ -154,6 +154,7 @@ def _shown(name: str, values: Mapping[str, Value]) -> str:
 
 
 def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue, values: Mapping[str, Value]) -> StepRequest:
+    catalogue.check_planned(step.package)
     definition = catalogue.find_planned(step.task.value, step.package)
     target = step.target
     execution = execution_of(record.ref_name)

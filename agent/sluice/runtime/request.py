@@ -63,7 +63,7 @@ class ConnectionInput:
 class StepRequest:
     """One step. `id` is its timeline record's, `task` is `Name@Major`, `inputs` have the task's own spelling.
 
-    With `package` (`<id>@<version>`) the step runs that installed package, else what Sluice or a plugin has for the
+    With `package` (`<id>@<version>#<digest>`) the step runs that installed package, else what Sluice or a plugin has for the
     task; the executions of one step have one `name`. `condition` is '' for `succeeded()`; `timeout_seconds` is 0
     for no limit of its own; `settable` is None when any variable may be set by a logging command; `implicit` marks the
     checkout that nobody wrote.

@@ -359,6 +359,19 @@ TOKEN_REFUSED = Action(
     'Refused the access token "{TokenName}" ({Prefix}...) of {UserName}: {Reason}.',
 )
 
+TASK_INSTALLED = Action(
+    "Sluice.TaskInstalled",
+    "Extension",
+    "Create",
+    "Installed task {TaskName} {Version} ({Digest}) from {Source}.",
+)
+TASK_REMOVED = Action(
+    "Sluice.TaskRemoved",
+    "Extension",
+    "Remove",
+    "Removed task {TaskName} {Version} ({Digest}).",
+)
+
 BY_PEOPLE = frozenset(
     action.id
     for action in (
@@ -405,6 +418,8 @@ BY_PEOPLE = frozenset(
         GROUP_DELETED,
         TOKEN_CREATED,
         TOKEN_REVOKED,
+        TASK_INSTALLED,
+        TASK_REMOVED,
     )
 )
 """The actions that are decisions of people: what a step of a run starts may not do them."""

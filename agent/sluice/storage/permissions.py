@@ -207,6 +207,17 @@ def revoke_everywhere(
     return found
 
 
+def revoke_of_pipeline(
+    transaction: Transaction, project_id: int, pipeline_id: int, *, by: str, at: float
+) -> tuple[Permission, ...]:
+    """Take every permit that is the pipeline's own away, and answer those that there were."""
+    query = _CODED.where(permissions.c.project_id == project_id, permissions.c.pipeline_id == pipeline_id)
+    found = tuple(_permission(row) for row in transaction.rows(query))
+    for permission in found:
+        revoke(transaction, permission.resource, permission.pipeline_id, by=by, at=at)
+    return found
+
+
 def _key(resource: Resource) -> dict[str, str | int]:
     return {"project": resource.project_id, "type": resource.type, "resource": resource.id}
 

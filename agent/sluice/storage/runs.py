@@ -161,6 +161,14 @@ def plan(tx: Transaction, run_id: int) -> str:
     return str(tx.execute(select(_RUNS.c.plan).where(_RUNS.c.id == run_id)).scalar_one())
 
 
+def newest_plan_with(tx: Transaction, pipeline_id: int, text: str) -> str | None:
+    """The JSON text of the pipeline's newest plan in which a text stands; None when there is none."""
+    holds = _RUNS.c.plan.contains(text, autoescape=True)
+    query = select(_RUNS.c.plan).where(_RUNS.c.pipeline_id == pipeline_id, holds).order_by(_RUNS.c.id.desc()).limit(1)
+    found = tx.value(query)
+    return None if found is None else str(found)
+
+
 def newest(tx: Transaction, project_id: int, *, limit: int) -> list[RunRow]:
     """The newest runs of a project, newest first."""
     query = _query().where(_RUNS.c.project_id == project_id).order_by(_RUNS.c.id.desc()).limit(limit)

@@ -9,7 +9,8 @@ from typing import Any
 
 from sluice.errors import UsageError
 from sluice.runtime.packages import archive
-from sluice.runtime.packages.store import Installed, TaskStore, task_folders
+from sluice.runtime.packages.lock_file import Installed
+from sluice.runtime.packages.store import TaskStore, task_folders
 from sluice.runtime.packages.tolerant_json import MAX_BYTES, field, parse_json, text_of
 
 TASK = "ms.vss-distributed-task.task"

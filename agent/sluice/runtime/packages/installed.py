@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sluice.language.tasks import TaskDefinition
+from sluice.errors import ConflictError
+from sluice.language.tasks import TaskDefinition, split_package
 from sluice.runtime.packages.manifest import TaskManifest, read_manifest
 
 if TYPE_CHECKING:
     from sluice.runtime.logging_commands import Command
     from sluice.runtime.packages.execution import Package
-    from sluice.runtime.packages.store import Installed, TaskStore
+    from sluice.runtime.packages.lock_file import Installed
+    from sluice.runtime.packages.store import TaskStore
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +40,7 @@ class InstalledPackages:
         return self._definition(entry) if entry is not None and self._runs(entry, name) else None
 
     def get(self, package: str) -> TaskDefinition | None:
-        """The package of that id and version."""
+        """The package of that id and version, whatever it consists of by now."""
         entry = self._entry(package)
         return self._definition(entry) if entry is not None else None
 
@@ -46,12 +48,15 @@ class InstalledPackages:
         """Every task as `Name@Major`."""
         return (entry.reference for entry in self.store.all)
 
+    def check(self, package: str) -> None:
+        """Raise `SluiceError` when the package is missing, or was installed anew with other content than is meant."""
+        self._meant(package)
+
     def open(self, package: str) -> Package:
-        """The package of that id and version, unchanged; raises `SluiceError` when it is missing or was changed."""
+        """The package of that id, version and digest; raises `SluiceError` when it is missing or was changed."""
         from sluice.runtime.packages.execution import Package
 
-        name, _, version = package.partition("@")
-        folder = self.store.open(self.store.get(name, version))
+        folder = self.store.open(self._meant(package))
         return Package(folder=folder, manifest=read_manifest(folder))
 
     def _runs(self, entry: Installed, name: str) -> bool:
@@ -71,18 +76,29 @@ class InstalledPackages:
         return known is not None and known.name.casefold() != entry.name.casefold()
 
     def _entry(self, package: str) -> Installed | None:
-        name, _, version = package.partition("@")
+        name, version, _ = split_package(package)
         return self.store.find(name, version)
+
+    def _meant(self, package: str) -> Installed:
+        name, version, digest = split_package(package)
+        entry = self.store.get(name, version)
+        if digest and digest != entry.digest:
+            raise ConflictError(
+                f"the task {entry.name}@{entry.version_text} was installed with other content since this run was made",
+                why=f"its digest is {entry.digest[:16]}..., the run was made with {digest[:16]}...",
+                do="start a new run: the permits that the pipeline had with the other content are void for it",
+            )
+        return entry
 
     def _definition(self, entry: Installed) -> TaskDefinition:
         folder = self.store.open(entry)  # each time: it may have been changed since
         if entry.digest not in self._known:
-            self._known[entry.digest] = definition_of(read_manifest(folder))
+            self._known[entry.digest] = definition_of(read_manifest(folder), entry.digest)
         return self._known[entry.digest]
 
 
-def definition_of(manifest: TaskManifest) -> TaskDefinition:
-    """What the compiler has to know of a package."""
+def definition_of(manifest: TaskManifest, digest: str = "") -> TaskDefinition:
+    """What the compiler has to know of a package; a plan that names it is about this very content."""
     return TaskDefinition(
         reference=manifest.reference,
         id=manifest.id,
@@ -93,6 +109,8 @@ def definition_of(manifest: TaskManifest) -> TaskDefinition:
         demands=manifest.demands,
         deprecated=manifest.deprecated,
         multiple=manifest.multiple,
-        package=f"{manifest.id}@{manifest.version_text}",
+        package=f"{manifest.id}@{manifest.version_text}#{digest}"
+        if digest
+        else f"{manifest.id}@{manifest.version_text}",
         executions=tuple(one.value for one in manifest.executions) or ("main",),
     )

@@ -1,86 +1,42 @@
 """The installed task packages: one folder a version, and a lock file that says what each has to consist of.
 
 `<root>/<Name>_<id>/<version>/` holds a package as it was installed, `<root>/lock.json` what was installed from where
-and its digest. A package whose files are not those that were installed is not used.
+and its digest. A package whose files are not those that were installed is not used. The lock file carries a code that
+only this installation can make: who can write the file and has no key swaps no package.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sluice.errors import ConflictError, NotFoundError, StorageError, UsageError
 from sluice.runtime.packages import archive
 from sluice.runtime.packages.choosing import PROCESS
 from sluice.runtime.packages.digest import digest_of, glance
+from sluice.runtime.packages.lock_file import LOCK, Installed, Vouching, read_lock, write_lock
 from sluice.runtime.packages.manifest import FILE, TaskManifest, read_manifest
 
-LOCK = "lock.json"
-FORMAT = 1
 SETTLED_NS = 200_000_000
 """So long a file has to lie still: two changes within one tick of the file system's clock look like one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """One version of one task. `extension` is `publisher.extension` and `contribution` its part, when it came so.
+class TaskStore:
+    """The packages below one folder. Reading needs no lock: the lock file is replaced as a whole.
 
-    With `preferred` it runs instead of what Sluice or a plugin has for the task.
+    `vouching` vouches for the lock file; the key may be missing until something is installed.
     """
 
-    name: str
-    id: str
-    version: tuple[int, int, int]
-    digest: str
-    source: str = ""
-    extension: str = ""
-    contribution: str = ""
-    preferred: bool = False
-
-    @property
-    def version_text(self) -> str:
-        """`Major.Minor.Patch`."""
-        return ".".join(map(str, self.version))
-
-    @property
-    def reference(self) -> str:
-        """`Name@Major`."""
-        return f"{self.name}@{self.version[0]}"
-
-    @property
-    def full_name(self) -> str:
-        """`publisher.extension.contribution.Name`, or the name alone."""
-        parts = [self.extension, self.contribution] if self.extension else []
-        return ".".join(part for part in (*parts, self.name) if part)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All that it is called, in lower case."""
-        names = {self.name, self.id}
-        if self.extension:
-            names |= {self.full_name, f"{self.extension}.{self.name}"}
-        return frozenset(name.lower() for name in names)
-
-    @property
-    def folder(self) -> str:
-        """Its place in the store."""
-        return f"{self.name}_{self.id}/{self.version_text}"
-
-
-class TaskStore:
-    """The packages below one folder. Reading needs no lock: the lock file is replaced as a whole."""
-
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, vouching: Vouching) -> None:
         self._root = root
+        self._vouching = vouching
         self._cached: tuple[tuple[int, int], tuple[Installed, ...]] = ((0, 0), ())
         self._seen: dict[str, tuple[str, str]] = {}
         """By folder: the digest that was found right, and the glance at its files then. Of this process alone."""
@@ -98,7 +54,10 @@ class TaskStore:
             ) from error
         now = (status.st_mtime_ns, status.st_ino)
         if self._cached[0] != now:
-            entries = sorted(self._read(), key=lambda one: (one.name.lower(), one.id, [-part for part in one.version]))
+            entries = sorted(
+                read_lock(self._root / LOCK, self._vouching),
+                key=lambda one: (one.name.lower(), one.id, [-part for part in one.version]),
+            )
             self._cached = (now, tuple(entries))
         return self._cached[1]
 
@@ -243,26 +202,15 @@ class TaskStore:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self._root / ".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                entries = list(self._read()) if (self._root / LOCK).exists() else []
+                entries = list(read_lock(self._root / LOCK, self._vouching)) if (self._root / LOCK).exists() else []
                 yield entries
-                stored = {"version": FORMAT, "tasks": [_encode(one) for one in entries]}
-                _replace(self._root / LOCK, json.dumps(stored, indent=1))
+                write_lock(self._root / LOCK, entries, self._vouching)
         except OSError as error:
             raise StorageError(
                 "the installed tasks cannot be changed",
                 where=str(error.filename or self._root),
                 why=error.strerror or str(error),
             ) from error
-
-    def _read(self) -> tuple[Installed, ...]:
-        path = self._root / LOCK
-        try:
-            stored: Mapping[str, Any] = json.loads(path.read_bytes())
-            if stored["version"] != FORMAT:
-                raise StorageError("the installed tasks are of a newer Sluice", where=str(path))
-            return tuple(_decode(one) for one in stored["tasks"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError("the list of installed tasks cannot be read", where=str(path), why=str(error)) from error
 
     def _changed(self, entry: Installed, why: str) -> ConflictError:
         return ConflictError(
@@ -362,28 +310,3 @@ def _fits(version: tuple[int, int, int], wanted: str) -> bool:
     return len(parts) <= 3 and all(
         part.isdecimal() and int(part) == number for part, number in zip(parts, version, strict=False)
     )
-
-
-def _encode(entry: Installed) -> dict[str, Any]:
-    return asdict(entry) | {"version": entry.version_text}
-
-
-def _decode(stored: Mapping[str, Any]) -> Installed:
-    major, minor, patch = (int(part) for part in stored["version"].split("."))
-    known = {name: stored[name] for name in ("name", "id", "digest", "source", "extension", "contribution")}
-    return Installed(**known, version=(major, minor, patch), preferred=bool(stored["preferred"]))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it sees the old text or the new one."""
-    fd, new = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(fd, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)  # noqa: PTH105  # the name is a text
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(new)  # noqa: PTH108
-        raise

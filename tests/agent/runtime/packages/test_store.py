@@ -6,16 +6,20 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.agent.runtime.packages.conftest import ID
 
-from sluice.errors import ConflictError, NotFoundError, StorageError, UsageError
+from sluice.errors import ConflictError, NotFoundError, SealError, StorageError, UsageError
 from sluice.runtime.packages.digest import glance
 from sluice.runtime.packages.installed import InstalledPackages
-from sluice.runtime.packages.store import Installed, TaskStore, fill_from
+from sluice.runtime.packages.lock_file import Installed, write_lock
+from sluice.runtime.packages.store import TaskStore, fill_from
+from sluice.storage.vouching import Voucher
 
 if TYPE_CHECKING:
     from tests.agent.runtime.packages.conftest import Packages
@@ -25,7 +29,7 @@ OTHER = "5f1f7c3e-0000-4000-8000-000000000002"
 
 @pytest.fixture
 def store(tmp_path: Path) -> TaskStore:
-    return TaskStore(tmp_path / "tasks")
+    return TaskStore(tmp_path / "tasks", Voucher(None))
 
 
 def _install(store: TaskStore, path: Path, **more: Any) -> Installed:
@@ -156,13 +160,14 @@ def test_nothing_is_left_of_an_installation_that_was_refused(
 def test_installing_at_once_loses_nothing(packages: Packages, tmp_path: Path) -> None:
     sources = [packages.write(f"1.0.{patch}") for patch in range(6)]
     threads = [
-        threading.Thread(target=lambda path=path: _install(TaskStore(tmp_path / "tasks"), path)) for path in sources
+        threading.Thread(target=lambda path=path: _install(TaskStore(tmp_path / "tasks", Voucher(None)), path))
+        for path in sources
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(TaskStore(tmp_path / "tasks").all) == 6
+    assert len(TaskStore(tmp_path / "tasks", Voucher(None)).all) == 6
 
 
 def test_to_be_preferred_is_kept_until_it_is_taken_back(store: TaskStore, packages: Packages) -> None:
@@ -172,7 +177,7 @@ def test_to_be_preferred_is_kept_until_it_is_taken_back(store: TaskStore, packag
 
 
 def test_an_empty_store_costs_one_look(tmp_path: Path) -> None:
-    store = TaskStore(tmp_path / "nowhere")
+    store = TaskStore(tmp_path / "nowhere", Voucher(None))
     assert store.all == ()
     assert not (tmp_path / "nowhere").exists()
 
@@ -195,11 +200,48 @@ def test_an_extension_cannot_take_the_place_of_another_ones_task(store: TaskStor
     assert store.get("Probe", "1") == mine
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 9, "tasks": []}', '{"version": 1, "tasks": [{}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"version": 9, "tasks": []}', '{"version": "2", "tasks": []}', "[" * 100_000]
+)
 def test_a_broken_lock_file_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "lock.json").write_text(text)
     with pytest.raises(StorageError):
-        _ = TaskStore(tmp_path).all
+        _ = TaskStore(tmp_path, Voucher(None)).all
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda stored: stored["tasks"][0].update(digest="0" * 64),
+        lambda stored: stored["tasks"][0].update(preferred=True),
+        lambda stored: stored["tasks"].append(stored["tasks"][0] | {"id": OTHER}),
+        lambda stored: stored["tasks"].clear(),
+        lambda stored: stored.update(code="0" * 64),
+        lambda stored: stored.update(code=None),
+        lambda stored: stored.pop("code"),
+        lambda stored: (stored.pop("code"), stored.update(version=1)),
+    ],
+)
+def test_a_lock_file_that_was_edited_without_the_key_is_refused(
+    store: TaskStore, packages: Packages, tmp_path: Path, edit: Callable[[dict[str, Any]], object]
+) -> None:
+    _install(store, packages.write())
+    lock = tmp_path / "tasks" / "lock.json"
+    stored = json.loads(lock.read_text())
+    edit(stored)
+    lock.write_text(json.dumps(stored))
+    reader = TaskStore(tmp_path / "tasks", Voucher(None))
+    with pytest.raises(SealError, match="list of installed tasks"):
+        _ = reader.all
+    with pytest.raises(SealError):
+        _install(reader, packages.write("9.9.9"))
+
+
+def test_how_a_lock_file_is_laid_out_does_not_matter(store: TaskStore, packages: Packages, tmp_path: Path) -> None:
+    entry = _install(store, packages.write())
+    lock = tmp_path / "tasks" / "lock.json"
+    lock.write_text(json.dumps(dict(reversed(json.loads(lock.read_text()).items()))))
+    assert TaskStore(tmp_path / "tasks", Voucher(None)).all == (entry,)
 
 
 def test_a_changed_package_is_not_opened_whatever_a_marker_beside_it_says(
@@ -210,7 +252,7 @@ def test_a_changed_package_is_not_opened_whatever_a_marker_beside_it_says(
     (folder / "main.js").write_text("console.log('TAMPERED')")
     marker = folder.with_name(f"{entry.version_text}.seen")
     marker.write_text(f"{entry.digest} {glance(folder)[0]}")
-    for each in (store, TaskStore(tmp_path / "tasks")):
+    for each in (store, TaskStore(tmp_path / "tasks", Voucher(None))):
         with pytest.raises(ConflictError, match="was changed"):
             each.open(entry)
 
@@ -240,11 +282,10 @@ def test_a_built_in_task_named_by_its_id_is_not_a_package_of_another_name(
     store: TaskStore, packages: Packages, tmp_path: Path
 ) -> None:
     """As a store of an older Sluice may hold one."""
-    _install(store, packages.write("3.0.0", name="Evil"), preferred=True)
-    lock = tmp_path / "tasks" / "lock.json"
-    lock.write_text(lock.read_text().replace(ID, BASH))
+    entry = _install(store, packages.write("3.0.0", name="Evil"), preferred=True)
+    write_lock(tmp_path / "tasks" / "lock.json", [replace(entry, id=BASH)], Voucher(None))
     (tmp_path / "tasks" / f"Evil_{ID}").rename(tmp_path / "tasks" / f"Evil_{BASH}")
-    installed = InstalledPackages(store=TaskStore(tmp_path / "tasks"), handled=lambda _: False)
+    installed = InstalledPackages(store=TaskStore(tmp_path / "tasks", Voucher(None)), handled=lambda _: False)
     assert installed.find(BASH, "3") is None
     assert installed.find(BASH.upper(), "3") is None
     assert installed.find("Evil", "3") is not None
