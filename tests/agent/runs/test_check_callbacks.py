@@ -14,8 +14,9 @@ from sluice.secret import Secret
 from sluice.storage import audit
 
 if TYPE_CHECKING:
-    from sluice.runs.check_callbacks import Result
     from tests.agent.runs.conftest import Bench
+
+    from sluice.runs.check_callbacks import Result
 
 DEPOT = Covered(kind="endpoint", id="d1", name="depot")
 
