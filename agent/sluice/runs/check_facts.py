@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sluice.hooks.checks import CheckedArtifact, ExtendedTemplate, LinkedRepository
+from sluice.authorization.trust import Trust
+from sluice.hooks.checks import CheckedArtifact, CheckedResource, CheckFacts, ExtendedTemplate, LinkedRepository
 from sluice.language.plan import Container, Plan, Repository, Text
 from sluice.language.tasks import CHECKOUT
 from sluice.language.tree import SELF
 from sluice.runs.checkouts import PATH
+from sluice.runs.predefined import origin_of
+
+if TYPE_CHECKING:
+    from sluice.authorization.checks.model import Suite
+    from sluice.storage.projects import Project
+    from sluice.storage.runs import RunRow
 
 DEFAULT_REF = "refs/heads/main"
 _PROVIDERS = {"github": "github", "githubenterprise": "githubenterprise", "bitbucket": "bitbucket"}
@@ -42,9 +49,43 @@ class RunSource:
         return bool(self.known.get(alias.casefold(), {}).get(PATH))
 
 
+def facts_of(run: RunRow, suite: Suite, plan: Plan, project: Project) -> CheckFacts:
+    """The run and the stage whose checks are evaluated."""
+    variables = variables_of(run.options)
+    known = {name.casefold(): value for name, value in variables.items()}
+    source = source_of(run.options)
+    stage = next((one for one in plan.stages if one.name == suite.stage), None)
+    return CheckFacts(
+        project=project.name,
+        project_id=project.guid,
+        pipeline=run.pipeline,
+        pipeline_id=run.pipeline_id,
+        run_id=run.id,
+        run_name=run.name,
+        plan_id=known.get("system.planid", ""),
+        requester=run.requested_by,
+        reason=known.get("build.reason", "Manual"),
+        branch=source.branch,
+        commit=source.commit,
+        untrusted=origin_of(run.options).trust is not Trust.TRUSTED,
+        stage=suite.stage,
+        stage_name=stage.display_name if stage else "",
+        attempt=suite.attempt,
+        resources=tuple(CheckedResource(kind=one.kind, name=one.name, id=one.id) for one in suite.resources),
+        repositories=linked_repositories(plan, source),
+        extends=extended_templates(plan, source),
+        artifacts=container_images(plan),
+    )
+
+
+def variables_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """The root variables of a run, public as they all are: `$(name)` in a check stands for one of them."""
+    return {str(name): str(value) for name, value, *_ in options.get("variables", ())}
+
+
 def source_of(options: Mapping[str, Any]) -> RunSource:
     """The source of a run by the options that it is stored with."""
-    variables = {str(name).casefold(): str(value) for name, value, *_ in options.get("variables", ())}
+    variables = {name.casefold(): value for name, value in variables_of(options).items()}
     return RunSource(
         name=variables.get("build.repository.name", ""),
         provider=variables.get("build.repository.provider", "Git"),

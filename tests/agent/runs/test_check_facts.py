@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 
-from sluice.hooks.checks import CheckedArtifact, ExtendedTemplate, LinkedRepository
+from sluice.authorization.checks.model import Covered, Suite
+from sluice.hooks.checks import CheckedArtifact, CheckedResource, ExtendedTemplate, LinkedRepository
 from sluice.language.compiler import compile_pipeline
 from sluice.language.plan import Plan, Repository
 from sluice.runs.check_facts import (
     RunSource,
     container_images,
     extended_templates,
+    facts_of,
     full_ref,
     linked_repositories,
     source_of,
+    variables_of,
 )
+from sluice.storage.projects import Project
+from sluice.storage.runs import RunRow
 
 OPTIONS: dict[str, Any] = {
     "branch": "refs/heads/main",
@@ -145,3 +150,42 @@ def test_images_are_those_of_resources_and_those_that_jobs_name() -> None:
 )
 def test_refs_are_full_names(ref: str, full: str) -> None:
     assert full_ref(ref) == full
+
+
+def test_a_run_and_its_stage_are_told_as_they_are_stored() -> None:
+    run = RunRow(
+        id=7,
+        project_id=1,
+        pipeline_id=3,
+        pipeline="release",
+        name="20260105.1",
+        state="inProgress",
+        result="",
+        cancel_requested_by="",
+        requested_by="ada",
+        created_at=0.0,
+        options={
+            **OPTIONS,
+            "branch": "refs/pull/5/merge",
+            "variables": [*OPTIONS["variables"], ("Build.Reason", "PullRequest", True), ("System.PlanId", "p1", True)],
+        },
+    )
+    suite = Suite(
+        id="s1",
+        run_id=7,
+        project_id=1,
+        pipeline_id=3,
+        stage="Deploy",
+        attempt=2,
+        created_at=0.0,
+        resources=(Covered(kind="endpoint", id="d1", name="depot"),),
+    )
+    plan = plan_of("stages: [{stage: Deploy, displayName: To the shop, jobs: [{job: J, steps: [{bash: a}]}]}]")
+    facts = facts_of(run, suite, plan, Project(1, "g1", "Shop"))
+    assert (facts.project, facts.project_id, facts.pipeline, facts.pipeline_id) == ("Shop", "g1", "release", 3)
+    assert (facts.run_id, facts.run_name, facts.plan_id, facts.requester) == (7, "20260105.1", "p1", "ada")
+    assert (facts.reason, facts.branch, facts.untrusted) == ("PullRequest", "refs/pull/5/merge", True)
+    assert (facts.stage, facts.stage_name, facts.attempt) == ("Deploy", "To the shop", 2)
+    assert facts.resources == (CheckedResource(kind="endpoint", name="depot", id="d1"),)
+    assert facts.repositories[0].branch == "refs/pull/5/merge"
+    assert variables_of(run.options)["Build.Repository.Name"] == "octo/app"
