@@ -21,7 +21,7 @@ from typing import Any
 from sluice.plugin import SluiceError
 
 SECONDS = 10.0
-LONGEST = 256 * 1024
+LONGEST = 64 * 1024
 _PROCESS = Path(__file__).with_name("_policy_process.py")
 _NEEDED = ("SYSTEMROOT",)
 """Without it Windows starts no Python."""
@@ -48,7 +48,7 @@ class Policy:
 def read(text: str) -> Policy:
     """The policy in a text; raises `SluiceError` when it could refuse nothing."""
     if len(text) > LONGEST:
-        raise SluiceError("the policy is longer than 256 KiB")
+        raise SluiceError("the policy is longer than 64 KiB")
     plain = _UNREAD.sub(lambda match: '""' if match[0][0] != "#" else "", text)
     named = _PACKAGE_LINE.search(plain)
     if named is None and re.search(r"^\s*package\b", plain, re.MULTILINE):

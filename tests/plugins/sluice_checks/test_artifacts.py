@@ -95,7 +95,7 @@ def test_a_rule_that_only_holds_is_told_by_its_name() -> None:
         ("check[errors] { errors := nope(1) }", "Function not found: nope"),
         ("check[errors] { errors := http.send({}) }", "a function failed or is not supported"),
         ("errors := 1\nerrors := 2", "rules contradict each other"),
-        ("check[errors] { errors := 1 }" + " " * 300_000, "longer than 256 KiB"),
+        ("check[errors] { errors := 1 }" + " " * 300_000, "longer than 64 KiB"),
     ],
 )
 def test_a_policy_that_cannot_refuse_or_be_evaluated_is_refused(policy: str, said: str) -> None:
