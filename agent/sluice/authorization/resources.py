@@ -78,6 +78,7 @@ class Reason(enum.StrEnum):
     """Why a need is not met."""
 
     MISSING = "missing"
+    OTHER_PROJECT = "other-project"
     DISABLED = "disabled"
     WRONG_TYPE = "wrong-type"
     WRONG_SCHEME = "wrong-scheme"
@@ -291,6 +292,16 @@ def _outside(need: Need, resource: Known, origin: RunOrigin) -> str:
     label = TYPE_LABELS.get(resource.kind, resource.kind).lower()
     why = [one.exceeded_by(stage=need.stage, branch=origin.branch, task=need.task) for one in resource.limits]
     return f"The pipeline may use the {label} '{resource.name}' only within limits: {'; '.join(why)}."
+
+
+def in_other_project(refusal: Refusal, project: str, home: str) -> Refusal:
+    """The refusal of a connection that is missing in its project (`home`), where another one has it."""
+    name = refusal.need.name
+    hint = (
+        f"the project '{project}' has one, share it: "
+        f"sluice connection share '{name}' --from '{project}' --project '{home}' --as '{name}'"
+    )
+    return replace(refusal, reason=Reason.OTHER_PROJECT, hint=hint)
 
 
 def _nearest(need: Need, names: Iterable[str]) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, VARIABLE_GROUP
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
 from sluice.authorization.roles import PIPELINE
 from sluice.errors import UsageError
 from sluice.rights import Right
 
 FULL_ACCESS = "app_token"
 """The scope of a token that may do whatever its owner may."""
-
-SECURE_FILE = "securefile"
 
 SCOPES: Mapping[str, str] = {
     FULL_ACCESS: "everything that its owner may do",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sluice.cli.installation import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 from sluice.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def start_driver(orchestrator: Orchestrator, run_id: int) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, "NO_COLOR": "1"},
+        env={name: value for name, value in os.environ.items() if name not in _WHO} | {"NO_COLOR": "1"},
     )
     _drivers.append(driver)
     end = time.monotonic() + START_SECONDS
@@ -119,6 +120,9 @@ def start_driver(orchestrator: Orchestrator, run_id: int) -> None:
             return
         time.sleep(0.02)
 
+
+_WHO = {TOKEN_VARIABLE, TOKEN_FILE_VARIABLE}
+"""Who may drive a run is the installation's to say: whoever let it go on may have no other right on it."""
 
 _drivers: list[subprocess.Popen[bytes]] = []
 """Processes that this one has started: it does not wait for them, and takes note of their ends when it starts more."""

@@ -27,6 +27,8 @@ class _Group(SubcommandGroup):
         "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
         "roles": ("connection_roles:roles", "Who may see, use and administer it."),
+        "share": ("connection_share:share", "Let it be in another project too."),
+        "unshare": ("connection_share:unshare", "Take it out of a project that it was shared with."),
         "apply": ("connection_file:apply", "Bring connections to what connections.yml says."),
         "export": ("connection_file:export", "Write all connections as a connections.yml, without secrets."),
         "types": ("connection_types:types", "List the types, or the fields of one."),
@@ -124,15 +126,20 @@ def show_command(name: str, *, project: str, output: str) -> None:
     Example: sluice connection show web1
     """  # noqa: D301  # as above
     from sluice.cli.connection_view import as_fields, as_json, permitted_pipelines, terms_of
+    from sluice.connections import sharing
 
     with opened_store() as store:
         record = store.get(project, name)
         pipelines = permitted_pipelines(store, record)
         terms = terms_of(store, record)
+        places, is_shared = sharing.places(store, record)
     if output == "json":
-        print_json({**as_json(record), **terms, "pipelines": pipelines})
+        shared = [{"project": one.project, "name": one.name} for one in places]
+        print_json({**as_json(record), **terms, "pipelines": pipelines, "isShared": is_shared, "projects": shared})
         return
     fields = as_fields(record, pipelines)
+    if is_shared:
+        fields["shared"] = ", ".join(f"'{one.name}' in {one.project}" for one in places)
     if terms["allowUntrusted"] != "none":
         fields["untrusted runs"] = terms["allowUntrusted"]
     told = (f"{one['at']} ({one['kind']}{' in ' if one['field'] else ''}{one['field']})" for one in terms["expires"])

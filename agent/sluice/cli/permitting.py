@@ -64,7 +64,7 @@ def named(
     ]
 
 
-def _named(transaction: Transaction, project: str, project_id: int, text: str, *, new: bool) -> Pipeline:
+def _named(transaction: Transaction, project: str, project_id: int, text: str, guard: Guard, *, new: bool) -> Pipeline:
     """The pipeline that a person names. With `new`, one that has never been run becomes known by the path of its file."""
     from pathlib import Path
 
@@ -81,7 +81,7 @@ def _named(transaction: Transaction, project: str, project_id: int, text: str, *
             return found
         if not (new and path.is_file()):
             raise
-        return register_in(transaction, project, find_file(path), by=current_user(), at=time.time())[1]
+        return register_in(transaction, project, find_file(path), by=current_user(), at=time.time(), guard=guard)[1]
 
 
 def change_permit(
@@ -98,7 +98,7 @@ def change_permit(
         home = projects.find(transaction, project)
         guard = guard_of(database)
         resource, name = find(transaction, home.id, guard)
-        found = None if everybody else _named(transaction, project, home.id, pipeline, new=granted)
+        found = None if everybody else _named(transaction, project, home.id, pipeline, guard, new=granted)
         pipeline_id = found.id if found else permissions.ALL_PIPELINES
         require_permit(guard, transaction, resource, name, pipeline_id)
         by, now = current_user(), time.time()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from sluice.cli.connection_entry import parse_values, read_secrets, say
-from sluice.cli.installation import current_user, opened_database, opened_store
+from sluice.cli.installation import current_user, guard_of, opened_database, opened_store
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
-from sluice.cli.subcommands import DiscreetCommand
+from sluice.cli.subcommands import DiscreetCommand, SubcommandGroup
 from sluice.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from sluice.storage.pipelines import Pipeline
 
 
-@click.group(name="pipeline")
+class _Group(SubcommandGroup):
+    elsewhere: ClassVar = {
+        "create": ("pipeline_create:create", "Make a file a pipeline, permitted what it names now."),
+        "roles": ("pipeline_create:roles", "Who may see, start and change it."),
+    }
+
+
+@click.group(cls=_Group, name="pipeline")
 def command() -> None:
     """Pipelines, and their settings: variables that stay, for every run that is not given others.
 
@@ -38,10 +45,11 @@ def list_command(*, project: str, output: str) -> None:
     Example: sluice pipeline list --output json
     """  # noqa: D301  # as above
     from sluice.library.settings import read
-    from sluice.storage import pipelines, projects
+    from sluice.runs import pipelines
+    from sluice.storage import projects
 
     with opened_database() as database, database.read() as transaction:
-        found = pipelines.listed(transaction, projects.find(transaction, project).id)
+        found = pipelines.listed(transaction, projects.find(transaction, project).id, guard_of(database))
         rows = [
             {
                 "id": one.id,
@@ -115,7 +123,7 @@ def set_command(pipeline: str, *, values: tuple[str, ...], secrets: tuple[str, .
         raise UsageError(f"'{taken[0]}' is predefined and read-only", do="choose another name")
     with opened_store() as store:
         found = _known(store.database, project, pipeline, new=True)
-        settings = SettingsStore(store.database, store.sealer)
+        settings = SettingsStore(store.database, store.sealer, guard=store.guard)
         for warning in settings.set(found, public, sealed, by=current_user()):
             say(f"warning: {warning}")
         after = settings.read(found)
@@ -140,7 +148,7 @@ def unset_command(pipeline: str, names: tuple[str, ...], *, project: str, output
 
     with opened_store() as store:
         found = _known(store.database, project, pipeline)
-        settings = SettingsStore(store.database, store.sealer)
+        settings = SettingsStore(store.database, store.sealer, guard=store.guard)
         gone = settings.unset(found, names, by=current_user())
         after = settings.read(found)
     if output == "json":
@@ -154,16 +162,17 @@ def _known(database: Database, project: str, name: str, *, new: bool = False) ->
     import time
 
     from sluice.runs.compiling import find_file, place_of
-    from sluice.runs.pipelines import register
-    from sluice.storage import pipelines, projects
+    from sluice.runs.pipelines import get, register
+    from sluice.storage import projects
 
     path = Path(name)
     if path.is_file():
         if new:
-            return register(database, project, find_file(path), by=current_user(), at=time.time())[1]
+            guard = guard_of(database)
+            return register(database, project, find_file(path), by=current_user(), at=time.time(), guard=guard)[1]
         name = str(place_of(path))
     with database.read() as transaction:
-        return pipelines.find(transaction, projects.find(transaction, project).id, name)
+        return get(transaction, projects.find(transaction, project).id, name, guard_of(database))
 
 
 def _show(pipeline: Pipeline, settings: Settings, output: str) -> None:

@@ -83,7 +83,8 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
             return look_up(transaction, asked.project, file)
 
     def register(transaction: Transaction) -> tuple[Project, Pipeline]:
-        return register_in(transaction, asked.project, file, by=user, at=orchestrator.clock())
+        guard = orchestrator.store.guard
+        return register_in(transaction, asked.project, file, by=user, at=orchestrator.clock(), guard=guard)
 
     def compiled() -> Plan:
         project, pipeline = identify()
@@ -149,6 +150,7 @@ def _permit(
     transaction: Transaction, orchestrator: Orchestrator, plan: Plan, pipeline: Pipeline, asked: RunRequest, *, by: str
 ) -> None:
     """Permit connections, else variable groups, else environments of that name; the pipeline has to name them."""
+    from sluice.connections.guard import require_permit
     from sluice.runs.naming import is_named
     from sluice.storage import permissions
 
@@ -169,6 +171,7 @@ def _permit(
                 f"the pipeline '{pipeline.name}' does not name '{name}', and a Permit would stay",
                 do="leave --permit out, or use 'sluice connection permit NAME --pipeline PIPELINE' if you mean it",
             )
+        require_permit(orchestrator.store.guard, transaction, resource, name, pipeline.id)
         permissions.grant(transaction, resource, pipeline.id, by=by, at=orchestrator.clock())
 
 

@@ -34,18 +34,22 @@ def command() -> None:
 @output_option
 def list_runs(*, limit: int, project: str, output: str) -> None:
     """List the newest runs."""
+    from sluice.authorization.roles import PIPELINE
     from sluice.cli.runs_view import describe, row_of
     from sluice.storage import projects, requests, runs
 
     shown = describe if output == "json" else row_of
     with opened_orchestrator() as orchestrator, orchestrator.database.read() as transaction:
+        home = projects.find(transaction, project)
+        seen = orchestrator.store.guard.seen(transaction, home.id, PIPELINE)
         rows = [
             shown(
                 run,
                 waits=bool(requests.of_run(transaction, run.id, state="running")),
                 driven=_is_driven(orchestrator, run),
             )
-            for run in runs.newest(transaction, projects.find(transaction, project).id, limit=limit)
+            for run in runs.newest(transaction, home.id, limit=limit)
+            if seen(str(run.pipeline_id))
         ]
     if output == "json":
         print_json(rows)
@@ -67,9 +71,11 @@ def show(*, run_id: int, output: str) -> None:
     """Show a run: its timeline, and what it waits for."""
     from sluice.cli.driving import print_waiting
     from sluice.cli.runs_view import describe_run, state_in_words, tree_lines
+    from sluice.runs.pipelines import require_seen
     from sluice.storage import requests
 
     with opened_orchestrator() as orchestrator, orchestrator.database.read() as transaction:
+        require_seen(transaction, orchestrator.store.guard, run_id)
         loaded = orchestrator.load(transaction, run_id)
         asked = requests.of_run(transaction, run_id, state="running")
         driven = _is_driven(orchestrator, loaded.run)
@@ -150,12 +156,16 @@ def resume(
     """Go on with a run that waited, or whose process ended. What has finished is not run again."""
     from sluice.cli.driving import Manner, drive
     from sluice.runs.outcomes import in_words
+    from sluice.runs.pipelines import require_queue, require_seen
 
     breaks = Breaks(on_failure=break_on_failure, before=break_before)
     manner = Manner(non_interactive=non_interactive, verbose=verbose, output=output, breaks=breaks)
     breaks.check_terminal(manner)
     with opened_orchestrator() as orchestrator:
         with orchestrator.database.read() as transaction:
+            require_queue(
+                transaction, orchestrator.store.guard, require_seen(transaction, orchestrator.store.guard, run_id)
+            )
             loaded = orchestrator.load(transaction, run_id)
         run = loaded.run
         breaks.check_steps(loaded.plan)
@@ -206,6 +216,7 @@ def retry(
 ) -> int:
     """Run the failed, canceled and skipped parts of a run again; what succeeded stays."""
     from sluice.cli.driving import Manner, drive
+    from sluice.runs.pipelines import require_seen
     from sluice.runs.retrying import retry as make_ready
 
     breaks = Breaks(on_failure=break_on_failure, before=break_before)
@@ -213,6 +224,7 @@ def retry(
     breaks.check_terminal(manner)
     with opened_orchestrator() as orchestrator:
         with orchestrator.database.read() as transaction:
+            require_seen(transaction, orchestrator.store.guard, run_id)
             breaks.check_steps(orchestrator.load(transaction, run_id).plan)
         make_ready(orchestrator, run_id, from_step=from_step)
         return drive(orchestrator, run_id, manner)

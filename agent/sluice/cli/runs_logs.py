@@ -11,7 +11,8 @@ from sluice.cli.output import plain
 from sluice.errors import NotFoundError
 from sluice.runs.identifiers import shown
 from sluice.runs.logs import STAMP_LENGTH, RunLogs
-from sluice.storage import records, requests, runs
+from sluice.runs.pipelines import require_seen
+from sluice.storage import records, requests
 
 if TYPE_CHECKING:
     from sluice.runs.orchestrator import Orchestrator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def describe_logs(orchestrator: Orchestrator, run_id: int, step: str) -> list[dict[str, Any]]:
     """What the steps of a run have logged, as JSON values; only the step of that name or path, unless it is ''."""
     with orchestrator.database.read() as transaction:
-        _, chosen = _read(transaction, run_id, step)
+        _, chosen = _read(transaction, orchestrator, run_id, step)
     logs = RunLogs(orchestrator.home.logs, run_id)
     return [
         {
@@ -52,7 +53,7 @@ class LogPrinter:
     def print_new(self, orchestrator: Orchestrator) -> bool:
         """Print new lines; whether no more will come while nobody acts."""
         with orchestrator.database.read() as transaction:
-            self.run, chosen = _read(transaction, self._run_id, self._step)
+            self.run, chosen = _read(transaction, orchestrator, self._run_id, self._step)
             waits = bool(requests.of_run(transaction, self._run_id, state="running"))
         logs = RunLogs(orchestrator.home.logs, self._run_id)
         for step in chosen:
@@ -71,11 +72,11 @@ class LogPrinter:
             click.echo(plain(line[skip:].decode("utf-8", "replace")))
 
 
-def _read(transaction: Transaction, run_id: int, step: str) -> tuple[RunRow, Sequence[RecordRow]]:
+def _read(
+    transaction: Transaction, orchestrator: Orchestrator, run_id: int, step: str
+) -> tuple[RunRow, Sequence[RecordRow]]:
     """The run, and its steps (those that a name or a path means) in the order in which they started."""
-    run = runs.get(transaction, run_id)
-    if run is None:
-        raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
+    run = require_seen(transaction, orchestrator.store.guard, run_id)
     steps = records.of_run(transaction, run_id, every_attempt=True, kinds=("Task",))
     chosen = [one for one in steps if not step or step.casefold() in _names(one)]
     if step and not chosen:

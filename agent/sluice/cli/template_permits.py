@@ -86,6 +86,7 @@ def permitting(
 
     Such a Permit is stored at once, since it is used at once; a pipeline that is new is registered with it.
     """
+    from sluice.connections.guard import require_permit
     from sluice.runs.repositories import RepositoryPendingError
     from sluice.storage import permissions
     from sluice.storage.names import name_key
@@ -102,6 +103,8 @@ def permitting(
                 raise
             with orchestrator.database.write() as transaction:
                 pipeline = register(transaction)
+                guard = orchestrator.store.guard
+                require_permit(guard, transaction, pending.resource, pending.connection, pipeline.id)
                 permissions.grant(
                     transaction, pending.resource, pipeline.id, by=current_user(), at=orchestrator.clock()
                 )

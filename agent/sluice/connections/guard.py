@@ -37,8 +37,10 @@ class Guard(Protocol):
     def seen(self, transaction: Transaction, project_id: int, resource_type: str) -> Callable[[str], bool]:
         """Which of a project's resources the person sees, by id: for lists."""
 
-    def created(self, transaction: Transaction, resource: Resource, name: str, *, at: float) -> None:
-        """Make the person Administrator of what it has just created."""
+    def created(
+        self, transaction: Transaction, resource: Resource, name: str, *, at: float, organization: bool = True
+    ) -> None:
+        """Make the person Administrator of what it has just created; not of the organization level when it shared it."""
 
     def require_scope(self, scope: str) -> None:
         """Raise `NotPermittedError` when an access token speaks for the person and does not cover the scope."""
@@ -77,7 +79,9 @@ class Unrestricted:
     def seen(self, transaction: Transaction, project_id: int, resource_type: str) -> Callable[[str], bool]:
         return lambda _: True
 
-    def created(self, transaction: Transaction, resource: Resource, name: str, *, at: float) -> None:
+    def created(
+        self, transaction: Transaction, resource: Resource, name: str, *, at: float, organization: bool = True
+    ) -> None:
         """Store nothing: the local administrator is Administrator of everything by definition."""
 
     def require_scope(self, scope: str) -> None:

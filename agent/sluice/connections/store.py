@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sluice.connections import journal, lookup, release, rotation, terms, vault
+from sluice.connections import journal, lookup, release, rotation, sharing, terms, vault
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.changes import Merged, fit_draft, merge
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
@@ -212,6 +212,9 @@ class ConnectionStore:
             now = self._clock()
             resource = permissions.Resource(home.id, record.id)
             self.guard.require(transaction, Right.DELETE, resource, record.name)
+            if len(rows.projects_of(transaction, record.id)) > 1:
+                sharing.leave(transaction, record, home, by=by, at=now)
+                return record
             for permission in permissions.of_resource(transaction, resource):
                 permissions.revoke(transaction, resource, permission.pipeline_id, by=by, at=now)
             policies.forget(transaction, resource)
@@ -268,6 +271,8 @@ class ConnectionStore:
         named = lookup.links(record, self.catalogue)
         if not named:
             return
+        if len(rows.projects_of(transaction, record.id)) > 1:
+            sharing.refuse_linked(self, record)
         old = {name_key(name) for name in lookup.links(before, self.catalogue).values()} if before else set()
         new = {key: name for key, name in named.items() if name_key(name) not in old}
         for key, name in new.items():

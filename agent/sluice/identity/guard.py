@@ -61,12 +61,14 @@ class RoleGuard:
         held_of = assignments.held_of_type(transaction, project_id, resource_type)
         return lambda resource_id: Right.SEE in table.rights(self._actor.subjects, held_of(resource_id))
 
-    def created(self, transaction: Transaction, resource: Resource, name: str, *, at: float) -> None:
+    def created(
+        self, transaction: Transaction, resource: Resource, name: str, *, at: float, organization: bool = True
+    ) -> None:
         """See `sluice.connections.guard.Guard`."""
         if self._actor.id == OWNER_ID:
             return  # administrator of everything by definition
         assignments.make_administrator(transaction, resource, self._actor, name=name, at=at)
-        if resource.type == ENDPOINT:
+        if resource.type == ENDPOINT and organization:
             above = role_assignments.in_organization(resource)
             assignments.make_administrator(transaction, above, self._actor, name=name, at=at)
 

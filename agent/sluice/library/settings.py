@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 
 from sluice.connections import vault
 from sluice.connections.catalogue import nearest
+from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.connections.sealing import Identity, Sealer
 from sluice.errors import NotFoundError, SealError, UsageError
 from sluice.library.changes import fit_draft
 from sluice.library.group import GroupDraft
+from sluice.rights import Right
 from sluice.secret import Secret
 from sluice.storage import actions, audit, projects
 from sluice.storage import pipeline_settings as rows
 from sluice.storage.names import clean_name
+from sluice.storage.permissions import PIPELINE, Resource
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction
@@ -62,10 +65,21 @@ def read(transaction: Transaction, pipeline_id: int) -> Settings:
 
 
 class SettingsStore:
-    """Settings of the pipelines of one database; every change has its audit entry."""
+    """Settings of the pipelines of one database; every change has its audit entry.
 
-    def __init__(self, database: Database, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> None:
+    `guard` decides whether the person who works with it may change them.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        clock: Callable[[], float] = time.time,
+        guard: Guard = UNRESTRICTED,
+    ) -> None:
         self.database = database
+        self._guard = guard
         self._sealer = sealer
         self._clock = clock
 
@@ -153,6 +167,8 @@ class SettingsStore:
         *,
         by: str,
     ) -> None:
+        resource = Resource(pipeline.project_id, str(pipeline.id), PIPELINE)
+        self._guard.require(transaction, Right.EDIT, resource, pipeline.name)
         after = replace(before, id=before.id or str(uuid.uuid4()), version=before.version + 1, variables=variables)
         row = rows.SettingsRow(
             id=after.id,

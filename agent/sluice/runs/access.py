@@ -16,12 +16,14 @@ from sluice.authorization.resources import (
     Key,
     Known,
     Need,
+    Reason,
     Refusal,
     assess,
+    in_other_project,
     refuse,
 )
 from sluice.authorization.trust import TRUSTED_RUN, RunOrigin, Trust, Untrusted
-from sluice.connections import expiry, lookup
+from sluice.connections import expiry, lookup, sharing
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord
 from sluice.connections.preparation import prepare
@@ -34,7 +36,7 @@ from sluice.library.group import VariableGroup
 from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
-from sluice.storage import actions, audit, environments, expiries, permissions, policies
+from sluice.storage import actions, audit, environments, expiries, permissions, policies, projects
 from sluice.storage import connections as connection_rows
 from sluice.storage import secure_files as file_rows
 from sluice.storage import variable_groups as group_rows
@@ -69,15 +71,36 @@ def assess_needs(
         if file := files.find(transaction, project_id, name):
             found[SECURE_FILE, name] = known_file(transaction, file, pipeline_id, origin.trust)
     missing = {need.kind for need in needs if need.key not in found}
-    return assess(needs, found, {kind: _NAMES[kind](transaction, project_id) for kind in missing}, origin)
+    names = {kind: _names(transaction, store, kind, project_id) for kind in missing}
+    assessment = assess(needs, found, names, origin)
+    refusals = tuple(_or_elsewhere(transaction, store, project_id, one) for one in assessment.refusals)
+    return replace(assessment, refusals=refusals)
 
 
-_NAMES: Mapping[str, Callable[[Transaction, int], list[str]]] = {
-    ENDPOINT: connection_rows.names,
-    VARIABLE_GROUP: group_rows.names,
-    ENVIRONMENT: environments.names,
-    SECURE_FILE: file_rows.names,
-}
+def _names(transaction: Transaction, store: ConnectionStore, kind: str, project_id: int) -> list[str]:
+    """The names of a project's resources, as far as the person sees them."""
+    try:
+        seen = store.guard.seen(transaction, project_id, kind)
+    except NotPermittedError:
+        return []  # an access token that only starts runs
+    if kind == ENDPOINT:
+        return [one.name for one in connection_rows.listed(transaction, project_id) if seen(one.id)]
+    if kind == VARIABLE_GROUP:
+        return [one.name for one in group_rows.listed(transaction, project_id) if seen(one.id)]
+    if kind == SECURE_FILE:
+        return [one.name for one in file_rows.listed(transaction, project_id) if seen(one.id)]
+    return [one.name for one in environments.listed(transaction, project_id) if seen(one.id)]
+
+
+def _or_elsewhere(transaction: Transaction, store: ConnectionStore, project_id: int, refusal: Refusal) -> Refusal:
+    """A refusal, which says so when the connection is in another project that the person sees it in."""
+    if refusal.reason is not Reason.MISSING or refusal.need.kind != ENDPOINT or not project_id:
+        return refusal
+    try:
+        other = sharing.other_project(store, transaction, project_id, refusal.need.name)
+    except NotPermittedError:
+        return refusal  # as above
+    return in_other_project(refusal, other, projects.get(transaction, project_id).name) if other else refusal
 
 
 def _connections(
@@ -192,10 +215,12 @@ class RunAccess:
         need = need_of(job, step, asked, name, self.stage)
         with self.store.database.read() as transaction:
             record = lookup.find(transaction, self.project_id, name)
-            names = () if record else connection_rows.names(transaction, self.project_id)
+            names = () if record else _names(transaction, self.store, ENDPOINT, self.project_id)
             known = self._known(transaction, record) if record else None
             notes = self._notes(transaction, record) if record else ()
-        refusal = refuse(need, known, names, self.origin)
+            refusal = refuse(need, known, names, self.origin)
+            if refusal:
+                refusal = _or_elsewhere(transaction, self.store, self.project_id, refusal)
         if record is None or refusal:
             text = refusal.text if refusal else ""
             self.audit_refusal(name, record.id if record else "", refusal.reason if refusal else "missing")

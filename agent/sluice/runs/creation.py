@@ -20,6 +20,7 @@ from sluice.language.unsupported import refuse_unsupported
 from sluice.library.environments import EnvironmentStore
 from sluice.library.settings import Settings
 from sluice.library.settings import read as read_settings
+from sluice.rights import Right
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
 from sluice.runs.environments import prepare_environments
@@ -27,6 +28,7 @@ from sluice.runs.groups import has_groups
 from sluice.runs.identifiers import join, record_id
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.pipeline_resources import resource_variables
+from sluice.runs.pipelines import resource_of
 from sluice.runs.predefined import RunFacts, Source, run_variables
 from sluice.runs.secrets import OPTION as SECRETS
 from sluice.runs.secrets import keep, markers, names_of
@@ -77,7 +79,7 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
     catalogue = orchestrator.tasks()
     needs = {
         stage.name: tuple(
-            need_of_use(use, stage.name) for use in _protected(stage_resources(new.plan, stage, catalogue))
+            need_of_use(use, stage.name) for use in protected(stage_resources(new.plan, stage, catalogue))
         )
         for stage in new.plan.stages
     }
@@ -85,6 +87,7 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
         now = orchestrator.clock()
         if prepare:
             new = prepare(transaction, new)
+        orchestrator.store.guard.require(transaction, Right.USE, resource_of(new.pipeline), new.pipeline.name)
         new = replace(new, resources=resource_variables(transaction, new.plan, new.project))
         environments = EnvironmentStore(orchestrator.store.guard, clock=orchestrator.clock)
         prepare_environments(transaction, new, environments, at=now)
@@ -118,7 +121,7 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
     return run
 
 
-def _protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
+def protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
     """What the checkpoints ask for. A name that is known only at run time, in an input, is looked up by its step."""
     kinds = {VARIABLE_GROUP, ENVIRONMENT}
     return [use for use in uses if use.kind in kinds or (use.kind in {ENDPOINT, SECURE_FILE} and not use.unresolved)]

@@ -12,6 +12,7 @@ from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.errors import ConflictError, NotFoundError
 from sluice.rights import Right
 from sluice.runs.outcomes import in_words
+from sluice.runs.pipelines import require_queue
 from sluice.runtime.request import Result
 from sluice.storage import actions, audit, connections, permissions, requests, runs, secure_files, variable_groups
 from sluice.storage.names import name_key
@@ -83,7 +84,7 @@ class Decisions:
             run = _run(transaction, run_id)
             names = [ResourceName(STAGE, stage) for stage in stages]
             chosen = _choose(transaction, run, names, of=lambda kind: kind == STAGE, what="does not wait to be started")
-            self._require_queue(transaction, run)
+            require_queue(transaction, self.guard, run)
             now = self.clock()
             for request in chosen:
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
@@ -114,7 +115,7 @@ class Decisions:
         """
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
-            self._require_queue(transaction, run)
+            require_queue(transaction, self.guard, run)
             if run.state == "completed":
                 raise ConflictError(f"run {run_id} is over ({in_words(run.result)})")
             if not run.cancel_requested_by:
@@ -135,11 +136,6 @@ class Decisions:
             return
         resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
         self.guard.require(transaction, Right.PERMIT, resource, request.resource_name, pipeline_id=request.pipeline_id)
-
-    def _require_queue(self, transaction: Transaction, run: RunRow) -> None:
-        """Raise `NotPermittedError` unless the person may start and stop runs of the pipeline."""
-        resource = permissions.Resource(run.project_id, str(run.pipeline_id), PIPELINE)
-        self.guard.require(transaction, Right.USE, resource, run.pipeline)
 
 
 def waiting_for(database: Database, run_id: int) -> list[RequestRow]:

@@ -12,6 +12,7 @@ from sluice.runs.decide import CHECKPOINTS
 from sluice.runs.decisions import END_AT_ONCE
 from sluice.runs.identifiers import attempted, record_id, shown
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
+from sluice.runs.pipelines import require_queue
 from sluice.runs.progress import decode_progress, encode_progress
 from sluice.runs.timeline import STARTED_BY, Timeline
 from sluice.runs.waits import waited_too_long
@@ -47,6 +48,7 @@ def retry(orchestrator: Orchestrator, run_id: int, *, from_step: str = "") -> No
     """
     with orchestrator.database.write() as transaction:
         loaded = orchestrator.load(transaction, run_id)
+        require_queue(transaction, orchestrator.store.guard, loaded.run)
         if loaded.run.state != "completed":
             raise ConflictError(f"run {run_id} is not over", do=f"go on with it: sluice resume {run_id}")
         again = _Retry(orchestrator, transaction, loaded)

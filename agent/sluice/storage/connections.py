@@ -110,6 +110,27 @@ def insert(transaction: Transaction, entries: list[tuple[PublicRow, SealedRow]])
     transaction.execute(_insert_reference(), [_reference_columns(transaction, row) for row, _ in entries])
 
 
+def add_to_project(transaction: Transaction, row: PublicRow) -> None:
+    """Let a connection be in one more project, under the name that the row has."""
+    transaction.execute(_insert_reference(), _reference_columns(transaction, row))
+
+
+def projects_of(transaction: Transaction, connection_id: str) -> list[tuple[int, str]]:
+    """The projects that a connection is in, and its names there."""
+    reference = connection_projects.c
+    query = select(reference.project_id, reference.name).where(reference.connection_id == connection_id)
+    return [(row[0], row[1]) for row in transaction.rows(query.order_by(reference.project_id))]
+
+
+def in_other_projects(transaction: Transaction, project_id: int, name: str) -> list[tuple[int, str]]:
+    """The other projects that have a connection of that name, and its id there."""
+    reference = connection_projects.c
+    query = select(reference.project_id, reference.connection_id).where(
+        reference.name_key == name_key(name), reference.project_id != project_id
+    )
+    return [(row[0], row[1]) for row in transaction.rows(query.order_by(reference.project_id))]
+
+
 def replace(transaction: Transaction, row: PublicRow, sealed: SealedRow) -> None:
     """Store a connection's new state; who created it and when stays."""
     values = _own_columns(row, sealed)

@@ -29,6 +29,9 @@ ENVIRONMENT = "environment"
 SECURE_FILE = "securefile"
 """The resource type of secure files."""
 
+PIPELINE = "pipeline"
+"""The resource type of pipelines: people have roles on them, other pipelines need no permit for them."""
+
 ALL_PIPELINES = 0
 """The pipeline id that stands for every pipeline of the project (open access)."""
 

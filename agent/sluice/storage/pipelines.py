@@ -37,7 +37,7 @@ def get(transaction: Transaction, pipeline_id: int) -> Pipeline:
     return found
 
 
-def find(transaction: Transaction, project_id: int, name: str) -> Pipeline:
+def look_up(transaction: Transaction, project_id: int, name: str) -> Pipeline | None:
     """The pipeline that a person names: by name (ignoring case), number, or the path of its file."""
     criteria: list[ColumnElement[bool]] = [pipelines.c.name_key == name_key(name), pipelines.c.source == name]
     if name.strip().isdecimal() and len(name) <= MAX_DIGITS:
@@ -45,11 +45,22 @@ def find(transaction: Transaction, project_id: int, name: str) -> Pipeline:
     for criterion in criteria:
         if found := _one(transaction, pipelines.c.project_id == project_id, criterion):
             return found
+    return None
+
+
+def find(transaction: Transaction, project_id: int, name: str) -> Pipeline:
+    """As `look_up`; raises `NotFoundError` with the nearest name."""
+    if found := look_up(transaction, project_id, name):
+        return found
+    raise not_found(name, [pipeline.name for pipeline in listed(transaction, project_id)])
+
+
+def not_found(name: str, known: list[str]) -> NotFoundError:
+    """That there is no such pipeline, with the nearest of those that are known."""
     import difflib
 
-    known = [pipeline.name for pipeline in listed(transaction, project_id)]
     near = difflib.get_close_matches(name, known, n=1)
-    raise NotFoundError(
+    return NotFoundError(
         f"there is no pipeline '{name}'",
         do=f"did you mean '{near[0]}'?" if near else "one that has never been run is named by the path of its file",
     )

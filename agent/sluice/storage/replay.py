@@ -38,12 +38,14 @@ CHANGES = {
     actions.CONNECTION_MODIFIED.id: CONNECTION,
     actions.CONNECTION_FOR_PROJECT_MODIFIED.id: CONNECTION,
     actions.CONNECTION_PROPERTY_CHANGED.id: CONNECTION,
+    actions.CONNECTION_SHARED.id: CONNECTION,
+    actions.CONNECTION_DELETED.id: CONNECTION,  # out of one project, while it is in others
     actions.VARIABLE_GROUP_CREATED.id: VARIABLE_GROUP,
     actions.VARIABLE_GROUP_MODIFIED.id: VARIABLE_GROUP,
     actions.PIPELINE_VARIABLES_CHANGED.id: SETTINGS,
     actions.SECURE_FILE_CREATED.id: SECURE_FILE,
 }
-"""The actions after which a record is another one, and what it is."""
+"""The actions after which a record is another one, and what it is. Of one that is gone there is no digest."""
 
 _REVOCATIONS = {
     actions.UNAUTHORIZED_FOR_PIPELINE.id,
@@ -93,7 +95,7 @@ class Replay:
             (self._permits.add if entry.action in _GRANTS else self._permits.discard)(permit)
             return
         record = (_kind(entry.action), entry.resource_id)
-        if entry.action in _DELETIONS:
+        if entry.action in _DELETIONS and not _digest(entry):
             self._versions.pop(record, None)
         elif entry.resource_id and entry.resource_version:
             version, digest = self._versions.get(record, (0, ""))

@@ -14,6 +14,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.errors import SealError
+from sluice.rights import OWNER_ID
 from sluice.storage import actions, audit, witnesses
 from sluice.storage.engine import Transaction
 from sluice.storage.names import is_guid
@@ -135,6 +136,13 @@ def write(
     same = [role_assignments.c[column] == value for column, value in key.items()]
     if not transaction.execute(sqlalchemy.update(role_assignments).where(*same).values(**values)).rowcount:
         transaction.execute(sqlalchemy.insert(role_assignments).values(**key, **values))
+
+
+def reset(transaction: Transaction, resource: Resource, *, name: str, by: str, at: float) -> None:
+    """Take all roles at a place away: what holds there then is what holds at one that was never changed."""
+    if transaction.row(_ONE, _key(resource)) is not None:
+        given = Given({OWNER_ID: "Administrator"}, inherit=resource.project_id != ORGANIZATION)
+        write(transaction, resource, given, [Changed(subject="", subject_name="everybody")], name=name, by=by, at=at)
 
 
 def broken(transaction: Transaction) -> Iterator[str]:

@@ -1,0 +1,121 @@
+"""`sluice pipeline create` and `roles`: a file becomes a pipeline, and who may do what with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.installation import current_user
+from sluice.cli.output import output_option, plain, print_json, project_option
+from sluice.cli.pipeline_file import asked_file, parameter_option, repository_option
+from sluice.cli.roles import change_roles, role_options
+from sluice.cli.session import opened_orchestrator, task_catalogue
+from sluice.errors import UsageError
+
+if TYPE_CHECKING:
+    from sluice.authorization.resources import Known
+    from sluice.cli.permitting import Find
+    from sluice.connections.guard import Guard
+    from sluice.runs.pipeline_creation import CreatedPipeline
+    from sluice.storage.engine import Transaction
+    from sluice.storage.permissions import Resource
+
+
+@click.command("create")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--no-grant", is_flag=True, help="Permit nothing: the first run asks for what it needs.")
+@parameter_option
+@repository_option
+@project_option
+@output_option
+def create(
+    name: str,
+    file: Path,
+    *,
+    no_grant: bool,
+    parameters: tuple[str, ...],
+    repositories: tuple[str, ...],
+    project: str,
+    output: str,
+) -> None:
+    """Make FILE the pipeline NAME, and permit it what its YAML names now, as far as you may permit that.
+
+    Later changes of the YAML permit nothing by themselves. A file that is just run becomes a pipeline too, and is
+    permitted nothing.
+
+    \b
+    Example: sluice pipeline create release azure-pipelines.yml
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    from sluice.language.unsupported import refuse_unsupported
+    from sluice.runs.compiling import compile_file
+    from sluice.runs.pipeline_creation import create_pipeline
+
+    found, given, identity = asked_file(file, parameters, repositories)
+    plan = compile_file(found, given, catalogue=task_catalogue(), identity=identity)
+    refuse_unsupported(plan)
+    with opened_orchestrator() as orchestrator:
+        made = create_pipeline(orchestrator, project, name, found, plan, by=current_user(), grant=not no_grant)
+    if output == "json":
+        facts = {"granted": _as_json(made.granted), "notGranted": _as_json(made.left)}
+        print_json({"id": made.pipeline.id, "name": made.pipeline.name, "source": made.pipeline.source, **facts})
+        return
+    _print(made, no_grant=no_grant)
+
+
+def _print(made: CreatedPipeline, *, no_grant: bool) -> None:
+    from sluice.authorization.texts import TYPE_LABELS
+
+    click.echo(f"created the pipeline '{made.pipeline.name}'")
+    for known in made.granted:
+        click.echo(f"Permitted: {TYPE_LABELS[known.kind]} '{plain(known.name)}'")
+    for known in made.left:
+        click.echo(f"Not permitted, you lack the right: {TYPE_LABELS[known.kind]} '{plain(known.name)}'")
+    for need in made.missing:
+        click.echo(f"{need.where}: there is no {TYPE_LABELS[need.kind].lower()} '{plain(need.name)}' that it could use")
+    if no_grant:
+        click.echo("it is permitted nothing yet: the first run asks")
+
+
+def _as_json(known: tuple[Known, ...]) -> list[dict[str, str]]:
+    return [{"type": one.kind, "id": one.id, "name": one.name} for one in known]
+
+
+@click.command("roles")
+@click.argument("name", default="")
+@role_options
+@project_option
+@output_option
+def roles(
+    name: str,
+    *,
+    hub: bool,
+    given: tuple[str, ...],
+    removed: tuple[str, ...],
+    inherit: bool | None,
+    project: str,
+    output: str,
+) -> None:
+    """List or change the roles on a pipeline: Reader sees it, User starts it, Administrator changes it.
+
+    \b
+    Example: sluice pipeline roles release --set ada=User
+    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    from sluice.storage.permissions import PIPELINE
+
+    if bool(name) == hub:
+        raise UsageError("name a pipeline, or give --project-level for all of the project's")
+    find = None if hub else _finder(name)
+    change_roles(find, PIPELINE, project, output, given=given, removed=removed, inherit=inherit)
+
+
+def _finder(name: str) -> Find:
+    def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
+        from sluice.runs.pipelines import get, resource_of
+
+        found = get(transaction, project_id, name, guard)
+        return resource_of(found), found.name
+
+    return find
