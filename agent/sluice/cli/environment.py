@@ -11,6 +11,7 @@ from sluice.cli.connection_entry import confirm
 from sluice.cli.installation import current_user, guard_of, opened_database
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
 from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+from sluice.cli.roles import roles_command
 
 if TYPE_CHECKING:
     from sluice.cli.permitting import Find
@@ -258,6 +259,11 @@ def _finder(name: str) -> Find:
         return resource_of(found), found.name
 
     return find
+
+
+command.add_command(
+    roles_command("environment", "environment", _finder, "sluice environment roles production --set ada=User")
+)
 
 
 def _as_json(environment: Environment, resources: tuple[EnvironmentResource, ...]) -> dict[str, Any]:

@@ -10,9 +10,8 @@ import click
 from sluice.cli.installation import current_user
 from sluice.cli.output import output_option, plain, print_json, project_option
 from sluice.cli.pipeline_file import asked_file, parameter_option, repository_option
-from sluice.cli.roles import change_roles, role_options
+from sluice.cli.roles import roles_command
 from sluice.cli.session import opened_orchestrator, task_catalogue
-from sluice.errors import UsageError
 
 if TYPE_CHECKING:
     from sluice.authorization.resources import Known
@@ -83,34 +82,6 @@ def _as_json(known: tuple[Known, ...]) -> list[dict[str, str]]:
     return [{"type": one.kind, "id": one.id, "name": one.name} for one in known]
 
 
-@click.command("roles")
-@click.argument("name", default="")
-@role_options
-@project_option
-@output_option
-def roles(
-    name: str,
-    *,
-    hub: bool,
-    given: tuple[str, ...],
-    removed: tuple[str, ...],
-    inherit: bool | None,
-    project: str,
-    output: str,
-) -> None:
-    """List or change the roles on a pipeline: Reader sees it, User starts it, Administrator changes it.
-
-    \b
-    Example: sluice pipeline roles release --set ada=User
-    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    from sluice.storage.permissions import PIPELINE
-
-    if bool(name) == hub:
-        raise UsageError("name a pipeline, or give --project-level for all of the project's")
-    find = None if hub else _finder(name)
-    change_roles(find, PIPELINE, project, output, given=given, removed=removed, inherit=inherit)
-
-
 def _finder(name: str) -> Find:
     def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
         from sluice.runs.pipelines import get, resource_of
@@ -119,3 +90,6 @@ def _finder(name: str) -> Find:
         return resource_of(found), found.name
 
     return find
+
+
+roles = roles_command("pipeline", "pipeline", _finder, "sluice pipeline roles release --set ada=User")

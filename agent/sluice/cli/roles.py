@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.installation import guard_of, opened_database
-from sluice.cli.output import print_json, print_table
+from sluice.cli.output import output_option, print_json, print_table, project_option
 from sluice.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,29 @@ HUB = click.option("--project-level", "hub", is_flag=True, help="Roles for all o
 def role_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a `roles` command."""
     return HUB(_SET(_REMOVE(_INHERIT(command))))
+
+
+def roles_command(kind: str, label: str, finder: Callable[[str], Find], example: str) -> click.Command:
+    """The `roles` command of a kind of resource that lives in one project; `finder` finds one by the name given."""
+
+    def roles(
+        name: str,
+        *,
+        hub: bool,
+        given: tuple[str, ...],
+        removed: tuple[str, ...],
+        inherit: bool | None,
+        project: str,
+        output: str,
+    ) -> None:
+        if bool(name) == hub:
+            raise UsageError(f"name the {label}, or give --project-level for all of the project's")
+        find = None if hub else finder(name)
+        change_roles(find, kind, project, output, given=given, removed=removed, inherit=inherit)
+
+    command = click.argument("name", default="")(role_options(project_option(output_option(roles))))
+    text = f"List or change the roles on the {label} NAME: Reader, User, Administrator; Creator for a whole project."
+    return click.command("roles", help=f"{text}\n\n\b\nExample: {example}")(command)
 
 
 def change_roles(

@@ -20,6 +20,7 @@ class _Group(SubcommandGroup):
         "delete": ("secure_file_edit:delete", "Delete a secure file."),
         "permit": ("secure_file_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("secure_file_permit:revoke", "Take a pipeline's permit away."),
+        "roles": ("secure_file_permit:roles", "Who may see, use and administer it."),
     }
 
 

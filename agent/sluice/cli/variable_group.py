@@ -18,6 +18,7 @@ class _Group(SubcommandGroup):
         "delete": ("variable_group_edit:delete", "Delete a variable group."),
         "permit": ("variable_group_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("variable_group_permit:revoke", "Take a pipeline's permit away."),
+        "roles": ("variable_group_permit:roles", "Who may see, use and administer it."),
     }
 
 

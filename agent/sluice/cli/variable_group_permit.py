@@ -8,6 +8,7 @@ import click
 
 from sluice.cli.output import output_option, project_option
 from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+from sluice.cli.roles import roles_command
 
 if TYPE_CHECKING:
     from sluice.cli.permitting import Find
@@ -57,3 +58,6 @@ def _finder(name: str) -> Find:
         return resource_of(group), group.name
 
     return find
+
+
+roles = roles_command("variablegroup", "variable group", _finder, "sluice variable-group roles settings --set ada=User")

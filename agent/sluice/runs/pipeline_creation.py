@@ -17,9 +17,10 @@ from sluice.rights import Right
 from sluice.runs.access import assess_needs
 from sluice.runs.creation import need_of_use, protected
 from sluice.runs.pipelines import resource_of
-from sluice.storage import permissions, pipelines
+from sluice.storage import audit, permissions, pipelines
 from sluice.storage.names import clean_name, hidden_characters
 from sluice.storage.permissions import PIPELINE, Resource
+from sluice.storage.refusals import RefusedError
 
 if TYPE_CHECKING:
     from sluice.authorization.resources import Known, Need
@@ -104,6 +105,9 @@ def _register(
 def _may_permit(transaction: Transaction, guard: Guard, resource: Resource, name: str, pipeline_id: int) -> bool:
     try:
         require_permit(guard, transaction, resource, name, pipeline_id)
-    except NotPermittedError:
+    except RefusedError as refused:
+        audit.append(transaction, refused.event)
         return False  # documented: just no automatic grant
+    except NotPermittedError:
+        return False  # an access token without the scope
     return True
