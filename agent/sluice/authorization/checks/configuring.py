@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sluice.authorization.checks.kinds import APPROVAL
 from sluice.errors import UsageError
-from sluice.hooks.checks import MAX_MINUTES, CheckType, Proposed
+from sluice.hooks.checks import MAX_MINUTES, CheckType, Criteria, Proposed
 from sluice.hooks.connection import Value
 from sluice.hooks.declaration import Field
 from sluice.secret import Secret
@@ -39,10 +39,12 @@ def fit(
     kept: Collection[str] = (),
     timeout: int | None = None,
     retry_interval: int | None = None,
+    criteria: Criteria | None = None,
 ) -> Fitted:
     """Check what was entered against the kind; raises `UsageError` that names everything that is wrong.
 
     `kept` are the keys of secret settings that are stored already and stay; None stands for the kind's own times.
+    `criteria` knows the language of success criteria (`sluice.language.success_criteria`).
     """
     problems: list[str] = []
     public = _located(kind, settings, problems)
@@ -68,6 +70,8 @@ def fit(
     if not problems:
         proposed: dict[str, Value] = {**values, **sealed}
         more = Proposed(settings=proposed, timeout=fitted.timeout, retry_interval=fitted.retry_interval)
+        if criteria is not None:
+            more = replace(more, criteria=criteria)
         problems += kind.problems(more)
         problems += _enough_approvers(kind, values)
     if problems:
