@@ -303,8 +303,10 @@ class Runs(RuleBasedStateMachine):
         for job in advanced.timeline:
             if job.state == "pending" and self.stored.get(job.id, job).state == "waiting":
                 assert job.details.get("canceled") or {need.name for need in needs_of(job)} <= self.permitted
-                ended = [one for one in advanced.suites if one.job_id == job.id and not one.open]
-                if not job.details.get("canceled") and not any(one.state is not State.APPROVED for one in ended):
+                known = (self.suites | {one.id: one for one in advanced.suites}).values()
+                ended = [one for one in known if one.job_id == job.id and not one.open and not one.replaced]
+                refused = any(one.state is not State.APPROVED for one in ended)  # then its step fails and says why
+                if not job.details.get("canceled") and not refused:
                     stage_name = job.identifier.partition(".")[0]
                     attempt = self.of("Stage", stage_name).attempt
                     self.has_passed(stage_name, attempt, {need.name for need in needs_of(job)}, advanced, job.id)
@@ -487,7 +489,8 @@ class Runs(RuleBasedStateMachine):
                 self.suites[due.suite_id] = suite.record(
                     claimed, due.check_id, claimed.check(due.check_id).evaluations, Decision.approved(), self.now
                 )
-            self.now += 0 if permits else WAIT
+            idle = not (self.advanced.evaluate or self.advanced.ready or self.running())
+            self.now += WAIT if not permits else 60.0 if idle else 0.0
             for job in self.advanced.ready:
                 self.store([replace(job, state="inProgress", started_at=self.now)])
             for job in self.running():
