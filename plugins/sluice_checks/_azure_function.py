@@ -22,7 +22,7 @@ def evaluate(run: CheckRun) -> Decision:
     target = Target(
         connection=Connection(id="", name=run.resource.name, type="", url=url),
         url=url,
-        headers={KEY_HEADER: run.expand_secret(key.reveal())},
+        headers={KEY_HEADER: Secret(run.expand_secret(key.reveal()).reveal().strip())},  # files end with a line break
     )
     try:
         return decide(run, target)

@@ -256,6 +256,18 @@ def test_the_key_of_a_function_may_be_a_secret_variable(service: Service) -> Non
     assert (call.method, call.headers["x-functions-key"], call.body) == ("GET", "s3cret-value", b"")
 
 
+def test_the_line_break_at_the_end_of_a_file_is_no_part_of_a_key(service: Service) -> None:
+    assert AZURE_FUNCTION.evaluate(function(service, {"key": Secret(f"{KEY}\n")})).outcome == "approved"
+    assert service.calls[0].headers["x-functions-key"] == KEY
+
+
+def test_a_key_of_two_lines_is_neither_sent_nor_told(service: Service) -> None:
+    decision = AZURE_FUNCTION.evaluate(function(service, {"key": Secret(f"{KEY}\r\nX-Evil: 1")}))
+    assert decision.outcome == "error"
+    assert KEY not in decision.message
+    assert service.calls == []
+
+
 def test_the_key_of_a_function_is_not_in_what_is_told(service: Service) -> None:
     service.reply = Reply(401, {"key": KEY})
     decision = AZURE_FUNCTION.evaluate(function(service, {"successCriteria": "eq(root['key'], 1)"}))
