@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "whoami": ("whoami", "Who you are here."),
     "task": ("task", "Task packages: install, list, show, try, remove."),
     "extension": ("extension", "Extensions (.vsix): their tasks and connection types."),
+    "cache": ("cache", "Caches of jobs: list them, clear them."),
     "audit": ("audit", "The audit log: list it, and verify that nobody edited it."),
     "key": ("key", "The master key that seals secrets."),
     "plugins": ("plugins", "What plugins are loaded, and which are broken."),

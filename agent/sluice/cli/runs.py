@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
 from sluice.cli.breakpoints import Breaks, break_options
 from sluice.cli.output import output_option, plain, print_json, print_table, project_option, run_argument
 from sluice.cli.session import decisions_of, opened_orchestrator
+from sluice.cli.subcommands import SubcommandGroup
 from sluice.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
@@ -23,16 +24,24 @@ GONE_SECONDS = 2.0
 """How long nobody may drive a run that is followed: another process may be about to take it over."""
 
 
-@click.group(epilog="Example: sluice runs list --output json")
+class _Runs(SubcommandGroup):
+    elsewhere: ClassVar = {
+        "artifacts": ("runs_artifacts:artifacts", "List the artifacts of a run, or download some of them."),
+        "attachments": ("runs_artifacts:attachments", "List the files that steps have attached, or download some."),
+    }
+
+
+@click.group(cls=_Runs, epilog="Example: sluice runs list --output json")
 def command() -> None:
     """List, show, follow, cancel, resume and retry runs."""
 
 
 @command.command("list", epilog="Example: sluice runs list --limit 5")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only runs with this tag (all of several).")
 @project_option
 @output_option
-def list_runs(*, limit: int, project: str, output: str) -> None:
+def list_runs(*, limit: int, tags: tuple[str, ...], project: str, output: str) -> None:
     """List the newest runs."""
     from sluice.authorization.roles import PIPELINE
     from sluice.cli.runs_view import describe, row_of
@@ -48,14 +57,15 @@ def list_runs(*, limit: int, project: str, output: str) -> None:
                 waits=bool(requests.of_run(transaction, run.id, state="running")),
                 driven=_is_driven(orchestrator, run),
             )
-            for run in runs.newest(transaction, home.id, limit=limit)
+            for run in runs.newest(transaction, home.id, limit=limit, tags=tags)
             if seen(str(run.pipeline_id))
         ]
     if output == "json":
         print_json(rows)
     else:
         columns = ["id", "run", "pipeline", "state", "started", "took", "by"]
-        print_table(rows, columns, empty="No runs yet. Start one: sluice run")
+        empty = "No runs have these tags." if tags else "No runs yet. Start one: sluice run"
+        print_table(rows, columns, empty=empty)
 
 
 def _is_driven(orchestrator: Orchestrator, run: RunRow) -> bool:
@@ -66,26 +76,39 @@ def _is_driven(orchestrator: Orchestrator, run: RunRow) -> bool:
 
 @command.command(epilog="Example: sluice runs show 7")
 @run_argument
+@click.option("--summary", is_flag=True, help="Show the summaries that its steps have uploaded instead.")
 @output_option
-def show(*, run_id: int, output: str) -> None:
-    """Show a run: its timeline, and what it waits for."""
+def show(*, run_id: int, summary: bool, output: str) -> None:
+    """Show a run: its timeline, what it has left behind, and what it waits for."""
+    from sluice.cli import runs_left_behind
     from sluice.cli.driving import print_waiting
     from sluice.cli.runs_view import describe_run, state_in_words, tree_lines
+    from sluice.runs.left_behind import left_behind
     from sluice.runs.pipelines import require_seen
     from sluice.storage import requests
+    from sluice.storage.blobs import Blobs
 
     with opened_orchestrator() as orchestrator, orchestrator.database.read() as transaction:
         require_seen(transaction, orchestrator.store.guard, run_id)
         loaded = orchestrator.load(transaction, run_id)
+        left = left_behind(transaction, run_id)
+        blobs = Blobs(orchestrator.home.content)
         asked = requests.of_run(transaction, run_id, state="running")
         driven = _is_driven(orchestrator, loaded.run)
     records = loaded.situation.records
     if output == "json":
-        print_json(describe_run(loaded.run, records, asked, driven=driven))
+        described = describe_run(loaded.run, records, asked, driven=driven)
+        print_json({**described, **runs_left_behind.describe(left, records)})
+        return
+    if summary:
+        for line in runs_left_behind.summary_lines(left, records, blobs):
+            click.echo(plain(line))
         return
     state = state_in_words(loaded.run, waits=bool(asked), driven=driven)
     click.echo(f"Run {loaded.run.name} of {plain(loaded.run.pipeline)} (run {run_id}): {state}")
     for line in tree_lines(records):
+        click.echo(plain(line))
+    for line in runs_left_behind.lines(left, records):
         click.echo(plain(line))
     if asked:
         print_waiting(loaded.run, asked)

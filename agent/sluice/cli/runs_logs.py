@@ -31,7 +31,7 @@ def describe_logs(orchestrator: Orchestrator, run_id: int, step: str) -> list[di
             "step": shown(one.identifier),
             "name": one.name,
             "attempt": one.attempt,
-            "lines": [_describe_line(line) for line in logs.read(one.id)[0].splitlines()],
+            "lines": [_describe_line(number, line) for number, line in enumerate(logs.lines(one.id), start=1)],
         }
         for one in chosen
         if one.started_at is not None
@@ -62,13 +62,16 @@ class LogPrinter:
 
     def _print_step(self, logs: RunLogs, step: RecordRow) -> None:
         new, self._seen[step.id] = logs.read(step.id, self._seen.get(step.id, 0))
-        if not new:
-            return
+        while new:
+            self._print(step, new)
+            new, self._seen[step.id] = logs.read(step.id, self._seen[step.id])
+
+    def _print(self, step: RecordRow, new: bytes) -> None:
         if self._heading != step.id:
             self._heading = step.id
             click.echo(f"=== {plain(shown(step.identifier))}: {plain(step.name)}")
         skip = 0 if self._times else STAMP_LENGTH
-        for line in new.splitlines():
+        for line in new[:-1].split(b"\n"):
             click.echo(plain(line[skip:].decode("utf-8", "replace")))
 
 
@@ -89,8 +92,9 @@ def _names(step: RecordRow) -> set[str]:
     return {name.casefold() for name in names}
 
 
-def _describe_line(line: bytes) -> dict[str, str]:
+def _describe_line(number: int, line: bytes) -> dict[str, Any]:
     return {
+        "line": number,
         "time": line[: STAMP_LENGTH - 1].decode("ascii", "replace"),
         "text": plain(line[STAMP_LENGTH:].decode("utf-8", "replace")),
     }

@@ -23,6 +23,7 @@ from sluice.runs.logs import RunLogs
 from sluice.runs.observer import Observer
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.recovery import recover
+from sluice.runs.retention import sweep_now_and_then
 from sluice.runs.workspaces import tidy
 from sluice.runtime.request import Result
 from sluice.storage import records, requests, runs
@@ -136,6 +137,7 @@ class Driver:
         run, _, rows = self._stored(run_id)
         orchestrator = self._orchestrator
         tidy(orchestrator.database, orchestrator.home.work, run, now=orchestrator.clock())
+        sweep_now_and_then(orchestrator.database, orchestrator.home.content, now=orchestrator.clock())
         self._observer.run_finished(run, rows)
         return run
 

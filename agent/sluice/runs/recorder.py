@@ -35,6 +35,9 @@ from sluice.storage.runs import RunRow, SealedRow
 
 _SKIPPED = {"state": "completed", "result": str(Result.SKIPPED), "percent": 100, "operation": ""}
 
+LINE = "logFileLineNumber"
+"""Where an issue says which line of the step's log it is; the last one when it is raised."""
+
 DETAIL_SECONDS = 1.0
 """How often nested records of a step that runs are stored."""
 
@@ -116,7 +119,8 @@ class JobRecorder:
         number = getattr(step, count) + 1
         issues = step.issues
         if number <= MAX_ISSUES:
-            issues = (*issues, {"type": event.type, "message": event.message, "data": dict(event.data)})
+            data = {**event.data, LINE: str(self._logs.count(event.step))}
+            issues = (*issues, {"type": event.type, "message": event.message, "data": data})
         self._changed(self._put(event.step, **{count: number, "issues": issues}))
 
     def _detail_changed(self, event: DetailChanged) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from sluice.errors import SealError
 from sluice.storage import tables
+from sluice.storage.run_tags import having_all
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction
@@ -169,9 +170,12 @@ def newest_plan_with(tx: Transaction, pipeline_id: int, text: str) -> str | None
     return None if found is None else str(found)
 
 
-def newest(tx: Transaction, project_id: int, *, limit: int) -> list[RunRow]:
-    """The newest runs of a project, newest first."""
-    query = _query().where(_RUNS.c.project_id == project_id).order_by(_RUNS.c.id.desc()).limit(limit)
+def newest(tx: Transaction, project_id: int, *, limit: int, tags: Collection[str] = ()) -> list[RunRow]:
+    """The newest runs of a project (those with all these tags), newest first."""
+    query = _query().where(_RUNS.c.project_id == project_id)
+    if tags:
+        query = query.where(having_all(tags))
+    query = query.order_by(_RUNS.c.id.desc()).limit(limit)
     return [_row(tx, dict(row)) for row in tx.execute(query).mappings()]
 
 

@@ -48,3 +48,47 @@ def test_no_byte_is_lost_however_the_text_is_cut(pieces: list[bytes]) -> None:
 
 def test_the_log_of_a_step_that_wrote_nothing_is_empty(tmp_path: Path) -> None:
     assert RunLogs(tmp_path, 1).read("nothing") == (b"", 0)
+
+
+def test_a_log_is_only_added_to_also_after_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
+    killed = RunLogs(tmp_path, 1)
+    killed.write("a", b"one\ntw")
+    killed._open.pop("a").close()  # and never more
+    before = killed.path("a").read_bytes()
+    logs = RunLogs(tmp_path, 1)
+    logs.write("a", b"three\n")
+    assert logs.path("a").read_bytes().startswith(before + b"\n")
+    assert [line[STAMP_LENGTH:] for line in logs.lines("a")] == [b"one", b"tw", b"three"]
+    assert logs.count("a") == 3
+    logs.close("a")
+
+
+def test_lines_are_found_by_their_numbers(tmp_path: Path) -> None:
+    logs = RunLogs(tmp_path, 1)
+    logs.write("a", b"".join(b"%d\n" % number for number in range(1, 11)))
+    logs.write("a", b"unfinished")
+
+    def text(first: int = 1, last: int | None = None) -> list[int]:
+        return [int(line[STAMP_LENGTH:]) for line in logs.lines("a", first, last)]
+
+    assert text() == list(range(1, 11))
+    assert text(3, 5) == [3, 4, 5]
+    assert text(9) == [9, 10]
+    assert text(11) == []
+    assert logs.count("a") == 10
+    logs.close("a")
+
+
+def test_a_log_is_read_in_pieces_of_whole_lines(tmp_path: Path) -> None:
+    logs = RunLogs(tmp_path, 1)
+    logs.write("a", b"short\n" + b"x" * 500 + b"\nend\n")
+    logs.close("a")
+    found, offset = [], 0
+    while True:
+        text, offset = logs.read("a", offset, limit=40)
+        if not text:
+            break
+        assert text.endswith(b"\n")
+        found.append(text)
+    assert b"".join(found) == logs.path("a").read_bytes()
+    assert len(found) == 3
