@@ -22,7 +22,9 @@ class _Group(SubcommandGroup):
     elsewhere: ClassVar = {
         "create": ("connection_edit:create", "Store a new service connection."),
         "update": ("connection_edit:update", "Change fields or secrets; the rest stays."),
-        "delete": ("connection_edit:delete", "Delete a service connection."),
+        "delete": ("connection_delete:delete", "Delete a service connection."),
+        "restore": ("connection_delete:restore", "Put a deleted service connection back."),
+        "rotate": ("connection_rotate:rotate", "Replace its secrets once the new ones work; undo that."),
         "verify": ("connection_verify:verify", "Try it against its far side."),
         "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
@@ -46,9 +48,10 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--expiring", default="", metavar="DAYS", help="Only those that expire within so many days, such as 30d.")
+@click.option("--deleted", is_flag=True, help="Those that were deleted and can be put back.")
 @project_option
 @output_option
-def list_command(*, expiring: str, project: str, output: str) -> None:
+def list_command(*, expiring: str, deleted: bool, project: str, output: str) -> None:
     """List the service connections of a project.
 
     \b
@@ -56,6 +59,9 @@ def list_command(*, expiring: str, project: str, output: str) -> None:
     """  # noqa: D301  # as above
     import time
 
+    if deleted:
+        _list_deleted(project, output)
+        return
     until = time.time() + _days(expiring) if expiring else None
     rows = _glanced(project, until) if output == "text" and given_token() is None else None
     if rows is None:
@@ -79,6 +85,25 @@ def list_command(*, expiring: str, project: str, output: str) -> None:
     if not any(row["expires"] for row in rows):
         columns.remove("expires")
     print_table(rows, columns, empty="nothing expires by then" if expiring else none)
+
+
+def _list_deleted(project: str, output: str) -> None:
+    with opened_store() as store:
+        rows = [
+            {
+                "name": one.row.name,
+                "id": one.row.id,
+                "type": one.row.type,
+                "deleted": as_time(one.deleted_at),
+                "by": one.deleted_by,
+                "kept_until": as_time(one.purge_at),
+            }
+            for one in store.deleted(project)
+        ]
+    if output == "json":
+        print_json(rows)
+        return
+    print_table(rows, ["name", "id", "type", "deleted", "by", "kept_until"], empty="nothing is deleted and kept")
 
 
 def _days(text: str) -> float:

@@ -1,4 +1,4 @@
-"""`sluice connection create`, `update` and `delete`."""
+"""`sluice connection create` and `update`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.connection_entry import (
-    confirm,
     parse_references,
     parse_values,
     prompt_missing,
@@ -160,35 +159,6 @@ def update(
         _report(outcome, done if outcome.changed else f"'{outcome.record.name}' is as it was", output)
         if verify_too:
             _verify(store, outcome, project)
-
-
-@click.command("delete")
-@click.argument("name")
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@project_option
-@output_option
-def delete(name: str, *, yes: bool, project: str, output: str) -> None:
-    """Delete a service connection, its secrets and its permits. Its usage history and audit entries stay.
-
-    \b
-    Example: sluice connection delete web1 --yes
-    """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    from sluice.cli.connection_view import permitted_pipelines
-
-    with opened_store() as store:
-        record = store.get(project, name)
-        pipelines = permitted_pipelines(store, record)
-        whose = f"permitted for: {', '.join(pipelines)}" if pipelines else "no pipeline is permitted to use it"
-        if dependants := store.dependants(record):
-            whose += f"; {', '.join(dependants)} go through it and will not work without it"
-        question = f"Delete the service connection '{record.name}' ({record.type}; {whose})?"
-        if not yes and not confirm(question, otherwise=f"add --yes; {whose}"):
-            raise click.Abort
-        store.delete(project, record.id, by=current_user())
-    if output == "json":
-        print_json({"id": record.id, "name": record.name, "deleted": True, "pipelines": pipelines})
-        return
-    click.echo(f"deleted the service connection '{record.name}'")
 
 
 def _report(outcome: Outcome, done: str, output: str) -> None:

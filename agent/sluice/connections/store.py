@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sluice.connections import journal, lookup, release, rotation, sharing, terms, vault
+from sluice.connections import deletion, journal, lookup, release, rotation, sharing, terms, vault
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.changes import Merged, fit_draft, merge
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
@@ -19,7 +19,7 @@ from sluice.connections.validation import Fitted, check_description, check_name
 from sluice.errors import ConflictError, ConnectionInvalidError, SealError
 from sluice.rights import Right
 from sluice.secret import Secret
-from sluice.storage import actions, audit, permissions, policies, projects, seals, usage
+from sluice.storage import actions, audit, deleted, permissions, previous, projects, seals, usage
 from sluice.storage import connections as rows
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.names import name_key
@@ -27,6 +27,7 @@ from sluice.storage.names import name_key
 if TYPE_CHECKING:
     from sluice.hooks.connection import Connection
     from sluice.hooks.ports import KeyProvider, SecretSource
+    from sluice.storage.deleted import Deleted
 
 OWNER = "library"
 
@@ -201,11 +202,15 @@ class ConnectionStore:
         terms.put(transaction, after, update, merged.fitted.entered.secrets, at=now)
         revoked: tuple[permissions.Permission, ...] = ()
         if moved:
+            previous.remove(transaction, after.id)
             revoked = permissions.revoke_everywhere(transaction, after.id, by=by, at=now)
         return Outcome(record=after, changed=changed, dropped=dropped, revoked=revoked, warnings=merged.fitted.warnings)
 
-    def delete(self, project: str, name: str, *, by: str) -> ConnectionRecord:
-        """Take a connection out of a project, its permits there with it; its usage history and audit log stay."""
+    def delete(self, project: str, name: str, *, by: str, for_good: bool = False) -> ConnectionRecord:
+        """Take a connection out of a project, its permits there with it; its usage history and audit log stay.
+
+        For 30 days it can be put back (see `deletion`), unless it goes `for_good`.
+        """
         with self.database.write() as transaction:
             home = projects.find(transaction, project)
             record = lookup.get(transaction, home.id, name, self.guard)
@@ -215,12 +220,38 @@ class ConnectionStore:
             if len(rows.projects_of(transaction, record.id)) > 1:
                 sharing.leave(transaction, record, home, by=by, at=now)
                 return record
-            for permission in permissions.of_resource(transaction, resource):
-                permissions.revoke(transaction, resource, permission.pipeline_id, by=by, at=now)
-            policies.forget(transaction, resource)
-            rows.remove(transaction, home.id, record.id)
-            audit.append(transaction, journal.changed(actions.CONNECTION_DELETED, record, home, by=by, at=now))
+            deletion.purge(transaction, at=now)
+            deletion.delete(transaction, self.sealer, record, home, by=by, at=now)
+            if for_good and (found := deleted.find(transaction, home.id, record.id)):
+                deletion.forget(transaction, found, by=by, at=now)
             return record
+
+    def forget(self, project: str, name: str, *, by: str) -> Deleted:
+        """Forget a deleted connection before its time; raises `NotFoundError`."""
+        with self.database.write() as transaction:
+            home = projects.find(transaction, project)
+            found = deletion.find(transaction, home.id, name)
+            self.guard.require(transaction, Right.DELETE, permissions.Resource(home.id, found.row.id), found.row.name)
+            deletion.forget(transaction, found, by=by, at=self._clock())
+            return found
+
+    def restore(self, project: str, name: str, *, by: str, new_name: str = "") -> ConnectionRecord:
+        """Put a deleted connection back; raises `NotFoundError`, or `ConflictError` when its name is taken."""
+        with self.database.write() as transaction:
+            home = projects.find(transaction, project)
+            now = self._clock()
+            deletion.purge(transaction, at=now)
+            found = deletion.find(transaction, home.id, name)
+            self.guard.require(transaction, Right.DELETE, permissions.Resource(home.id, found.row.id), found.row.name)
+            return deletion.restore(transaction, self.sealer, found, home, name=new_name, by=by, at=now)
+
+    def deleted(self, project: str) -> tuple[Deleted, ...]:
+        """The deleted connections of a project that can be put back, the newest first."""
+        with self.database.write() as transaction:
+            home = projects.find(transaction, project)
+            deletion.purge(transaction, at=self._clock())
+            sees = self.guard.seen(transaction, home.id, permissions.ENDPOINT)
+            return tuple(one for one in deleted.listed(transaction, home.id) if sees(one.row.id))
 
     def dependants(self, record: ConnectionRecord) -> tuple[str, ...]:
         """The names of the connections that go through this one."""

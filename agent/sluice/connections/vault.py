@@ -41,11 +41,27 @@ def seal_secrets(
     sealer: Sealer, master: tuple[str, bytes], row: rows.PublicRow, secrets: Mapping[Key, Secret]
 ) -> SealedRow:
     """Seal a connection's secrets for its present version. One without secrets is sealed too: an edit shows."""
+    identity = Identity(KIND, row.id, row.version, rows.public_text(row))
+    return seal_text(sealer, master, identity, secrets_text(secrets))
+
+
+def secrets_text(secrets: Mapping[Key, Secret]) -> bytes:
+    """A connection's secrets as one text, to be sealed."""
     content: dict[str, dict[str, str]] = {}
     for (place, key), secret in secrets.items():
         content.setdefault(place, {})[key] = secret.reveal()
-    identity = Identity(KIND, row.id, row.version, rows.public_text(row))
-    return seal_text(sealer, master, identity, json.dumps(content).encode("ascii"))
+    return json.dumps(content).encode("ascii")
+
+
+def secrets_of(text: bytes) -> dict[Key, Secret]:
+    """The secrets that `secrets_text` wrote."""
+    content = json.loads(text)
+    found: dict[Key, Secret] = {}
+    for key, value in content.get("parameters", {}).items():
+        found["parameters", key] = Secret(value)
+    for key, value in content.get("data", {}).items():
+        found["data", key] = Secret(value)
+    return found
 
 
 def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRecord) -> dict[Key, Secret]:
@@ -58,13 +74,7 @@ def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRec
             do="see 'sluice audit verify'",
         )
     row = rows.seal_of(transaction, record.id)
-    content = json.loads(open_text(sealer, KIND, record.id, row, f"the service connection '{record.name}'"))
-    found: dict[Key, Secret] = {}
-    for key, value in content.get("parameters", {}).items():
-        found["parameters", key] = Secret(value)
-    for key, value in content.get("data", {}).items():
-        found["data", key] = Secret(value)
-    return found
+    return secrets_of(open_text(sealer, KIND, record.id, row, f"the service connection '{record.name}'"))
 
 
 def seal_text(sealer: Sealer, master: tuple[str, bytes], identity: Identity, text: bytes) -> SealedRow:

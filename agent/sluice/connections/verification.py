@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sluice.connections.connection import ConnectionRecord
+from sluice.connections.connection import ConnectionRecord, Key
 from sluice.connections.store import ConnectionStore
 from sluice.errors import SluiceError, TrustNeededError, VerificationError
+from sluice.secret import Secret
 from sluice.storage import usage
 
 if TYPE_CHECKING:
@@ -27,8 +29,11 @@ def verify(
     by: str,
     verifiers: Mapping[str, Verify] | None = None,
     clock: Callable[[], float] = time.time,
+    instead: Mapping[Key, Secret] | None = None,
 ) -> str:
     """Open the connection for this one try, and answer what the plugin says of it.
+
+    `instead` are secrets that are tried in place of the stored ones, before they are stored.
 
     Raises `VerificationError` when it does not work (or the type cannot be tried), and `TrustNeededError` when a
     person has to vouch for the far side first. The try is in the usage history like any other use.
@@ -46,7 +51,8 @@ def verify(
     use = usage.Use(project_id=record.project_id, actor=by, task=TASK, step_id=str(uuid.uuid4()))
     result = "Failed"
     try:
-        text = check(store.open(record.project_id, record.id, use, version=record.version))
+        opened = store.open(record.project_id, record.id, use, version=record.version)
+        text = check(_with(opened, instead or {}))
         result = "Succeeded"
     except (VerificationError, TrustNeededError):
         raise
@@ -56,6 +62,12 @@ def verify(
         with store.database.write() as transaction:
             usage.step_finished(transaction, use.run_id, use.step_id, result, at=clock())
     return text
+
+
+def _with(connection: Connection, secrets: Mapping[Key, Secret]) -> Connection:
+    parameters = {**connection.parameters, **{key: one for (place, key), one in secrets.items() if place != "data"}}
+    data = {**connection.data, **{key: one for (place, key), one in secrets.items() if place == "data"}}
+    return replace(connection, parameters=parameters, data=data)
 
 
 def _contributed(type_name: str) -> Verify | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, OF_THE_RUN, SECURE_FILE, VARIABLE_GROUP, Need, Refusal
+from sluice.connections import deletion
 from sluice.errors import Location, PipelineError, Problem, UsageError
 from sluice.language.expressions import ExpressionError
 from sluice.language.plan import Plan, Stage
@@ -90,6 +91,7 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
         orchestrator.store.guard.require(transaction, Right.USE, resource_of(new.pipeline), new.pipeline.name)
         new = replace(new, resources=resource_variables(transaction, new.plan, new.project))
         environments = EnvironmentStore(orchestrator.store.guard, clock=orchestrator.clock)
+        deletion.purge(transaction, at=now)  # cheap, and runs are made all the time
         prepare_environments(transaction, new, environments, at=now)
         _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
         run_id = runs.add(

@@ -53,6 +53,18 @@ CONNECTION_DELETED = Action(
     "Remove",
     'Deleted Service Connection "{ConnectionName}" of type {ConnectionType} from project {ProjectName}.',
 )
+CONNECTION_RESTORED = Action(
+    "Sluice.ServiceConnectionRestored",
+    "Library",
+    "Create",
+    'Restored Service Connection "{ConnectionName}" of type {ConnectionType} in project {ProjectName}.',
+)
+CONNECTION_PURGED = Action(
+    "Sluice.ServiceConnectionPurged",
+    "Library",
+    "Remove",
+    'Forgot the deleted Service Connection "{ConnectionName}" of type {ConnectionType}.',
+)
 CONNECTION_EXECUTED = Action(
     "Library.ServiceConnectionExecuted",
     "Library",
@@ -380,6 +392,7 @@ BY_PEOPLE = frozenset(
         CONNECTION_FOR_PROJECT_MODIFIED,
         CONNECTION_PROPERTY_CHANGED,
         CONNECTION_DELETED,
+        CONNECTION_RESTORED,
         VARIABLE_GROUP_CREATED,
         VARIABLE_GROUP_MODIFIED,
         VARIABLE_GROUP_DELETED,

@@ -48,7 +48,7 @@ _PUBLIC = select(*_COLUMNS).select_from(_JOINED)
 _HERE = connection_projects.c.project_id == bindparam("project")
 _BY_NAME = _PUBLIC.where(_HERE, connection_projects.c.name_key == bindparam("key"))
 _BY_ID = _PUBLIC.where(_HERE, connection_projects.c.connection_id == bindparam("id"))
-_RECORDED = (
+RECORDED = (
     select(sqlalchemy.func.max(audit.c.resource_version))
     .where(audit.c.resource_id == bindparam("id"))
     .scalar_subquery()
@@ -57,7 +57,7 @@ VOUCHED = ("type", "scheme", "url", "owner", "disabled", "parameters", "data", "
 """The columns that the seal vouches for."""
 
 _SEAL = select(
-    *(connections.c[name] for name in (*_SEALED, "version", *VOUCHED)), _RECORDED.label("recorded_version")
+    *(connections.c[name] for name in (*_SEALED, "version", *VOUCHED)), RECORDED.label("recorded_version")
 ).where(connections.c.id == bindparam("id"))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table, select, tuple_
 
-from sluice.storage import connections, pipeline_settings, secure_files, variable_groups
+from sluice.storage import connections, deleted, pipeline_settings, previous, secure_files, variable_groups
 from sluice.storage.engine import Transaction
 from sluice.storage.replay import CONNECTION, SECURE_FILE, SETTINGS, VARIABLE_GROUP
 from sluice.storage.seals import SealedRow, SealKey, joined
@@ -16,6 +16,7 @@ from sluice.storage.tables import job_progress
 from sluice.storage.tables import pipeline_settings as settings_table
 from sluice.storage.tables import variable_groups as groups_table
 from sluice.storage.tables_checks import check_secrets
+from sluice.storage.tables_connections import deleted_connections, previous_secrets
 from sluice.storage.tables_secure_files import secure_file_chunks
 from sluice.storage.tables_secure_files import secure_files as files_table
 
@@ -29,6 +30,8 @@ _BATCH = 50
 _SEALED = ("key_id", "wrapped_key", "sealed")
 _TABLES: tuple[tuple[str, Table, str, tuple[str, ...], tuple[str, ...]], ...] = (
     (CONNECTION, connections_table, "version", ("id",), connections.VOUCHED),
+    (deleted.DELETED_CONNECTION, deleted_connections, "version", ("id",), deleted.VOUCHED),
+    (previous.PREVIOUS_SECRETS, previous_secrets, "version", ("connection_id",), ()),
     (VARIABLE_GROUP, groups_table, "version", ("id",), variable_groups.VOUCHED),
     (SETTINGS, settings_table, "version", ("id",), pipeline_settings.VOUCHED),
     (SECURE_FILE, files_table, "version", ("id",), secure_files.VOUCHED),

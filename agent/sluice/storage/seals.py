@@ -11,10 +11,13 @@ from sqlalchemy import Table, bindparam, select, tuple_
 from sluice.storage.engine import Transaction
 from sluice.storage.tables import connections, job_progress, pipeline_settings, variable_groups
 from sluice.storage.tables_checks import check_secrets
+from sluice.storage.tables_connections import deleted_connections, previous_secrets
 from sluice.storage.tables_secure_files import secure_file_chunks, secure_files
 
 _LIBRARY = (
     (connections, "connection"),
+    (deleted_connections, "deleted connection"),
+    (previous_secrets, "previous secrets"),
     (variable_groups, "variable group"),
     (pipeline_settings, "pipeline settings"),
     (secure_files, "secure file"),

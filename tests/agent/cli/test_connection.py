@@ -344,3 +344,34 @@ def test_a_permit_can_be_limited_and_says_so(sluice: Sluice) -> None:
     assert sluice.json(*permit, "--stage", "A")["limits"] == {"stages": ["A"]}
     assert "names no task" in sluice(*permit, "--task", "not a task", status=2)
     assert "is whole" in sluice("audit", "verify")
+
+
+def test_a_deletion_shows_what_it_breaks_and_is_undone(sluice: Sluice) -> None:
+    (sluice.folder / "azure-pipelines.yml").write_text("steps:\n- bash: echo\n")
+    sluice.create()
+    sluice("connection", "permit", "web", "--pipeline", "azure-pipelines.yml")
+    told = sluice("connection", "delete", "web", status=2)
+    assert f"add --yes; permitted for: {sluice.folder.name}" in told
+    deleted = sluice.json("connection", "delete", "web", "--yes")
+    assert (deleted["kept"], deleted["checks"], deleted["sharedWith"]) == (True, 0, [])
+    assert "web" not in sluice("connection", "list")
+    assert "deleted and kept: 'web'" in sluice("connection", "restore", "wob", status=2)
+    assert [one["name"] for one in sluice.json("connection", "list", "--deleted")] == ["web"]
+    assert sluice.json("connection", "restore", "web")["pipelines"] == [sluice.folder.name]
+    assert "is whole" in sluice("audit", "verify")
+    sluice("connection", "delete", "web", "--yes")
+    assert "forgot" in sluice("connection", "delete", "web", "--for-good", "--yes")
+    assert "nothing is deleted and kept" in sluice("connection", "list", "--deleted")
+    assert SECRET not in sluice.printed
+
+
+def test_a_rotation_that_cannot_be_tried_leaves_the_old_secret(sluice: Sluice) -> None:
+    sluice.create()
+    rotate = ("connection", "rotate", "web", "--secret", "password=-")
+    sluice(*rotate, given="another-secret-4711", status=1)
+    assert sluice.json("connection", "show", "web")["version"] == 1
+    assert "password" in sluice(*rotate, "--unverified", given="another-secret-4711")
+    assert "put back" in sluice("connection", "rotate", "web", "--undo")
+    assert "nothing is kept" in sluice("connection", "rotate", "web", "--undo", status=2)
+    assert "no new secrets" in sluice(*rotate, "--undo", given="x-12345", status=2)
+    assert "no secret to rotate to" in sluice("connection", "rotate", "web", status=2)

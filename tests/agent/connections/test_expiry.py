@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluice.connections.connection import Key
 from sluice.connections.expiry import DAY, declared, phrase, read_all
 from sluice.errors import UsageError
 from sluice.secret import Secret
@@ -56,7 +57,7 @@ def test_of_a_chain_the_certificate_counts_that_expires_first() -> None:
 @pytest.mark.parametrize("encryption", [NoEncryption(), BestAvailableEncryption(b"opens it")])
 def test_a_key_store_is_opened_with_the_password_beside_it(encryption: KeySerializationEncryption) -> None:
     content = pkcs12.serialize_key_and_certificates(b"depot", KEY, certificate(FIRST), None, encryption)
-    values = {
+    values: dict[Key, Secret] = {
         ("parameters", "keystore"): Secret(base64.encodebytes(content).decode()),
         ("parameters", "keystorePassword"): Secret("opens it"),
     }
