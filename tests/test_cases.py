@@ -2,7 +2,8 @@
 
 A folder holds an `azure-pipelines.yml` (and what belongs to it) and `expected.txt`, which reads like a terminal. A line
 `$ sluice ...` is a command that is run in a copy of the folder, with a state folder of its own. Behind it `exit N` is
-its status (0 if absent), `+ text` is part of a line that it prints, in this order, `- text` is printed nowhere.
+its status (0 if absent), `+ text` is part of a line that it prints, in this order, `- text` is printed nowhere. Two blanks
+in a text stand for as many as columns take.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -68,6 +70,11 @@ def run(arguments: Sequence[str]) -> tuple[int, str]:
     return status, printed.getvalue()
 
 
+def narrow(line: str) -> str:
+    """A line whose columns stand two blanks apart, however wide they are."""
+    return re.sub(" {2,}", "  ", line)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[None]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "PYTEST"))}
@@ -87,8 +94,8 @@ def test_the_case_behaves_as_its_folder_says(name: str, tmp_path: Path, home: No
             assert program == "sluice"
             status, printed = run(arguments)
             assert status == expected.status, f"$ {expected.command}\n{printed}"
-            lines = iter(printed.splitlines())
-            for text in expected.printed:
+            lines = map(narrow, printed.splitlines())
+            for text in map(narrow, expected.printed):
                 assert any(text in line for line in lines), f"$ {expected.command}\nnot printed: {text}\n{printed}"
             for text in expected.absent:
                 assert text not in printed, f"$ {expected.command}\nprinted: {text}\n{printed}"

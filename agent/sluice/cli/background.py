@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,6 @@ def start_driver(orchestrator: Orchestrator, run_id: int) -> None:
     """Start a detached process that drives the run; answers when it does, so that nobody takes the run for stopped."""
     from sluice.runs.lock import is_driven
 
-    _drivers[:] = [driver for driver in _drivers if driver.poll() is None]
     driver = subprocess.Popen(
         [sys.executable, "-m", "sluice", "resume", str(run_id), "--non-interactive"],
         stdin=subprocess.DEVNULL,
@@ -113,7 +113,8 @@ def start_driver(orchestrator: Orchestrator, run_id: int) -> None:
         start_new_session=True,
         env={name: value for name, value in os.environ.items() if name not in _WHO} | {"NO_COLOR": "1"},
     )
-    _drivers.append(driver)
+    # Nobody waits for it here; this takes note of its end, so that a process that lives on keeps no trace of it.
+    threading.Thread(target=driver.wait, name=f"driver of run {run_id}", daemon=True).start()
     end = time.monotonic() + START_SECONDS
     while driver.poll() is None and not is_driven(orchestrator.home.root / "locks", run_id):
         if time.monotonic() > end:
@@ -123,6 +124,3 @@ def start_driver(orchestrator: Orchestrator, run_id: int) -> None:
 
 _WHO = {TOKEN_VARIABLE, TOKEN_FILE_VARIABLE}
 """Who may drive a run is the installation's to say: whoever let it go on may have no other right on it."""
-
-_drivers: list[subprocess.Popen[bytes]] = []
-"""Processes that this one has started: it does not wait for them, and takes note of their ends when it starts more."""

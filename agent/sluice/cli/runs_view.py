@@ -122,13 +122,18 @@ def ordered(records: Sequence[RecordRow]) -> list[RecordRow]:
 
 def tree_lines(records: Sequence[RecordRow]) -> list[str]:
     """The timeline as indented lines, each with the path that options take; what nobody wrote is not shown twice."""
-    lines = []
     alone = {record.parent_id: record.message for record in records if record.ref_name == words.IMPLICIT}
-    for record in ordered(records):
-        if record.type not in _DEPTH or words.IMPLICIT in {record.identifier, record.ref_name}:
-            continue
-        state = words.outcome(record.state, record.result)
-        lines.append(f"{'  ' * _DEPTH[record.type]}{words.title(record)}  {state}  {words.duration(record)}".rstrip())
+    shown = [
+        record
+        for record in ordered(records)
+        if record.type in _DEPTH and words.IMPLICIT not in {record.identifier, record.ref_name}
+    ]
+    titles = [f"{'  ' * _DEPTH[record.type]}{words.title(record)}" for record in shown]
+    states = [words.outcome(record.state, record.result) for record in shown]
+    wide, middle = (max(map(len, column), default=0) for column in (titles, states))
+    lines = []
+    for record, title, state in zip(shown, titles, states, strict=True):
+        lines.append(f"{title:<{wide}}  {state:<{middle}}  {words.duration(record):>8}".rstrip())
         if message := record.message or alone.get(record.id, ""):
             lines.append(f"{'  ' * (_DEPTH[record.type] + 1)}{message}")
     return lines

@@ -20,6 +20,7 @@ from sluice.cli.view.board import Board
 from sluice.cli.view.controls import one_line
 from sluice.cli.view.region import Row, rows
 from sluice.cli.view.summary import Line
+from sluice.cli.view.tags import says_its_kind
 
 if TYPE_CHECKING:
     from sluice.storage.requests import RequestRow
@@ -115,7 +116,8 @@ class Pens:
     def tag(self, name: str, text: str) -> str:
         """A tagged log line."""
         fancy, simple, style = _TAGS[name]
-        return self.paint((fancy if self.unicode else simple) + text, style)
+        prefix = "" if says_its_kind(name, text) else fancy if self.unicode else simple
+        return self.paint(prefix + text, style)
 
     def ending(self, result: str, title: str, took: str, message: str) -> str:
         """The line that a step, job or stage ends with."""

@@ -10,6 +10,8 @@ from typing import Final
 MARK: Final = "##["
 # The line feed in front lets the search jump from one literal to the next instead of trying every line's start.
 _TAGGED: Final = re.compile(r"\n##\[(group|endgroup|section|command|error|warning|debug)\]([^\n]*)")
+_PLACED: Final = re.compile(r"\s*[^\s(][^(\n]*\(\d*,\d*\): (?:error|warning)\b")
+"""An issue with a place, as the agent writes it: `src/app.py(3,5): error E1: ...`."""
 _PREFIXES: Final = {
     "group": "> ",
     "section": "* ",
@@ -29,11 +31,18 @@ class Tag:
 
     def readable(self) -> str:
         """The line for a screen without colours; '' for the end of a group."""
+        if says_its_kind(self.name, self.text):
+            return self.text.strip()
         return _PREFIXES[self.name] + self.text.strip() if self.name in _PREFIXES else ""
 
     def heading_of(self, step: str) -> bool:
         """Whether this only announces the step's start or end, which the view says itself."""
         return self.name == "section" and self.text.strip() in {f"Starting: {step}", f"Finishing: {step}"}
+
+
+def says_its_kind(name: str, text: str) -> bool:
+    """Whether a line says itself, after its place, that it is an error or a warning."""
+    return name in {"error", "warning"} and _PLACED.match(text) is not None
 
 
 def split(text: str) -> Iterator[str | Tag]:
