@@ -38,7 +38,7 @@ def test_a_scope_that_starts_runs_permits_nothing() -> None:
 
 def test_scopes_are_checked_when_a_token_is_made() -> None:
     assert check_scopes(["vso.build", "vso.build"]) == ("vso.build",)
-    with pytest.raises(UsageError, match="there is no scope 'vso.bild'"):
+    with pytest.raises(UsageError, match=r"there is no scope .vso\.bild."):
         check_scopes(["vso.bild"])
     with pytest.raises(UsageError, match="needs scopes"):
         check_scopes([])
