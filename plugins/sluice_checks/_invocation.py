@@ -99,7 +99,7 @@ def problems(proposed: Proposed) -> tuple[str, ...]:
         )
         found.append(f"{text}: shorten the timeout, or lengthen the time between evaluations")
     try:
-        _read_headers(_public(proposed, "headers"))
+        read_headers(_public(proposed, "headers"))
     except SluiceError as error:
         found.append(f"headers: {error.what}")
     criteria = _public(proposed, "successCriteria").strip()
@@ -163,7 +163,7 @@ def _expanded(run: CheckRun, criteria: str) -> str:
 def _headers(run: CheckRun) -> dict[str, Secret]:
     """The headers with their variables; those that are empty then are left out."""
     found: dict[str, Secret] = {}
-    for name, text in _read_headers(run.setting("headers")).items():
+    for name, text in read_headers(run.setting("headers")).items():
         value = run.expand_secret(text)
         if _CONTROL.search(value.reveal()):
             raise SluiceError(f"the value of the header '{name}' holds a line break or another control character")
@@ -172,7 +172,7 @@ def _headers(run: CheckRun) -> dict[str, Secret]:
     return found
 
 
-def _read_headers(text: str) -> dict[str, str]:
+def read_headers(text: str) -> dict[str, str]:
     """The headers as configured; read before variables come in, so that none of these adds a header."""
     try:
         read = json.loads(text if text.strip() else DEFAULT_HEADERS)

@@ -19,7 +19,7 @@ def evaluate(run: CheckRun) -> Decision:
     run = with_system_variables(run)
     selector = _selector(run.settings)
     connection = run.connection(run.setting(selector))
-    url = _url(connection, run.expand(run.setting("urlSuffix")).strip())
+    url = address(connection, run.expand(run.setting("urlSuffix")).strip())
     try:
         authorization = _bearer(connection) if selector == AZURE else _basic(connection)
         return decide(run, Target(connection=connection, url=url, authorization=authorization))
@@ -50,7 +50,7 @@ def _bearer(connection: Connection) -> Secret:
     return Secret(f"Bearer {management_token(connection).reveal()}")
 
 
-def _url(connection: Connection, suffix: str) -> str:
+def address(connection: Connection, suffix: str) -> str:
     """The address: the suffix follows the connection's URL as it is, and may not make another host of it."""
     url = connection.url + suffix
     try:

@@ -14,6 +14,14 @@ STAGE = "stage"
 CHECK = "check"
 """What a check that a run waits for is called as a resource."""
 
+VALIDATION = "manualvalidation"
+"""What the step of an agentless job that waits for a person is called as a resource."""
+
+DELAY = "delay"
+"""What the step of an agentless job that waits for a time is called as a resource."""
+
+STEP_WAITS = frozenset({VALIDATION, DELAY})
+
 TYPE_LABELS = {
     "endpoint": "Service connection",
     "variablegroup": "Variable group",
@@ -22,6 +30,8 @@ TYPE_LABELS = {
     "pipeline": "Pipeline",
     STAGE: "Stage",
     CHECK: "Check",
+    VALIDATION: "Manual validation",
+    DELAY: "Delay",
 }
 """How a resource type is called in dialogs."""
 
@@ -43,6 +53,12 @@ def review_banner(count: int, stage: str = "") -> str:
     checks = "a check" if count == 1 else f"{count} checks"
     text = f"{PANEL_TITLE}: {checks} must pass before this run can continue"
     return f"{text} to {stage}" if stage else text
+
+
+def step_banner(kind: str, name: str) -> str:
+    """The banner on a run whose agentless job waits; `name` is the step's."""
+    what = "for a person to respond" if kind == VALIDATION else "until a time has come"
+    return f"{TYPE_LABELS[kind]} '{name}' waits {what}"
 
 
 def permit_question(resource_type: str, name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sluice.authorization.texts import STAGE
+from sluice.authorization.texts import STAGE, STEP_WAITS
 from sluice.cli.session import decisions_of
 from sluice.cli.view.choose import lively
 from sluice.cli.view.prompt import Choice, Screen, ask
@@ -35,7 +35,9 @@ class Asking:
 
     def __call__(self, requests: Sequence[RequestRow]) -> Waiting:
         ids = frozenset(request.id for request in requests)
-        if ids == self.left:
+        # what a step waits for is answered elsewhere, or by time
+        requests = [request for request in requests if request.resource_type not in STEP_WAITS]
+        if ids == self.left or not requests:
             return Waiting.STAY
         with self.orchestrator.database.read() as transaction:
             loaded = self.orchestrator.load(transaction, self.run_id)

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List, show, follow, cancel, resume and retry runs."),
     "permit": ("permit", "Permit a waiting run's pipeline to use what it waits for."),
     "deny": ("deny", "Refuse what a waiting run asks for."),
+    "approve": ("validation:approve", "Resume a run that waits for a person."),
+    "reject": ("validation:reject", "Refuse what a run waits for a person to approve."),
     "cancel": ("runs:cancel", "Cancel a run."),
     "resume": ("runs:resume", "Go on with a run that stopped or waited."),
     "retry": ("runs:retry", "Run the failed parts of a run again."),

@@ -1,4 +1,4 @@
-"""Jobs on this machine: one thread a job, as many at once as there are cores (two at least)."""
+"""Jobs on this machine, agentless ones among them: one thread a job, as many at once as there are cores (two at least)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sluice.dispatch.port import Ended
 from sluice.hooks.declaration import Task
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.events import Emit
-from sluice.runtime.job import run_job
+from sluice.runtime.job import run_job, run_server_job
 from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
 from sluice.runtime.secure_files import SecureFileSource
@@ -71,6 +71,15 @@ class LocalDispatcher:
         def work() -> None:
             defect: BaseException | None = None
             try:
+                if request.server:
+                    run_server_job(
+                        request,
+                        emit=emit,
+                        connections=connections,
+                        find_task=self._find_task,
+                        cancellation=cancellation,
+                    )
+                    return
                 run_job(
                     request,
                     emit=emit,
@@ -84,9 +93,10 @@ class LocalDispatcher:
                 )
             except BaseException as error:  # noqa: BLE001  # a defect ends its job alone and is told to the run
                 defect = error
-            with self._lock:
-                del self._active[request.id]
-            ended(Ended(job=request.id, defect=defect))
+            finally:
+                with self._lock:
+                    del self._active[request.id]
+                ended(Ended(job=request.id, defect=defect))
 
         threading.Thread(target=work, name=f"job {request.identifier}", daemon=True).start()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sluice.hooks.connection import Connection
 from sluice.secret import Secret
@@ -83,6 +83,12 @@ class TaskRun(Protocol):
 
     def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
         """Set a job variable for the steps that follow; an output variable also for other jobs."""
+
+    def fulfils(self, criteria: str, root: Any) -> bool:
+        """Whether a JSON value fulfils success criteria such as `eq(root['status'], 'ok')`.
+
+        Raises `TaskFailedError` when they cannot be evaluated.
+        """
 
     @property
     def canceled(self) -> bool:

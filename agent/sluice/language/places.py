@@ -24,7 +24,6 @@ def build_pool(build: Build, node: Node | None) -> Pool | None:
         if not node.value:
             return None
         if node.value.casefold() == "server":
-            build.problems.note("agentless jobs are not run yet: a run of this pipeline is refused", node)
             return Pool(server=True, where=node.where)
         build.problems.note(f"the pool '{node.value}' is not acted on: {POOL_MEANING}", node)
         return Pool(name=node.value, where=node.where)

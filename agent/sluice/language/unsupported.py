@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sluice.errors import PipelineError, Problem
+from sluice.language.agentless import problem_of_target
 
 if TYPE_CHECKING:
     from sluice.language.plan import Job, Plan, Pool, Step
@@ -21,8 +22,9 @@ def unsupported(plan: Plan) -> Iterator[Problem]:
     """Everything in a plan that cannot be run, each at its place."""
     for stage in plan.stages:
         for job in stage.jobs:
-            if any(pool.server for pool in _pools(job)):
-                yield Problem("agentless jobs (pool: server) are not run by Sluice yet", job.where)
+            for step, agentless in _targeted(job):
+                if problem := problem_of_target(job.name, step, agentless=agentless):
+                    yield problem
             if job.container is not None or job.services:
                 yield Problem("jobs in a container are not run by Sluice yet", job.where)
             for step in _steps(job):
@@ -31,10 +33,17 @@ def unsupported(plan: Plan) -> Iterator[Problem]:
                     yield Problem(f"steps in the container '{name}' are not run by Sluice yet", step.where)
 
 
-def _pools(job: Job) -> Iterator[Pool]:
-    for pool in (job.pool, *(hook.pool for hook in (job.deployment.hooks if job.deployment else ()))):
-        if pool is not None:
-            yield pool
+def _targeted(job: Job) -> Iterator[tuple[Step, bool]]:
+    """The steps of a job, each with whether it runs agentless; the hook of a deployment may have a pool of its own."""
+    for step in job.steps:
+        yield step, _is_server(job.pool)
+    for hook in job.deployment.hooks if job.deployment is not None else ():
+        for step in hook.steps:
+            yield step, _is_server(hook.pool or job.pool)
+
+
+def _is_server(pool: Pool | None) -> bool:
+    return pool is not None and pool.server
 
 
 def _steps(job: Job) -> Iterator[Step]:

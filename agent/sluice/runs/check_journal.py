@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.checks.model import Check, Suite
-from sluice.authorization.texts import CHECK, TYPE_LABELS
+from sluice.authorization.texts import CHECK, STEP_WAITS, TYPE_LABELS
 from sluice.storage import actions, audit, projects
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def asked_event(run: RunRow, request: RequestRow, now: float) -> audit.Event:
-    """A run waits: for a permit, or for a check."""
+    """A run waits: for a permit, for a check, or at a step of an agentless job."""
     details: dict[str, Any] = {
         "StageName": request.stage,
         "RunId": run.id,
@@ -24,7 +24,9 @@ def asked_event(run: RunRow, request: RequestRow, now: float) -> audit.Event:
         "PipelineName": run.pipeline,
     }
     action = actions.PERMISSION_REQUESTED
-    if request.resource_type == CHECK:
+    if request.resource_type in STEP_WAITS:
+        action = actions.STEP_WAITS
+    elif request.resource_type == CHECK:
         action = actions.CHECK_REQUESTED
         details |= {"Check": request.resource_name, "CheckId": request.resource_id}
     return audit.Event(

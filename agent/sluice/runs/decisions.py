@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.authorization.roles import PIPELINE
-from sluice.authorization.texts import STAGE, TYPE_LABELS
+from sluice.authorization.texts import CHECK, STAGE, STEP_WAITS, TYPE_LABELS
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.errors import ConflictError, NotFoundError
 from sluice.rights import Right
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 END_AT_ONCE = "endAtOnce"
 """The option of a run that was canceled twice: who asked for that."""
+
+
+_NO_PERMITS = frozenset({STAGE, CHECK, *STEP_WAITS})
+"""What a run waits for that no Permit ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,10 @@ class Decisions:
         """
         changed = []
         with self.database.write() as transaction:
-            run = _run(transaction, run_id)
+            run = run_of(transaction, run_id)
             if not runs.is_whole(transaction, run_id):
                 raise runs.tampered(run_id)
-            chosen = _choose(transaction, run, names, of=lambda kind: kind != STAGE)
+            chosen = choose(transaction, run, names, of=lambda kind: kind not in _NO_PERMITS)
             for request in chosen:
                 self._require(transaction, request)
             changed = [one for one in chosen if _ask_again(transaction, run, one)]
@@ -81,9 +85,9 @@ class Decisions:
         Answers the requests that were granted. Raises `NotFoundError` for a stage that does not wait.
         """
         with self.database.write() as transaction:
-            run = _run(transaction, run_id)
+            run = run_of(transaction, run_id)
             names = [ResourceName(STAGE, stage) for stage in stages]
-            chosen = _choose(transaction, run, names, of=lambda kind: kind == STAGE, what="does not wait to be started")
+            chosen = choose(transaction, run, names, of=lambda kind: kind == STAGE, what="does not wait to be started")
             require_queue(transaction, self.guard, run)
             now = self.clock()
             for request in chosen:
@@ -96,8 +100,8 @@ class Decisions:
     def deny(self, run_id: int, names: Names = ()) -> list[RequestRow]:
         """Refuse what a run waits for: it cancels the stage that asks, and nothing is kept for later runs."""
         with self.database.write() as transaction:
-            run = _run(transaction, run_id)
-            chosen = _choose(transaction, run, names)
+            run = run_of(transaction, run_id)
+            chosen = choose(transaction, run, names, of=lambda kind: kind not in STEP_WAITS)
             for request in chosen:
                 self._require(transaction, request)
             now = self.clock()
@@ -114,7 +118,7 @@ class Decisions:
         Answers the run as it is then.
         """
         with self.database.write() as transaction:
-            run = _run(transaction, run_id)
+            run = run_of(transaction, run_id)
             require_queue(transaction, self.guard, run)
             if run.state == "completed":
                 raise ConflictError(f"run {run_id} is over ({in_words(run.result)})")
@@ -126,7 +130,7 @@ class Decisions:
                 runs.change(
                     transaction, run_id, state="completed", result=str(Result.CANCELED), finished_at=self.clock()
                 )
-            return _run(transaction, run_id)
+            return run_of(transaction, run_id)
 
     def _require(self, transaction: Transaction, request: RequestRow) -> None:
         """Raise `NotPermittedError` unless the person may decide on what a run asks for."""
@@ -141,18 +145,19 @@ class Decisions:
 def waiting_for(database: Database, run_id: int) -> list[RequestRow]:
     """What a run waits for now."""
     with database.read() as transaction:
-        _run(transaction, run_id)
+        run_of(transaction, run_id)
         return requests.of_run(transaction, run_id, state="running")
 
 
-def _run(transaction: Transaction, run_id: int) -> RunRow:
+def run_of(transaction: Transaction, run_id: int) -> RunRow:
+    """The run that somebody decides about; raises `NotFoundError`."""
     run = runs.get(transaction, run_id)
     if run is None:
         raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
     return run
 
 
-def _choose(
+def choose(
     transaction: Transaction,
     run: RunRow,
     names: Names,

@@ -10,7 +10,7 @@ from typing import Any
 from sluice.errors import PipelineError, Problem
 from sluice.language.downloads import download_path
 from sluice.language.expressions import Value
-from sluice.language.plan import Job, Stage, Step, Text
+from sluice.language.plan import Deployment, Hook, Job, Stage, Step, Text
 from sluice.language.tasks import TaskCatalogue, TaskDefinition
 from sluice.runs.checkouts import opening, with_named
 from sluice.runs.deployments import variables_of
@@ -18,6 +18,7 @@ from sluice.runs.evaluation import Evaluation
 from sluice.runs.executions import ALWAYS, execution_of, step_name, titled
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.predefined import JobFacts, job_variables
+from sluice.runs.step_waits import answer_of
 from sluice.runs.timeline import STARTED_BY, Timeline
 from sluice.runs.variables import expand, expanded, scope_of
 from sluice.runtime.request import (
@@ -72,8 +73,18 @@ class Position:
         """The steps as written: the job's, or those of the deployment's hook."""
         if self.job.deployment is None:
             return self.job.steps
+        return self._hook(self.job.deployment).steps
+
+    @property
+    def is_agentless(self) -> bool:
+        """Whether it needs no agent (`pool: server`); the hook of a deployment may have a pool of its own."""
+        deployment = self.job.deployment
+        pool = (self._hook(deployment).pool if deployment is not None else None) or self.job.pool
+        return pool is not None and pool.server
+
+    def _hook(self, deployment: Deployment) -> Hook:
         name = self.record.details.get("hook", self.record.ref_name)
-        return next(hook.steps for hook in self.job.deployment.hooks if hook.name == name)
+        return next(hook for hook in deployment.hooks if hook.name == name)
 
 
 def build_request(
@@ -96,7 +107,12 @@ def build_request(
     values = expanded(scope)
     written = {step.name: step for step in position.plan_steps}
     repositories = with_named(place.repositories, position.plan_steps, place.given)
-    steps = (_step(row, written[step_name(row.ref_name)], catalogue, values) for row in position.steps)
+    steps = (
+        replace(
+            _step(row, written[step_name(row.ref_name)], catalogue, values), answer=answer_of(record.details, row.id)
+        )
+        for row in position.steps
+    )
     return JobRequest(
         run_id=position.run_id,
         id=record.id,
@@ -114,6 +130,7 @@ def build_request(
         cancel_timeout_seconds=60
         * evaluation.minutes(stage, job, job.cancel_timeout_minutes, timeline, CANCEL_MINUTES),
         workspace_clean=job.workspace_clean,
+        server=position.is_agentless,
         progress=_attempted(progress, own) if progress else None,
     )
 

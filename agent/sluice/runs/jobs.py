@@ -145,6 +145,7 @@ class Starter:
             logs=self.logs,
             pending=access.pending,
             progress=request.progress,
+            limit=request.timeout_seconds,
             clock=self.orchestrator.clock,
             changed=self.changed,
             logged=self.logged,

@@ -16,9 +16,10 @@ from sluice.runs.checkpoint_records import show_checks
 from sluice.runs.checkpoints import Checkpoints, Spot
 from sluice.runs.identifiers import attempted, join, record_id
 from sluice.runs.outcomes import forgiven, roll_up
+from sluice.runs.step_waits import RAN_TOO_LONG, StepWait, answer_of, wait_of, with_answer, without_wait
 from sluice.runs.timeline import CANCELED, DENIED, STARTED_AFTER, Timeline
 from sluice.runs.waits import REFUSED, Waits, needs_of
-from sluice.runtime.request import Result
+from sluice.runtime.request import Outcome, Result
 from sluice.storage.records import RecordRow
 
 _BAD = frozenset({Result.FAILED, Result.CANCELED, Result.ABANDONED})
@@ -193,7 +194,33 @@ class Phases:
             else:
                 self._end(job, Result.CANCELED, "" if self.canceled else REFUSED)
             return True
-        return job.state == "waiting" and self._waiting(stage, job)
+        if job.state != "waiting":
+            return False
+        wait = wait_of(job.details)
+        return self._waiting(stage, job) if wait is None else self._waiting_at_step(stage, job, wait, stopped=stopped)
+
+    def _waiting_at_step(self, stage: Stage, job: RecordRow, wait: StepWait, *, stopped: bool) -> bool:
+        """An agentless job goes on when a person or time has answered; canceled, its `always()` steps still run."""
+        requests = self.waits.of_job(job.id)
+        answer = answer_of(job.details, wait.step)
+        too_long = answer is None and wait.job_until is not None and wait.job_until <= self.world.now
+        if stopped or too_long:
+            self.waits.close(requests, "canceled")
+            details = {**without_wait(job.details), "canceled": True}
+            message = RAN_TOO_LONG if too_long else texts.ABORTED
+            self.timeline.put(job, state="pending", operation="", message=message, details=details)
+            return True
+        if answer is None and wait.until <= self.world.now:
+            answer = wait.answer_of_time
+        if answer is not None:
+            self.waits.close(requests, "timedOut" if answer.outcome is Outcome.TIMED_OUT else "approved")
+            details = with_answer(without_wait(job.details), wait.step, answer)
+            self.timeline.put(job, state="pending", operation="", details=details)
+            return True
+        name = next((step.name for step in self.timeline.steps(job) if step.id == wait.step), "")
+        self.waits.ask_step(stage.name, self.timeline.stage(stage).attempt, job.id, wait, name=name)
+        self.timeline.put(job, operation=texts.step_banner(wait.kind, name))
+        return False
 
     def _waiting(self, stage: Stage, job: RecordRow) -> bool:
         requests = self.waits.of_job(job.id)

@@ -8,11 +8,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from sluice.authorization.resources import Need
-from sluice.authorization.texts import banner
+from sluice.authorization.texts import banner, step_banner
 from sluice.connections.sealing import Sealer
 from sluice.runs.logs import RunLogs
 from sluice.runs.orchestrator import sealed_identity
 from sluice.runs.progress import encode_progress, encode_secrets
+from sluice.runs.step_waits import with_wait
 from sluice.runtime.events import (
     DetailChanged,
     Event,
@@ -59,6 +60,7 @@ class JobRecorder:
         logs: RunLogs,
         pending: Mapping[str, Need],
         progress: JobProgress | None,
+        limit: float = 0,
         clock: Callable[[], float],
         changed: Changed,
         logged: Logged,
@@ -75,6 +77,7 @@ class JobRecorder:
         self._logged = logged
         self._lock = threading.Lock()
         self._progress = progress
+        self._limit = limit
         self._details: dict[tuple[str, str], DetailChanged] = {}
         self._details_stored = 0.0
 
@@ -160,9 +163,17 @@ class JobRecorder:
 
     def _suspended(self, event: JobSuspended) -> None:
         """The job waits; the next decision asks for what its step needs."""
-        need = self._pending[event.step]
-        details = {**self._job.details, "suspendedAt": event.step, "needs": [asdict(need)]}
-        job = replace(self._job, state="waiting", operation=banner(1), details=details)
+        if event.wait is not None:
+            self._logs.close(event.step)
+            job_until = (self._job.started_at or self._clock()) + self._limit if self._limit else None
+            now = self._clock()
+            details = with_wait(self._job.details, event.step, event.wait, now=now, job_until=job_until)
+            operation = step_banner(event.wait.kind, self._records[event.step].name)
+        else:
+            need = self._pending[event.step]
+            details = {**self._job.details, "suspendedAt": event.step, "needs": [asdict(need)]}
+            operation = banner(1)
+        job = replace(self._job, state="waiting", operation=operation, details=details)
         with self._database.write() as transaction:
             self._save_progress(transaction, event.progress)
             records.save(transaction, self._run.id, [job])

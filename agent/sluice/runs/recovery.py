@@ -6,10 +6,12 @@ unless the step says `retryCountOnTaskFailure`: nobody knows how far it came.
 
 from __future__ import annotations
 
+from sluice.language.plan import Step
 from sluice.runs.executions import step_name
 from sluice.runs.jobs import locate, newest_progress, place_of
 from sluice.runs.orchestrator import Loaded, Orchestrator
 from sluice.runs.timeline import Timeline
+from sluice.runtime.handlers import server_tasks
 from sluice.runtime.orphans import kill_orphans, lookup_id
 from sluice.runtime.request import JobRequest, Result
 from sluice.storage import records, usage
@@ -63,7 +65,8 @@ def _goes_on(
 ) -> bool:
     """Whether the job can go on; then it is ready again."""
     position = locate(loaded, timeline, job)
-    retries = {step.name: step.retry_count for step in position.plan_steps}
+    # a step that only waits has done nothing that a second time could do again
+    retries = {step.name: step.retry_count or _only_waits(step) for step in position.plan_steps}
     interrupted = [step for step in position.steps if step.state == "inProgress"]
     if any(not retries.get(step_name(step.ref_name), 0) for step in interrupted):
         return False
@@ -74,6 +77,10 @@ def _goes_on(
             timeline.put(step, state="pending", result="", started_at=None, finished_at=None)
     timeline.put(job, state="pending")
     return True
+
+
+def _only_waits(step: Step) -> bool:
+    return step.task.value.casefold() in server_tasks.TASKS
 
 
 def _lose(

@@ -9,6 +9,7 @@ from sluice.authorization import texts
 from sluice.authorization.checks.model import Check, State, Suite
 from sluice.authorization.resources import Known, Need, Pending
 from sluice.language.plan import Stage
+from sluice.runs.step_waits import StepWait
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
@@ -52,6 +53,14 @@ class Waits:
     def of_job(self, job_id: str) -> list[RequestRow]:
         """The open requests of a job that stopped at a step, but for its checks."""
         return [request for request in self._open() if request.job_id == job_id]
+
+    def ask_step(self, stage: str, attempt: int, job_id: str, wait: StepWait, *, name: str) -> None:
+        """Ask for what a step of an agentless job waits for, once."""
+        asked = [*self.of_job(job_id), *(one for one in self.asked if one.job_id == job_id)]
+        if not any(request.resource_id == wait.step for request in asked):
+            known = Known(id=wait.step, name=name, kind=wait.kind, version=0)
+            request = self._request(Pending(resource=known, needs=()), stage, attempt, job_id, wait.step)
+            self.asked.append(replace(request, expires_at=wait.due, detail=wait.properties.get("instructions", "")))
 
     def ask(self, pending: Sequence[Pending], stage: str, attempt: int, job_id: str = "", step_id: str = "") -> None:
         """Ask for what is pending, once each; what was asked for and is permitted meanwhile is closed.
@@ -178,7 +187,7 @@ _CLOSED_AS = {State.BYPASSED: "approved", State.QUEUED: "canceled"}
 
 def is_denial(request: RequestRow) -> bool:
     """Whether a request was denied by a person, which cancels the stage that asked."""
-    return request.state == "rejected" and request.resource_type != texts.CHECK
+    return request.state == "rejected" and request.resource_type not in {texts.CHECK, *texts.STEP_WAITS}
 
 
 def waited_too_long(stage: RecordRow) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sluice.runtime.request import JobProgress, Result
+from sluice.runtime.request import JobProgress, Result, WaitFor
 from sluice.secret import Secret
 
 
@@ -95,11 +95,15 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSuspended:
-    """A step needs a Permit that nobody has given yet: the job holds nothing and can go on later."""
+    """A step needs a Permit that nobody has given yet, or `wait` says what it waits for.
+
+    The job holds nothing and can go on later.
+    """
 
     job: str
     step: str
     progress: JobProgress
+    wait: WaitFor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

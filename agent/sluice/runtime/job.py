@@ -18,7 +18,7 @@ from sluice.runtime.keeping import Keeper
 from sluice.runtime.masking import Masker
 from sluice.runtime.orphans import LOOKUP_VARIABLE, kill_orphans, lookup_id
 from sluice.runtime.predefined import machine_variables, tools_folder
-from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result
+from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result, WaitFor
 from sluice.runtime.secure_files import SecureFileSource
 from sluice.runtime.step import Pending, StepRunner
 from sluice.runtime.step_plan import FindTask, Host, InputDefaults
@@ -33,10 +33,14 @@ _SET_BY_CHECKOUT = frozenset({"Build.Repository.LocalPath", "Build.SourcesDirect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspended:
-    """The job waits for a Permit: it holds nothing, and goes on with a request that has this progress."""
+    """The job waits for a Permit, or for what `wait` says.
+
+    It holds nothing, and goes on with a request that has this progress.
+    """
 
     step: str
     progress: JobProgress
+    wait: WaitFor | None = None
 
 
 def run_job(
@@ -91,11 +95,39 @@ def run_job(
         ended = Result.FAILED
         tell(JobFinished(job=request.id, result=ended, message=str(error)))
         return ended
+    _tell_end(tell, job, ended)
+    return ended
+
+
+def run_server_job(
+    request: JobRequest,
+    *,
+    emit: Emit,
+    connections: ConnectionSource,
+    find_task: FindTask,
+    cancellation: Cancellation,
+) -> Result | Suspended:
+    """Run an agentless job as `run_job` runs others, but without folders, without an environment and without packages.
+
+    A step that has to wait suspends it: nothing is held until it goes on with a request that has the answer.
+    """
+    tell = _Teller(emit)
+    host = Host(connections=connections, find_task=find_task)
+    tell(JobStarted(job=request.id))
+    nowhere = Workspace(work=request.work, root=request.workspace, temp=request.workspace)
+    job = JobState(request, tell, tell.check, nowhere, Masker(), {})
+    job.update_status()
+    ended = _run_steps(job, host, cancellation)
+    _tell_end(tell, job, ended)
+    return ended
+
+
+def _tell_end(tell: _Teller, job: JobState, ended: Result | Suspended) -> None:
+    request = job.request
     if isinstance(ended, Suspended):
-        tell(JobSuspended(job=request.id, step=ended.step, progress=ended.progress))
+        tell(JobSuspended(job=request.id, step=ended.step, progress=ended.progress, wait=ended.wait))
     else:
         tell(JobFinished(job=request.id, result=ended, message=job.reason))
-    return ended
 
 
 class _Teller:
@@ -151,8 +183,8 @@ def _run_steps(job: JobState, host: Host, cancellation: Cancellation) -> Result 
                 for index in range(first, len(request.steps)):
                     if scope.killed:
                         runner.end_at_once(index)
-                    elif isinstance(runner.run(index), Pending):
-                        return Suspended(step=request.steps[index].id, progress=job.progress(index))
+                    elif isinstance(pending := runner.run(index), Pending):
+                        return Suspended(step=request.steps[index].id, progress=job.progress(index), wait=pending.wait)
         finally:
             take_back()
     return job.status

@@ -59,6 +59,36 @@ class ConnectionInput:
     where: str = ""
 
 
+class Outcome(enum.StrEnum):
+    """How the wait of a step of an agentless job ended."""
+
+    ELAPSED = "elapsed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    TIMED_OUT = "timedOut"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFor:
+    """What a step of an agentless job waits for: until a time, or for a person.
+
+    `kind` is `delay` or `manualvalidation`, `seconds` how long it waits at most; `properties` are for whoever decides.
+    """
+
+    kind: str
+    seconds: float
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAnswer:
+    """What ended the wait of a step: time alone, or a person (`by`) with a comment."""
+
+    outcome: Outcome
+    by: str = ""
+    comment: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRequest:
     """One step. `id` is its timeline record's, `task` is `Name@Major`, `inputs` have the task's own spelling.
@@ -66,7 +96,7 @@ class StepRequest:
     With `package` (`<id>@<version>#<digest>`) the step runs that installed package, else what Sluice or a plugin has for the
     task; the executions of one step have one `name`. `condition` is '' for `succeeded()`; `timeout_seconds` is 0
     for no limit of its own; `settable` is None when any variable may be set by a logging command; `implicit` marks the
-    checkout that nobody wrote.
+    checkout that nobody wrote; `answer` is what the step of an agentless job has waited for.
     """
 
     id: str
@@ -87,6 +117,7 @@ class StepRequest:
     package: str = ""
     execution: Execution = Execution.MAIN
     implicit: bool = False
+    answer: StepAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +166,7 @@ class JobRequest:
     job's own folder below it (`Pipeline.Workspace`); `repository` is the checked-out repository that `checkout: self`
     takes its files from, and `private` are folders that it never copies, such as where Sluice keeps its state and keys;
     `repositories` are the others that it may check out.
-    `progress` is set when the job goes on where it stopped.
+    `progress` is set when the job goes on where it stopped; a `server` job is agentless: it has no folders.
     """
 
     run_id: int
@@ -153,6 +184,7 @@ class JobRequest:
     timeout_seconds: float = 3600
     cancel_timeout_seconds: float = 300
     workspace_clean: str = ""
+    server: bool = False
     progress: JobProgress | None = None
 
 

@@ -11,7 +11,7 @@ from sluice.runtime.cancellation import TIMED_OUT, Cancellation
 from sluice.runtime.conditions import holds
 from sluice.runtime.events import StepFinished, StepStarted
 from sluice.runtime.job_state import JobState
-from sluice.runtime.request import Result, StepRequest
+from sluice.runtime.request import Result, StepRequest, WaitFor
 from sluice.runtime.step_plan import Host, StepPlan, banner, plan_step, run_plan
 from sluice.runtime.step_scope import StepScope
 
@@ -25,9 +25,10 @@ SKIPPED = "Skipping step due to condition evaluation."
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The step cannot start: a connection waits for its Permit."""
+    """The step cannot start: a connection waits for its Permit. Or it has started, and waits for what `wait` says."""
 
     reason: str
+    wait: WaitFor | None = None
 
 
 class StepRunner:
@@ -97,14 +98,17 @@ class StepRunner:
             return Pending(str(pending))
         except SluiceError as error:
             return self._refused(index, scope, error)
-        self._start(scope)
-        scope.say(f"##[section]Starting: {scope.step.display_name}\n{banner(plan, scope.step)}")
+        if scope.step.answer is None:
+            self._start(scope)
+            scope.say(f"##[section]Starting: {scope.step.display_name}\n{banner(plan, scope.step)}")
         for warning in _taken(scope.job.variables.warnings):
             scope.issue("warning", warning)
         scope.warn_unmasked()
         answer = self._hold(scope, plan, Moment.BEFORE)
         if answer is None or not self._is_ended(scope, answer):
             self._carry_out(scope, plan, answer)
+        if scope.waits is not None and scope.result == Result.SUCCEEDED:
+            return Pending(f"the step {scope.step.display_name} waits", scope.waits)
         self._again_while_wanted(scope, plan)
         return self._finish(index, scope)
 

@@ -10,7 +10,7 @@ from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.events import IssueRaised, LogWritten, StepProgressed
 from sluice.runtime.job_state import JobState
-from sluice.runtime.request import JobVariable, Result, StepRequest
+from sluice.runtime.request import JobVariable, Result, StepRequest, WaitFor
 from sluice.runtime.restrictions import may_set
 from sluice.runtime.results import merge
 from sluice.runtime.step_log import LogStream, StepLog
@@ -32,6 +32,8 @@ class StepScope:
         self.log = StepLog(job.masker, self._emit_log)
         self.result: Result | None = None
         self.message = ""
+        self.waits: WaitFor | None = None
+        """What the step of an agentless job waits for; set by its handler, which returns then."""
         self.done = False
         self.outputs: dict[str, str | Secret] = {}
         self.declared_outputs: frozenset[str] = frozenset()

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sluice.errors import TaskFailedError
+from sluice.errors import SluiceError, TaskFailedError
 from sluice.hooks.connection import Connection
 from sluice.runtime.bytes_text import encode
 from sluice.runtime.cancellation import Cancellation
@@ -117,6 +117,14 @@ class HandlerRun:
 
     def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
         self.output.set_variable(name, value, output=output)
+
+    def fulfils(self, criteria: str, root: Any) -> bool:
+        from sluice.language.success_criteria import holds
+
+        try:
+            return holds(criteria, root)
+        except SluiceError as error:
+            raise TaskFailedError(f"the success criteria cannot be evaluated: {error}", where=self.task) from error
 
     @property
     def canceled(self) -> bool:

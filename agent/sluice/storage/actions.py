@@ -236,6 +236,24 @@ STAGE_STARTED = Action(
     "Execute",
     'Started stage {StageName} of run {RunId} of pipeline "{PipelineName}" by hand.',
 )
+STEP_WAITS = Action(
+    "Sluice.StepWaits",
+    "Pipelines",
+    "Access",
+    'A step of stage {StageName} of run {RunId} of pipeline "{PipelineName}" waits: {ResourceType} "{ResourceName}".',
+)
+VALIDATION_APPROVED = Action(
+    "Sluice.ManualValidationApproved",
+    "Pipelines",
+    "Modify",
+    'Resumed "{ResourceName}" in stage {StageName} of run {RunId} of pipeline "{PipelineName}": {Comment}',
+)
+VALIDATION_REJECTED = Action(
+    "Sluice.ManualValidationRejected",
+    "Pipelines",
+    "Modify",
+    'Rejected "{ResourceName}" in stage {StageName} of run {RunId} of pipeline "{PipelineName}": {Comment}',
+)
 PERMISSION_DENIED = Action(
     "Sluice.PermissionDenied",
     "Pipelines",
@@ -407,6 +425,8 @@ BY_PEOPLE = frozenset(
         ENVIRONMENT_CHANGED,
         ENVIRONMENT_DELETED,
         STAGE_STARTED,
+        VALIDATION_APPROVED,
+        VALIDATION_REJECTED,
         PERMISSION_DENIED,
         CHECK_CREATED,
         CHECK_UPDATED,

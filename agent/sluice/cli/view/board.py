@@ -91,7 +91,11 @@ class Board:
 def _banner(requests: Sequence[RequestRow], stage: str) -> str:
     if all(request.resource_type == texts.STAGE for request in requests):
         return texts.start_banner(stage)
-    return texts.banner(len(requests), stage)
+    permits = [request for request in requests if request.resource_type not in texts.STEP_WAITS]
+    if not permits:
+        first = requests[0]
+        return texts.step_banner(first.resource_type, one_line(first.resource_name))
+    return texts.banner(len(permits), stage)
 
 
 def stage_title(plan: Plan, name: str) -> str:

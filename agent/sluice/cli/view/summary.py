@@ -146,12 +146,16 @@ def issue_lines(record: RecordRow, place: str) -> Iterator[Line]:
             yield Line(f"  {place}: and {more} more {kind}{'s' if more > 1 else ''}, see the log", "muted")
 
 
+_VERBS = {texts.STAGE: "start it", texts.VALIDATION: "approve it"}
+
+
 def _next(board: Board, run: RunRow) -> Iterator[Line]:
     advice: dict[str, str] = {}
     if run.state != "completed":
         permits = {words.permit_command(request): request for request in board.requests}
         for command, request in permits.items():
-            yield Line(f"{'start it' if request.resource_type == texts.STAGE else 'permit it':<11}  {command}")
+            if request.resource_type != texts.DELAY:
+                yield Line(f"{_VERBS.get(request.resource_type, 'permit it'):<11}  {command}")
         advice["go on"] = f"sluice resume {run.id}"
     elif tone(run.result) == "bad" or run.result == "Canceled":
         advice["try again"] = f"sluice retry {run.id}"

@@ -108,7 +108,18 @@ def resource(request: RequestRow) -> str:
 
 def needed(request: RequestRow) -> str:
     """What a person is to do about what a run waits for."""
+    if request.resource_type == texts.VALIDATION:
+        return f"To be approved or rejected before {moment(request.expires_at)}"
+    if request.resource_type == texts.DELAY:
+        return f"Until {moment(request.expires_at)}"
     return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
+
+
+def moment(seconds: float) -> str:
+    """A time of the day, with the day."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 _PERMIT_OPTIONS = {
@@ -123,6 +134,10 @@ def permit_command(request: RequestRow) -> str:
     """The command that permits a resource (or starts a stage), ready for a shell."""
     if request.resource_type == texts.STAGE:
         return f"sluice runs start {request.run_id} --stage {shlex.quote(one_line(request.resource_id))}"
+    if request.resource_type == texts.VALIDATION:
+        return f"sluice approve {request.run_id}"
+    if request.resource_type == texts.DELAY:
+        return f"sluice resume {request.run_id}"
     command = f"sluice permit {request.run_id}"
     option = _PERMIT_OPTIONS.get(request.resource_type)
     return f"{command} {option} {shlex.quote(one_line(request.resource_name))}" if option else command

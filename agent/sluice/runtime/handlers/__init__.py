@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sluice.runtime.handlers import bash, checkout, file_tasks, keeping_tasks, powershell
+from sluice.runtime.handlers import bash, checkout, file_tasks, keeping_tasks, powershell, server_tasks
 from sluice.runtime.handlers.native import NativeTask
 
 _DOCS = "https://learn.microsoft.com/azure/devops/pipelines/tasks/reference"
@@ -45,6 +45,7 @@ NATIVE: Mapping[str, NativeTask] = {
     "checkout@1": _CHECKOUT,
     f"{CHECKOUT_ID}@1": _CHECKOUT,
     **file_tasks.TASKS,
+    **server_tasks.TASKS,
     **keeping_tasks.TASKS,
 }
 """By casefolded `Name@Major`."""

@@ -1,0 +1,94 @@
+"""What people decide about manual validations: the run goes on, or the step fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sluice.authorization.texts import VALIDATION
+from sluice.errors import NotPermittedError, UsageError
+from sluice.runs.decisions import Decisions, ResourceName, choose, run_of
+from sluice.runs.pipelines import require_queue
+from sluice.runs.step_waits import wait_of, with_answer
+from sluice.runtime.request import Outcome, StepAnswer
+from sluice.storage import actions, audit, records, requests, runs
+
+if TYPE_CHECKING:
+    from sluice.storage.engine import Transaction
+    from sluice.storage.requests import RequestRow
+    from sluice.storage.runs import RunRow
+
+MAX_COMMENT = 2048
+
+
+def respond(
+    decisions: Decisions, run_id: int, *, approved: bool, comment: str = "", names: Sequence[str] = ()
+) -> list[RequestRow]:
+    """Resume (or reject) the manual validations that a run waits for: all of them, or those that are named.
+
+    Answers what was decided. Raises `ConflictError` when it waits for none, `NotFoundError` for a name that it does not
+    wait for, and `NotPermittedError` when the validation is for others to decide.
+    """
+    if len(comment) > MAX_COMMENT:
+        raise UsageError(f"the comment is longer than {MAX_COMMENT} characters")
+    with decisions.database.write() as transaction:
+        run = run_of(transaction, run_id)
+        if not runs.is_whole(transaction, run_id):
+            raise runs.tampered(run_id)
+        wanted = [ResourceName(VALIDATION, name) for name in names]
+        what = "waits for no manual validation"
+        chosen = choose(transaction, run, wanted, of=lambda kind: kind == VALIDATION, what=what)
+        require_queue(transaction, decisions.guard, run)
+        for request in chosen:
+            _decide(transaction, decisions, run, request, approved=approved, comment=comment.strip())
+    return chosen
+
+
+def _decide(
+    transaction: Transaction, decisions: Decisions, run: RunRow, request: RequestRow, *, approved: bool, comment: str
+) -> None:
+    job = records.get(transaction, run.id, request.job_id)
+    wait = wait_of(job.details) if job is not None else None
+    if job is None or wait is None or wait.step != request.step_id:
+        return  # it has been answered, by time or by its cancellation
+    _require_approver(decisions, run, request, wait.properties)
+    outcome = Outcome.APPROVED if approved else Outcome.REJECTED
+    answer = StepAnswer(outcome=outcome, by=decisions.by, comment=comment)
+    records.save(transaction, run.id, [replace(job, details=with_answer(job.details, wait.step, answer))])
+    now = decisions.clock()
+    requests.decide(transaction, request.id, state=str(outcome), by=decisions.by, at=now)
+    event = audit.Event(
+        action=actions.VALIDATION_APPROVED if approved else actions.VALIDATION_REJECTED,
+        actor=decisions.by,
+        at=now,
+        project_id=run.project_id,
+        resource_id=request.resource_id,
+        details={
+            "ResourceType": request.resource_type,
+            "ResourceName": request.resource_name,
+            "StageName": request.stage,
+            "RunId": run.id,
+            "PipelineName": run.pipeline,
+            "Comment": comment,
+        },
+    )
+    audit.append(transaction, event)
+
+
+def _require_approver(decisions: Decisions, run: RunRow, request: RequestRow, properties: Mapping[str, str]) -> None:
+    """Whether the step's own inputs let this person decide."""
+    listed = [part.strip() for line in properties.get("approvers", "").splitlines() for part in line.split(",")]
+    approvers = {name.casefold() for name in listed if name}
+    actor = decisions.guard.actor
+    mine = {name.casefold() for name in (decisions.by, actor.name, *actor.groups) if name}
+    if approvers and not approvers & mine:
+        raise NotPermittedError(
+            f"the manual validation '{request.resource_name}' is for others to decide",
+            do=f"ask one of: {', '.join(sorted(name for name in listed if name))}",
+        )
+    if properties.get("ownRuns") == "false" and run.requested_by == decisions.by:
+        raise NotPermittedError(
+            f"who queued run {run.id} may not decide its manual validation '{request.resource_name}'",
+            do="ask somebody else (allowApproversToApproveTheirOwnRuns is false)",
+        )
