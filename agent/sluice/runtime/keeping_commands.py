@@ -50,6 +50,7 @@ class KeepingCommands:
             "build.updatebuildnumber": self._rename,
             "build.uploadlog": lambda command: self._attach(command, LOG, "CustomToolLog"),
             "build.uploadsummary": lambda command: self._attach(command, SUMMARY, "", "CustomMarkDownSummary-"),
+            "results.publish": self._results,
             "task.addattachment": self._add_attachment,
             "task.logdetail": self._detail,
             "task.uploadfile": lambda command: self._attach(command, FILE),
@@ -119,8 +120,11 @@ class KeepingCommands:
         keeper_of(scope).attach(scope.job.request, scope.step, attachment)
 
     def _path(self, command: Command) -> Path:
+        return self._root() / command.data.strip()
+
+    def _root(self) -> Path:
         root = self._scope.job.variables.text("System.DefaultWorkingDirectory")
-        return Path(root or self._scope.job.workspace.sources) / command.data.strip()
+        return Path(root or self._scope.job.workspace.sources)
 
     def _tag(self, command: Command) -> None:
         tag = self._scope.masked(command.data.strip())
@@ -136,6 +140,30 @@ class KeepingCommands:
         keeper_of(self._scope).rename(number)
         self._scope.job.variables.set("Build.BuildNumber", number)
         self._scope.debug(f"Update build number to {number} for build {self._scope.job.request.run_id}")
+
+    def _results(self, command: Command) -> None:
+        from sluice.runtime.testresults.publishing import Wanted, publish_results
+
+        given = command.properties
+        if not given.get("type"):
+            raise KeepError("Required field 'type' is missing in ##vso[results.publish] command.")
+        names = [name.strip() for name in (command.data or given.get("resultfiles", "")).split(",") if name.strip()]
+        if not names:
+            raise KeepError("No test result files are named in ##vso[results.publish] command.")
+        root = self._root()
+        wanted = Wanted(
+            runner=given["type"].strip(),
+            title=given.get("runtitle", "").strip(),
+            merge=given.get("mergeresults", "true").strip().casefold() == "true",
+            platform=given.get("platform", "").strip(),
+            configuration=given.get("config", "").strip(),
+            attach=given.get("publishrunattachments", "true").strip().casefold() == "true",
+            fail_on_failures=command.flag("failtaskonfailedtests"),
+        )
+        files = [root / name for name in names]
+        if missing := next((name for name, file in zip(names, files, strict=True) if not file.is_file()), None):
+            raise KeepError(f"Cannot publish test results, the file does not exist: {missing}")
+        publish_results(self._scope, files, wanted)
 
     def _detail(self, command: Command) -> None:
         given = {key: self._scope.masked(value) for key, value in command.properties.items()}

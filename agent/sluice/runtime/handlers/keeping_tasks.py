@@ -1,4 +1,4 @@
-"""The built-in tasks that publish and download artifacts, and keep caches."""
+"""The built-in tasks that publish and download artifacts, keep caches, and publish results of tests."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def _task(label: str, description: str, version: str, page: str, run: Run) -> Na
 _PUBLISH = "Publish Pipeline Artifacts", "Publish (upload) a file or directory as a named artifact for the current run"
 _DOWNLOAD = "Download Pipeline Artifacts", "Download build and pipeline artifacts"
 _DOWNLOAD_BUILD = "Download build artifacts", "Download files that were saved as artifacts of a completed build"
+_TESTS = "Publish Test Results", "Publish test results to Azure Pipelines"
 _CACHE = "Cache", "Cache files between runs"
 
 TASKS: Mapping[str, NativeTask] = {
@@ -47,6 +48,8 @@ TASKS: Mapping[str, NativeTask] = {
     "downloadbuildartifacts@1": _task(
         *_DOWNLOAD_BUILD, "1", "download-build-artifacts-v1", later("download_artifact", "run_build")
     ),
+    "publishtestresults@1": _task(*_TESTS, "1", "publish-test-results-v1", later("publish_results")),
+    "publishtestresults@2": _task(*_TESTS, "2", "publish-test-results-v2", later("publish_results")),
     "cache@2": _task(*_CACHE, "2", "cache-v2", later("cache")),
     "cachebeta@0": _task(*_CACHE, "0", "cache-v2", later("cache")),
     "cachebeta@1": _task(*_CACHE, "1", "cache-v2", later("cache")),
