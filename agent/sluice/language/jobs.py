@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sluice.language.build import NAME, Names
+from sluice.language.container_steps import with_containers_started
 from sluice.language.deployments import build_deployment
 from sluice.language.expressions import Phase
 from sluice.language.graph import Unit, resolve
-from sluice.language.places import build_job_container, build_pool
+from sluice.language.places import build_job_container, build_pool, build_services
 from sluice.language.plan import Job, Strategy, Text
 from sluice.language.problems import did_you_mean
 from sluice.language.schema import DEPLOYMENT, JOB, STRATEGY, USES, WORKSPACE
@@ -108,14 +109,16 @@ def build_job(
         deployment=build_deployment(build, fields, name, node) if deploys else None,
         pool=pool,
         container=build_job_container(build, fields.get("container")),
-        services=reader.text_map(fields.get("services"), "services"),
+        services=build_services(build, fields.get("services")),
         workspace_clean=_workspace(build, fields.get("workspace")),
         uses_repositories=_uses(build, fields.get("uses"), "repositories"),
         uses_pools=_uses(build, fields.get("uses"), "pools"),
         where=node.where,
     )
     build.check_later(job.continue_on_error, job.timeout_minutes, job.cancel_timeout_minutes)
-    return job
+    if isinstance(job.container, Text):
+        build.check_later(job.container)
+    return with_containers_started(job)
 
 
 def _workspace(build: Build, node: Node | None) -> str:

@@ -8,7 +8,7 @@ from sluice.language.plan import Container, Environment, Pool, Text
 from sluice.language.reader import text_of, to_boolean
 from sluice.language.resource_schema import JOB_CONTAINER, MOUNT_READ_ONLY
 from sluice.language.schema import ENVIRONMENT, POOL_MEANING, POOL_SHAPE
-from sluice.language.tree import Mapping, Scalar
+from sluice.language.tree import Mapping, Scalar, kind_of
 
 if TYPE_CHECKING:
     from sluice.language.build import Build
@@ -60,6 +60,20 @@ def build_environment(build: Build, node: Node | None) -> Environment | None:
         resource_type=text(fields, "resourceType"),
         tags=build.reader.values(fields.get("tags"), "tags"),
     )
+
+
+def build_services(build: Build, node: Node | None) -> dict[str, Container | Text]:
+    """The services of a job, each like a job's container, by the names that the network knows them by."""
+    if type(node) is not Mapping:
+        return {}
+    found = {}
+    for key, value in node.pairs:
+        service = build_job_container(build, value)
+        if service is not None:
+            found[key.value] = service
+        elif type(value) not in {Scalar, Mapping}:
+            build.problems.add(f"the service '{key.value}' has to be a text or a mapping, not {kind_of(value)}", value)
+    return found
 
 
 def build_job_container(build: Build, node: Node | None) -> Container | Text | None:

@@ -142,7 +142,8 @@ class Container:
 class Job:
     """One job as written (a phase): with a strategy it runs as several instances.
 
-    `depends_on` names jobs of the same stage. `steps` is empty for a deployment job, whose hooks have them.
+    `depends_on` names jobs of the same stage. `steps` is empty for a deployment job, whose hooks have them. `services`
+    are containers by the name that the network knows them by: an alias or an image as a text, or one written in place.
     """
 
     name: str
@@ -158,7 +159,7 @@ class Job:
     deployment: Deployment | None = None
     pool: Pool | None = None
     container: Container | Text | None = None
-    services: Mapping[str, Text] = field(default_factory=dict)
+    services: Mapping[str, Text | Container] = field(default_factory=dict)
     workspace_clean: str = ""
     uses_repositories: tuple[Text, ...] = ()
     uses_pools: tuple[Text, ...] = ()

@@ -142,10 +142,9 @@ class _Collector:
             yield self._use("queue", text, job=job.name)
         for text in job.uses_repositories:
             yield from self._checked_out(text, job)
-        for text in ([job.container] if isinstance(job.container, Text) else []) + list(job.services.values()):
-            yield from self._of_container(self._containers.get(text.value.casefold()), job)
-        if job.container is not None and not isinstance(job.container, Text):
-            yield from self._of_container(job.container, job)
+        for container in (job.container, *job.services.values()):
+            known = self._containers.get(container.value.casefold()) if isinstance(container, Text) else container
+            yield from self._of_container(known, job)
         for step in (*job.steps, *(step for hook in (deployment.hooks if deployment else ()) for step in hook.steps)):
             yield from self._of_step(step, job)
 

@@ -29,8 +29,6 @@ from sluice.language.resource_schema import (
 )
 from sluice.language.shapes import ANY, BOOLEAN, LIST, MAPPING, NUMBER, TEXT, TEXTS, Key, Kind, Shape
 
-_REFUSED = "such jobs are not run yet, and a run of this pipeline is refused"
-_JOB_UNACTED = {"container": _REFUSED, "services": _REFUSED}
 _NO_LOCKS = "runs do not wait for each other"
 VARIABLES = Key(Kind.LIST_OR_MAPPING, "variable")
 PARAMETERS = Key(Kind.LIST_OR_MAPPING, "parameter")
@@ -78,7 +76,6 @@ PIPELINE = Shape(
     unacted={
         "lockBehavior": _NO_LOCKS,
         "appendCommitMessageToRunName": "a run is called by its number",
-        **_JOB_UNACTED,
     },
 )
 IMPLICIT_JOB_KEYS = frozenset(_IMPLICIT_JOB)
@@ -186,7 +183,6 @@ JOB = Shape(
     "a job",
     {"job": TEXT, **_JOB_COMMON, "strategy": Key(Kind.MAPPING, "strategy"), "steps": STEPS},
     advice={"environment": "only a deployment job has an environment: write 'deployment:' instead of 'job:'"},
-    unacted=_JOB_UNACTED,
 )
 DEPLOYMENT = Shape(
     "a deployment job",
@@ -197,7 +193,6 @@ DEPLOYMENT = Shape(
         "strategy": Key(Kind.MAPPING, "deployment strategy"),
     },
     advice={"steps": "a deployment job has its steps in 'strategy.runOnce.deploy.steps'"},
-    unacted=_JOB_UNACTED,
 )
 STRATEGY = Shape(
     "a strategy",

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sluice.hooks.declaration import Input, Task
 
 CHECKOUT = "Checkout@1"
+CONTAINERS = "InitializeContainers@1"
+"""The step that nobody writes: it starts the containers of its job before the others."""
+
 _CONNECTION = "connectedservice:"
 _PHASES = {"pre": "prejobexecution", "main": "execution", "post": "postjobexecution"}
 _BEFORE_THE_JOB = frozenset({"DownloadSecureFile@1"})

@@ -30,9 +30,6 @@ def note_unacted(plan: Plan, problems: Problems) -> None:
             for step in _steps(job):
                 if step.task.value == CHECKOUT and not step.implicit:
                     _note_checkout(step, problems)
-                elif step.target is not None and step.target.container.casefold() not in {"", "host"}:
-                    text = f"the target '{step.target.container}' is a container: a run of this pipeline is refused"
-                    problems.note_at(text, step.where)
 
 
 def _steps(job: Job) -> Iterator[Step]:

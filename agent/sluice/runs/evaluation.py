@@ -119,7 +119,7 @@ class Evaluation:
         at_once = 0
         if deployment.max_parallel is not None and deployment.strategy == "rolling":
             count = len(chosen_resources(job, deployment, target))
-            value = self._field(stage, job, deployment.max_parallel, timeline, self.job_scope(stage, job, timeline))
+            value = self.text(stage, job, deployment.max_parallel, timeline, self.job_scope(stage, job, timeline))
             try:
                 at_once = batch_size(value, count)
             except ValueError:
@@ -137,7 +137,7 @@ class Evaluation:
         """A boolean of a job: a text, a macro or a `$[ ]`."""
         if text is None:
             return False
-        value = self._field(stage, job, text, timeline, self.job_scope(stage, job, timeline)).strip().casefold()
+        value = self.text(stage, job, text, timeline, self.job_scope(stage, job, timeline)).strip().casefold()
         if value not in _TRUE | _FALSE:
             raise _problem(f"'{value}' is neither true nor false", text.where)
         return value in _TRUE
@@ -146,7 +146,7 @@ class Evaluation:
         """A number of minutes of a job; `default` where it is not written."""
         if text is None:
             return default
-        value = self._field(stage, job, text, timeline, self.job_scope(stage, job, timeline))
+        value = self.text(stage, job, text, timeline, self.job_scope(stage, job, timeline))
         number = as_number(value)
         if number is None or number < 0:
             raise _problem(f"'{value}' is no number of minutes", text.where)
@@ -189,13 +189,14 @@ class Evaluation:
         return self._count(stage, job, strategy.max_parallel, timeline, scope)
 
     def _count(self, stage: Stage, job: Job, text: Text, timeline: Timeline, scope: Scope) -> int:
-        value = self._field(stage, job, text, timeline, scope)
+        value = self.text(stage, job, text, timeline, scope)
         number = as_number(value)
         if number is None or number < 0 or number != int(number):
             raise _problem(f"'{value}' is no whole number", text.where)
         return int(number)
 
-    def _field(self, stage: Stage, job: Job, text: Text, timeline: Timeline, scope: Scope) -> str:
+    def text(self, stage: Stage, job: Job, text: Text, timeline: Timeline, scope: Scope) -> str:
+        """A text of a job that is evaluated when the job starts: with macros, or a `$[ ]`; a secret shows as ***."""
         value: str | Secret
         if expression := runtime_expression(text.value):
             value = to_text(evaluate_at(expression, text, self.contexts.job(stage, job, timeline, scope)))

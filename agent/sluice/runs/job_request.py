@@ -10,9 +10,10 @@ from typing import Any
 from sluice.errors import PipelineError, Problem
 from sluice.language.downloads import download_path
 from sluice.language.expressions import Value
-from sluice.language.plan import Deployment, Hook, Job, Stage, Step, Text
+from sluice.language.plan import Container, Deployment, Hook, Job, Stage, Step, Text
 from sluice.language.tasks import TaskCatalogue, TaskDefinition
 from sluice.runs.checkouts import opening, with_named
+from sluice.runs.containers import JobContainers, containers_of, places, starting, target_of
 from sluice.runs.deployments import variables_of
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.executions import ALWAYS, execution_of, step_name, titled
@@ -45,7 +46,7 @@ class Place:
     """Where the job runs on its host: the work folder, the job's workspace in it, and the repository's files.
 
     `private` folders are never copied with the repository; `repositories` are the others that it may check out, and
-    `given` is what the run knows of them, by lower-case alias.
+    `given` is what the run knows of them, by lower-case alias; `containers` are those that the pipeline lists.
     """
 
     work: Path
@@ -54,6 +55,7 @@ class Place:
     private: tuple[Path, ...] = ()
     repositories: tuple[JobRepository, ...] = ()
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    containers: tuple[Container, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +109,17 @@ def build_request(
     values = expanded(scope)
     written = {step.name: step for step in position.plan_steps}
     repositories = with_named(place.repositories, position.plan_steps, place.given)
+    containers = containers_of(
+        place.containers, job, position.plan_steps, lambda text: evaluation.text(stage, job, text, timeline, scope)
+    )
     steps = (
         replace(
-            _step(row, written[step_name(row.ref_name)], catalogue, values), answer=answer_of(record.details, row.id)
+            _step(row, written[step_name(row.ref_name)], catalogue, values, containers),
+            answer=answer_of(record.details, row.id),
         )
         for row in position.steps
     )
+    named = places(place.containers, job)
     return JobRequest(
         run_id=position.run_id,
         id=record.id,
@@ -123,9 +130,10 @@ def build_request(
         repository=place.repository,
         private=place.private,
         repositories=repositories,
+        containers=containers.containers,
         attempt=record.attempt,
         variables=tuple(scope.values()),
-        steps=tuple(opening(step, repositories) for step in steps),
+        steps=tuple(starting(opening(step, repositories), containers, named) for step in steps),
         timeout_seconds=60 * evaluation.minutes(stage, job, job.timeout_minutes, timeline, JOB_MINUTES),
         cancel_timeout_seconds=60
         * evaluation.minutes(stage, job, job.cancel_timeout_minutes, timeline, CANCEL_MINUTES),
@@ -170,7 +178,13 @@ def _shown(name: str, values: Mapping[str, Value]) -> str:
     return text if isinstance(text, str) else name
 
 
-def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue, values: Mapping[str, Value]) -> StepRequest:
+def _step(
+    record: RecordRow,
+    step: Step,
+    catalogue: TaskCatalogue,
+    values: Mapping[str, Value],
+    containers: JobContainers,
+) -> StepRequest:
     catalogue.check_planned(step.package)
     definition = catalogue.find_planned(step.task.value, step.package)
     target = step.target
@@ -195,6 +209,7 @@ def _step(record: RecordRow, step: Step, catalogue: TaskCatalogue, values: Mappi
         package=step.package,
         execution=execution,
         implicit=step.implicit,
+        target=target_of(step, containers),
     )
 
 

@@ -249,6 +249,7 @@ def place_of(orchestrator: Orchestrator, loaded: Loaded, record: RecordRow) -> P
         private=(home.root,),
         repositories=listed(loaded.plan, given),
         given=given,
+        containers=loaded.plan.containers,
     )
 
 

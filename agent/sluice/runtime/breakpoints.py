@@ -150,7 +150,7 @@ def _surroundings(scope: StepScope, plan: StepPlan | None) -> tuple[dict[str, st
     job = scope.job
     root = Path(job.variables.text("System.DefaultWorkingDirectory") or job.workspace.sources)
     folder = root if root.is_dir() else job.workspace.root
-    if plan is None:
+    if plan is None or plan.place.contained:  # a container has no shell of ours: this one is on the host
         return step_environment(job, {}), folder
     if plan.package is not None:
         from sluice.runtime.packages.running import handler_place

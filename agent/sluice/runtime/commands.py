@@ -200,10 +200,11 @@ class CommandProcessor:
             raise CommandError("Value cannot be null. (Parameter 'path')")
         if self._may_set("PATH"):
             job = self._scope.job
+            path = self._scope.place.outer(command.data) or command.data
             with job.lock:
-                if command.data in job.prepended:
-                    job.prepended.remove(command.data)
-                job.prepended.insert(0, command.data)
+                if path in job.prepended:
+                    job.prepended.remove(path)
+                job.prepended.insert(0, path)
 
     def _issue(self, command: Command) -> None:
         kind = command.properties.get("type", "").lower()
@@ -222,7 +223,7 @@ class CommandProcessor:
         self._scope.issue(kind, message, data)
 
     def _relative(self, path: str) -> str:
-        sources = os.fspath(self._scope.job.workspace.sources)
+        sources = self._scope.place.inner(os.fspath(self._scope.job.workspace.sources))
         return path[len(sources) :].lstrip("/") if path.startswith(f"{sources}/") else path
 
     def _complete(self, command: Command) -> None:

@@ -7,8 +7,10 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice.errors import SluiceError
 from sluice.runtime.adopted import HOUSEHOLD, descendants
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
@@ -26,6 +28,7 @@ from sluice.runtime.workspace import Workspace, WorkspaceError, open_workspace
 
 if TYPE_CHECKING:
     from sluice.runtime.breakpoints import Breakpoints
+    from sluice.runtime.containers.job_containers import JobContainers
     from sluice.runtime.packages.execution import Packages
 
 _SET_BY_CHECKOUT = frozenset({"Build.Repository.LocalPath", "Build.SourcesDirectory", "System.DefaultWorkingDirectory"})
@@ -80,10 +83,14 @@ def run_job(
         with open_workspace(request) as (workspace, lease):
             job = _state(request, tell, workspace, os.environ if environ is None else environ)
             job.keeper = keeper
+            if request.containers:
+                job.containers = _containers(job, packages)
             HOUSEHOLD.job_begins()
             try:
                 ended = _run_steps(job, host, cancellation)
             finally:
+                if job.containers is not None:
+                    job.containers.end()
                 keeps = job.variables.text("process.clean").casefold() == "false"
                 if not keeps:
                     # what an earlier process left of the job is not below this one
@@ -128,6 +135,18 @@ def _tell_end(tell: _Teller, job: JobState, ended: Result | Suspended) -> None:
         tell(JobSuspended(job=request.id, step=ended.step, progress=ended.progress, wait=ended.wait))
     else:
         tell(JobFinished(job=request.id, result=ended, message=job.reason))
+
+
+def _containers(job: JobState, packages: Packages | None) -> JobContainers:
+    """The containers of the job, which are started by its first step; the packages of its steps are mounted in them."""
+    from sluice.runtime.containers.job_containers import JobContainers
+
+    folders: list[Path] = []
+    for package in {step.package: None for step in job.request.steps if step.package and step.target}:
+        with contextlib.suppress(SluiceError):  # the step itself tells what is wrong with its package
+            if packages is not None:
+                folders.append(packages.open(package).folder)
+    return JobContainers(job, folders)
 
 
 class _Teller:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from sluice.runtime.cancellation import Deadline
 from sluice.runtime.events import Emit
@@ -14,6 +15,9 @@ from sluice.runtime.results import merge
 from sluice.runtime.variables import JobVariables
 from sluice.runtime.workspace import Workspace
 from sluice.secret import Secret
+
+if TYPE_CHECKING:
+    from sluice.runtime.containers.job_containers import JobContainers
 
 STATUS = "Agent.JobStatus"
 
@@ -50,6 +54,8 @@ class JobState:
         """The job's own time; the one with its limit, once the job runs."""
         self.keeper: Keeper | None = None
         """Keeps what the job leaves behind; None where nobody does."""
+        self.containers: JobContainers | None = None
+        """Those that the job has, started or not."""
         self.canceled = False
         self.reason = ""
         """Why the job was canceled, in a person's words."""

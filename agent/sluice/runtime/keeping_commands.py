@@ -120,11 +120,7 @@ class KeepingCommands:
         keeper_of(scope).attach(scope.job.request, scope.step, attachment)
 
     def _path(self, command: Command) -> Path:
-        return self._root() / command.data.strip()
-
-    def _root(self) -> Path:
-        root = self._scope.job.variables.text("System.DefaultWorkingDirectory")
-        return Path(root or self._scope.job.workspace.sources)
+        return self._scope.host_path(command.data.strip())
 
     def _tag(self, command: Command) -> None:
         tag = self._scope.masked(command.data.strip())
@@ -150,7 +146,6 @@ class KeepingCommands:
         names = [name.strip() for name in (command.data or given.get("resultfiles", "")).split(",") if name.strip()]
         if not names:
             raise KeepError("No test result files are named in ##vso[results.publish] command.")
-        root = self._root()
         wanted = Wanted(
             runner=given["type"].strip(),
             title=given.get("runtitle", "").strip(),
@@ -160,7 +155,7 @@ class KeepingCommands:
             attach=given.get("publishrunattachments", "true").strip().casefold() == "true",
             fail_on_failures=command.flag("failtaskonfailedtests"),
         )
-        files = [root / name for name in names]
+        files = [self._scope.host_path(name) for name in names]
         if missing := next((name for name, file in zip(names, files, strict=True) if not file.is_file()), None):
             raise KeepError(f"Cannot publish test results, the file does not exist: {missing}")
         publish_results(self._scope, files, wanted)

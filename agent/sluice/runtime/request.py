@@ -96,7 +96,8 @@ class StepRequest:
     With `package` (`<id>@<version>#<digest>`) the step runs that installed package, else what Sluice or a plugin has for the
     task; the executions of one step have one `name`. `condition` is '' for `succeeded()`; `timeout_seconds` is 0
     for no limit of its own; `settable` is None when any variable may be set by a logging command; `implicit` marks the
-    checkout that nobody wrote; `answer` is what the step of an agentless job has waited for.
+    checkout that nobody wrote; `answer` is what the step of an agentless job has waited for. `target` is the alias of
+    the container that it runs in, '' for the host.
     """
 
     id: str
@@ -118,6 +119,7 @@ class StepRequest:
     execution: Execution = Execution.MAIN
     implicit: bool = False
     answer: StepAnswer | None = None
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +161,38 @@ class JobRepository:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobContainer:
+    """A container that a job starts: its own, that of a service, or one that steps target.
+
+    `alias` is unique in the job, ignoring case, and what steps call it; a service has a `service` name, by which the
+    network knows it. `endpoint` names the service connection of its registry ('' for none), `connection_input` the
+    input of the starting step that opens it. Texts may hold macros of the job's variables. `docker_socket` maps the
+    engine's own socket, `local_image` never pulls; `read_only` are the folders of the job mounted so: of `work`,
+    `externals`, `tools` and `tasks`.
+    """
+
+    alias: str
+    image: str
+    service: str = ""
+    endpoint: str = ""
+    connection_input: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    options: str = ""
+    docker_socket: bool = False
+    local_image: bool = False
+    read_only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
     """One attempt of one job.
 
     `identifier` is `Stage.Job` (or `Stage.Job.Leg`). `work` is the work folder (`Agent.WorkFolder`), `workspace` the
     job's own folder below it (`Pipeline.Workspace`); `repository` is the checked-out repository that `checkout: self`
     takes its files from, and `private` are folders that it never copies, such as where Sluice keeps its state and keys;
-    `repositories` are the others that it may check out.
+    `repositories` are the others that it may check out, `containers` those that it starts.
     `progress` is set when the job goes on where it stopped; a `server` job is agentless: it has no folders.
     """
 
@@ -178,6 +205,7 @@ class JobRequest:
     repository: Path | None = None
     private: tuple[Path, ...] = ()
     repositories: tuple[JobRepository, ...] = ()
+    containers: tuple[JobContainer, ...] = ()
     attempt: int = 1
     variables: tuple[JobVariable, ...] = ()
     steps: tuple[StepRequest, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ from sluice.errors import SluiceError, TaskFailedError
 from sluice.hooks.connection import Connection
 from sluice.hooks.declaration import Task
 from sluice.language import macros
+from sluice.language.tasks import CONTAINERS
 from sluice.runtime.environment import step_environment
 from sluice.runtime.handler_thread import HandlerStuckError, run_in_time
 from sluice.runtime.handlers import find_native
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.handlers.native import NativeTask
 from sluice.runtime.job_state import JobState
+from sluice.runtime.place import HOST, Place
 from sluice.runtime.request import ConnectionSource, StepRequest
 from sluice.runtime.secure_files import SecureFile, SecureFileSource
 from sluice.runtime.step_scope import ScopeOutput, StepScope
@@ -57,6 +59,9 @@ class StepPlan:
     package: PackageRun | None = None
     opened: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
     files: Mapping[str, SecureFile] = field(default_factory=dict)
+    place: Place = HOST
+    registries: Mapping[str, Sequence[Connection]] = field(default_factory=dict)
+    """What the containers of a job that goes on are started again with."""
 
 
 def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
@@ -67,21 +72,31 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     """
     native = find_native(step.task) if not step.package else None
     trim = not job.variables.flag("DISABLE_INPUT_TRIMMING")
-    inputs = {name.strip(): _expand(job, text.strip() if trim else text) for name, text in step.inputs.items()}
-    environment = {name.strip(): _expand(job, text.strip()) for name, text in step.env.items()}
+    place = _place(job, step, native)
+    inputs = {name.strip(): _expand(job, text.strip() if trim else text, place) for name, text in step.inputs.items()}
+    environment = {name.strip(): _expand(job, text.strip(), place) for name, text in step.env.items()}
+    registries = _registries(job, step, host) if place.contained else {}
     if native is not None:
         opened = _open(job, step, host, inputs) if native.opens_connections else {}
         files = _open_files(job, step, host, inputs)
         return StepPlan(
             inputs=inputs,
-            environment=step_environment(job, environment),
+            environment=step_environment(job, environment, place),
             native=native,
             opened=opened,
             files=files,
+            place=place,
+            registries=registries,
         )
     if step.package:
-        package = _plan_package(job, step, host, inputs)
-        return StepPlan(inputs=package.inputs, environment=step_environment(job, environment), package=package)
+        package = _plan_package(job, step, host, inputs, place)
+        return StepPlan(
+            inputs=package.inputs,
+            environment=step_environment(job, environment, place),
+            package=package,
+            place=place,
+            registries=registries,
+        )
     task = host.find_task(step.task)
     if task is None:
         raise _missing(step)
@@ -93,7 +108,28 @@ def plan_step(job: JobState, step: StepRequest, host: Host) -> StepPlan:
     return StepPlan(inputs=inputs, environment=step_environment(job, environment), task=task, opened=opened)
 
 
-def _plan_package(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) -> PackageRun:
+def _place(job: JobState, step: StepRequest, native: NativeTask | None) -> Place:
+    """Where the step's processes run. What Sluice or a plugin does itself, it does on the host."""
+    contained = native.contained if native is not None else bool(step.package)
+    if not step.target or not contained:
+        return HOST
+    if job.containers is None:
+        raise TaskFailedError(f"this job has no container '{step.target}'", where=step.where)
+    return job.containers.place(step.target)
+
+
+def _registries(job: JobState, step: StepRequest, host: Host) -> Mapping[str, Sequence[Connection]]:
+    """The connections of a job's containers, when they have to be started again: it goes on in another process."""
+    if job.containers is None or job.containers.started or job.containers.failed:
+        return {}
+    first = next((one for one in job.request.steps if one.task == CONTAINERS), None)
+    if first is None:
+        return {}
+    inputs = {name: _expand(job, text.strip()) for name, text in first.inputs.items()}
+    return _open(job, replace(step, connection_inputs=first.connection_inputs), host, inputs)
+
+
+def _plan_package(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str], place: Place) -> PackageRun:
     from sluice.runtime.packages.execution import plan_execution
 
     if host.packages is None:
@@ -103,9 +139,10 @@ def _plan_package(job: JobState, step: StepRequest, host: Host, inputs: dict[str
         step,
         host.packages,
         inputs,
-        expand=lambda text: _expand(job, text),
+        expand=lambda text: _expand(job, text, place),
         open_connections=lambda named: _open(job, step, host, named),
         open_files=lambda named: _open_files(job, step, host, named),
+        place=place,
     )
 
 
@@ -114,9 +151,14 @@ def run_plan(plan: StepPlan, scope: StepScope) -> None:
     job = scope.job
     root = job.variables.text("System.DefaultWorkingDirectory")
     sources = Path(root) if root else job.workspace.sources
+    scope.place = plan.place
+    if plan.place.contained:
+        sources = Path(plan.place.inner(str(sources)))
+        if job.containers is not None and not job.containers.started:
+            job.containers.start(scope, plan.registries)
     if plan.native is not None:
         inputs = {name.lower(): text for name, text in plan.inputs.items()}
-        plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment), plan.opened, plan.files))
+        plan.native.run(scope, StepInputs(inputs, sources, dict(plan.environment), plan.opened, plan.files, plan.place))
     elif plan.package is not None:
         from sluice.runtime.packages.running import run_package
 
@@ -174,16 +216,16 @@ def banner(plan: StepPlan, step: StepRequest) -> str:
     )
 
 
-def _expand(job: JobState, text: str) -> str:
-    """Macros from the job's variables, then from the host's environment, each in one pass."""
+def _expand(job: JobState, text: str, place: Place = HOST) -> str:
+    """Macros from the job's variables, then from the host's environment, each in one pass; paths as `place` has them."""
     if macros.PREFIX not in text:
-        return text
-    value = job.variables.expand(text)
+        return place.inner(text)
+    value = job.variables.expand(text, place.inner if place.contained else None)
     value = value.reveal() if isinstance(value, Secret) else value
-    if macros.PREFIX not in value:
-        return value
-    expanded = macros.expand(value, job.environ.get)
-    return expanded.reveal() if isinstance(expanded, Secret) else expanded
+    if macros.PREFIX in value:
+        expanded = macros.expand(value, job.environ.get)
+        value = expanded.reveal() if isinstance(expanded, Secret) else expanded
+    return place.inner(value)
 
 
 def _defaults(task: Task, step: StepRequest, host: Host) -> Mapping[str, str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.events import IssueRaised, LogWritten, StepProgressed
 from sluice.runtime.job_state import JobState
+from sluice.runtime.place import HOST, Place
 from sluice.runtime.request import JobVariable, Result, StepRequest, WaitFor
 from sluice.runtime.restrictions import may_set
 from sluice.runtime.results import merge
@@ -30,6 +33,8 @@ class StepScope:
         self.stop = cancellation.child()
         """Ends the step's process; canceled without the step being so when the task said that it is done."""
         self.log = StepLog(job.masker, self._emit_log)
+        self.place: Place = HOST
+        """Where the step's processes run."""
         self.result: Result | None = None
         self.message = ""
         self.waits: WaitFor | None = None
@@ -46,6 +51,22 @@ class StepScope:
     def debugging(self) -> bool:
         """Whether `System.Debug` asks for more."""
         return self.job.variables.flag("System.Debug")
+
+    def host_path(self, text: str) -> Path:
+        """A path that a process of the step names, as this host calls it; a relative one starts at the sources.
+
+        Raises `TaskFailedError` for one that only the step's container has.
+        """
+        root = self.job.variables.text("System.DefaultWorkingDirectory") or os.fspath(self.job.workspace.sources)
+        path = os.path.join(self.place.inner(root), text)  # noqa: PTH118  # an absolute path stands for itself
+        outer = self.place.outer(path)
+        if outer is None:
+            raise TaskFailedError(
+                f"'{text}' lies in the container alone",
+                why="files are taken from folders that the host has, too",
+                do="put it below $(Build.ArtifactStagingDirectory), $(Build.SourcesDirectory) or $(Agent.TempDirectory)",
+            )
+        return Path(outer)
 
     def say(self, text: str) -> None:
         """Lines for the log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sluice.language import macros
 from sluice.language.predefined_names import READ_ONLY, is_predefined
@@ -95,9 +95,19 @@ class JobVariables:
         """True only for `true`, in any case."""
         return self.text(name).casefold() == "true"
 
-    def expand(self, text: str) -> Value:
-        """`text` with its macros replaced, in one pass; a Secret when one of them is."""
-        return macros.expand(text, self.get)
+    def expand(self, text: str, spell: Callable[[str], str] | None = None) -> Value:
+        """`text` with its macros replaced, in one pass; a Secret when one of them is.
+
+        `spell` makes of a public value what stands in its place, such as a path as a container calls it.
+        """
+        if spell is None:
+            return macros.expand(text, self.get)
+
+        def spelt(name: str) -> Value | None:
+            value = self.get(name)
+            return spell(value) if isinstance(value, str) else value
+
+        return macros.expand(text, spelt)
 
     def recompute(self) -> None:
         """Expand all values anew, before a step."""

@@ -153,10 +153,15 @@ class Lease:
 def sweep(work: Path) -> None:
     """Remove the private folders of jobs whose process is gone, and end what those jobs left running."""
     with os.scandir(work / "_temp") as entries:
-        locks = [Path(entry.path) for entry in entries if entry.name.endswith(".lock")]
-    for lock in locks:
-        with contextlib.suppress(OSError):
-            _sweep(lock)
+        paths = [entry.path for entry in entries]
+    for lock in paths:
+        if lock.endswith(".lock"):
+            with contextlib.suppress(OSError):
+                _sweep(Path(lock))
+    for note in paths:
+        if note.endswith(".containers"):
+            with contextlib.suppress(OSError):
+                _sweep_containers(Path(note))
 
 
 def remove(folder: Path) -> None:
@@ -237,6 +242,21 @@ def _sweep(lock: Path) -> None:
         lock.unlink(missing_ok=True)
     finally:
         os.close(fd)
+
+
+def _sweep_containers(note: Path) -> None:
+    """Containers of a job whose process is gone: it held a lock for as long as it lived."""
+    from sluice.runtime.containers import leftovers
+
+    lock = note.with_name(f"{note.name.removesuffix(leftovers.SUFFIX)}.lock")
+    with contextlib.suppress(FileNotFoundError):
+        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            if not _lock(fd):
+                return
+        finally:
+            os.close(fd)
+    leftovers.remove(note)
 
 
 def _lock(fd: int) -> bool:

@@ -80,17 +80,16 @@ def test_the_schema_knows_the_language(sluice: Sluice) -> None:
 @pytest.mark.parametrize(
     "pipeline",
     [
-        "container: ubuntu:22.04\nsteps:\n- script: echo",
-        "pool: server\njobs:\n- job: A\n  steps:\n  - task: Delay@1",
-        "jobs:\n- job: A\n  services:\n    db: postgres:16\n  steps:\n  - script: echo",
-        "resources:\n  containers:\n  - container: box\n    image: alpine\nsteps:\n- script: echo\n  target: box",
+        "pool: server\njobs:\n- job: A\n  steps:\n  - task: AzureFunction@1",
+        "resources:\n  containers:\n  - container: box\n    type: ACR\n    azureSubscription: s\n    registry: r\n"
+        "    repository: app\nsteps:\n- script: echo\n  target: box",
     ],
 )
 @pytest.mark.parametrize("command", ["validate", "explain"])
 def test_what_run_refuses_is_a_problem_with_the_same_words(sluice: Sluice, command: str, pipeline: str) -> None:
     sluice.folder.joinpath("refused.yml").write_text(pipeline)
     refused = sluice("run", "refused.yml", status=2)
-    assert "not run by Sluice yet" in refused
+    assert "by Sluice" in refused or "Sluice cannot yet" in refused
     assert sluice(command, "refused.yml", status=2) == refused
 
 

@@ -15,7 +15,7 @@ from sluice.errors import PipelineError
 from sluice.language.compiler import compile_pipeline
 from sluice.language.plan import Job, Plan, Repository, Stage, Step, Text, Variable
 from sluice.language.resources import stage_resources
-from sluice.language.tasks import TaskCatalogue
+from sluice.language.tasks import CONTAINERS, TaskCatalogue
 
 FOLDER = Path(__file__).parents[2] / "cases" / "compile"
 ENTRY = "azure-pipelines.yml"
@@ -131,6 +131,9 @@ def strategy_lines(job: Job) -> Iterator[str]:
 
 
 def step_lines(step: Step, indent: str) -> Iterator[str]:
+    if step.task.value == CONTAINERS:
+        yield f"{indent}containers are started"
+        return
     if step.implicit and "source" in step.inputs:
         yield f"{indent}download {step.inputs['source']}, as nobody said otherwise"
         return

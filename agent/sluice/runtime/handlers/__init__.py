@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sluice.runtime.handlers import bash, checkout, file_tasks, keeping_tasks, powershell, server_tasks
-from sluice.runtime.handlers.native import NativeTask
+from sluice.runtime.handlers.native import NativeTask, later
 
 _DOCS = "https://learn.microsoft.com/azure/devops/pipelines/tasks/reference"
 
@@ -27,6 +27,7 @@ NATIVE: Mapping[str, NativeTask] = {
         version="2",
         help=f"{_DOCS}/cmd-line-v2",
         run=bash.run_command_line,
+        contained=True,
     ),
     "bash@3": NativeTask(
         label="Bash",
@@ -34,6 +35,7 @@ NATIVE: Mapping[str, NativeTask] = {
         version="3",
         help=f"{_DOCS}/bash-v3",
         run=bash.run_bash,
+        contained=True,
     ),
     "powershell@2": NativeTask(
         label="PowerShell",
@@ -41,9 +43,18 @@ NATIVE: Mapping[str, NativeTask] = {
         version="2",
         help=f"{_DOCS}/powershell-v2",
         run=powershell.run,
+        contained=True,
     ),
     "checkout@1": _CHECKOUT,
     f"{CHECKOUT_ID}@1": _CHECKOUT,
+    "initializecontainers@1": NativeTask(
+        label="Initialize containers",
+        description="Start the containers of the job.",
+        version="1.0.0",
+        help="https://learn.microsoft.com/azure/devops/pipelines/process/container-phases",
+        run=later("containers"),
+        opens_connections=True,
+    ),
     **file_tasks.TASKS,
     **server_tasks.TASKS,
     **keeping_tasks.TASKS,

@@ -55,7 +55,7 @@ def _call(inputs: StepInputs) -> str:
     if not inputs.text("filePath").strip():
         raise TaskFailedError("Input required: filePath")
     path = inputs.path("filePath")
-    if not path.is_file():
+    if not inputs.is_file(path):
         raise TaskFailedError(f"Invalid file path '{path}'.")
     quoted = str(path).replace("'", "'\\''")
     return f"exec bash '{quoted}' {inputs.text('arguments')}".strip()

@@ -15,6 +15,7 @@ TASKS: Mapping[str, NativeTask] = {
         version="0",
         help=f"{_DOCS}/python-script-v0",
         run=later("python_script"),
+        contained=True,
     ),
     "copyfiles@2": NativeTask(
         label="Copy files",

@@ -14,7 +14,10 @@ Run = Callable[[StepScope, StepInputs], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeTask:
-    """A built-in task: what its banner says, and what it does."""
+    """A built-in task: what its banner says, and what it does.
+
+    One that is `contained` starts its processes where the step's `target` says; others work on the host.
+    """
 
     label: str
     description: str
@@ -22,6 +25,7 @@ class NativeTask:
     help: str
     run: Run
     opens_connections: bool = False
+    contained: bool = False
 
 
 def later(module: str, function: str = "run") -> Run:

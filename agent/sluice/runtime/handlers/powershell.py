@@ -47,7 +47,7 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
     shell = find_program("pwsh", inputs, _INSTALL)
     scope.say(BANNER)
     with script_file(scope, "\ufeff" + "\n".join(lines), ".ps1") as path:
-        quoted = str(path).replace("'", "''")
+        quoted = inputs.place.inner(str(path)).replace("'", "''")
         run_script(
             scope,
             inputs,
@@ -76,7 +76,7 @@ def _call(inputs: StepInputs) -> str:
     if not inputs.text("filePath").strip():
         raise TaskFailedError("Input required: filePath")
     path = inputs.path("filePath")
-    if not path.is_file() or path.suffix.casefold() != ".ps1":
+    if not inputs.is_file(path) or path.suffix.casefold() != ".ps1":
         raise TaskFailedError(f"Invalid file path '{path}'. A path to a .ps1 file is required.")
     quoted = str(path).replace("'", "''")
     return f". '{quoted}' {inputs.text('arguments')}".strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,21 +38,22 @@ def _script(scope: StepScope, inputs: StepInputs) -> Iterator[Path]:
     if not inputs.text("scriptPath").strip():
         raise TaskFailedError("The `scriptPath` parameter is required")
     path = inputs.path("scriptPath")
-    if not path.is_file():
+    if not inputs.is_file(path):
         raise TaskFailedError(f"The given path was not to a file: '{path}'.")
     yield path
 
 
 def _interpreter(scope: StepScope, inputs: StepInputs) -> str:
-    search = inputs.environment.get("PATH")
+    environment = inputs.environment
     if named := inputs.text("pythonInterpreter").strip():
-        found = shutil.which(named, path=search) or shutil.which(inputs.root / named)
+        find = inputs.place.find
+        found = find(named, environment) or find(os.fspath(inputs.root / named), environment)
         if found is None:
             raise TaskFailedError(f"Unable to locate executable file: '{named}'", where="pythonInterpreter")
         return found
-    if found := shutil.which("python", path=search):
+    if found := inputs.place.find("python", environment):
         return found
-    if found := shutil.which("python3", path=search):
+    if found := inputs.place.find("python3", environment):
         scope.debug("there is no 'python' on the PATH: 'python3' runs it")
         return found
     raise TaskFailedError(

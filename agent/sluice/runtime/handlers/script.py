@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from sluice.errors import TaskFailedError
 from sluice.runtime.bytes_text import encode
 from sluice.runtime.commands import CommandProcessor
 from sluice.runtime.handlers.inputs import StepInputs
-from sluice.runtime.process import LINGER_SECONDS, Exit, Graces, Sink, run_process
+from sluice.runtime.process import LINGER_SECONDS, Exit, Graces, Sink
 from sluice.runtime.request import Result
 from sluice.runtime.step_log import RunCommand, StepLog
 from sluice.runtime.step_scope import StepScope
@@ -50,9 +49,10 @@ def script_file(scope: StepScope, text: str, suffix: str) -> Iterator[Path]:
 
 def find_program(name: str, inputs: StepInputs, install: str) -> str:
     """Where a program is; raises `TaskFailedError` that says how to get it."""
-    found = shutil.which(name, path=inputs.environment.get("PATH"))
+    found = inputs.place.find(name, inputs.environment)
     if found is None:
-        raise TaskFailedError(f"Unable to locate executable file: '{name}'", why="it is not on the PATH", do=install)
+        why = "it is not on the PATH of the container" if inputs.place.contained else "it is not on the PATH"
+        raise TaskFailedError(f"Unable to locate executable file: '{name}'", why=why, do=install)
     return found
 
 
@@ -60,12 +60,13 @@ def run_script(
     scope: StepScope, inputs: StepInputs, arguments: Sequence[str], *, cwd: Path, program: str, fail_on_stderr: bool
 ) -> None:
     """Run it and turn its end into the step's result; `program` is its name in messages."""
+    arguments = [inputs.place.inner(one) for one in arguments]
     scope.say(f"[command]{' '.join(arguments)}")
     commands = CommandProcessor(scope)
     output = scope.log.stream(commands.run)
     collected = _Collected(scope.log, commands.run) if fail_on_stderr else None
     try:
-        end = run_process(
+        end = inputs.place.run(
             arguments,
             cwd=cwd,
             env=inputs.environment,

@@ -15,6 +15,7 @@ from sluice.runtime.job_state import JobState
 from sluice.runtime.logging_commands import Command
 from sluice.runtime.packages.choosing import NODE, POWERSHELL, choose_handler
 from sluice.runtime.packages.manifest import HandlerSpec, TaskManifest
+from sluice.runtime.place import HOST, Place
 from sluice.runtime.request import StepRequest
 from sluice.runtime.secure_files import SecureFile
 
@@ -95,6 +96,7 @@ def plan_execution(
     expand: Callable[[str], str],
     open_connections: Callable[[dict[str, str]], Mapping[str, Sequence[Connection]]],
     open_files: Callable[[dict[str, str]], Mapping[str, SecureFile]],
+    place: Place = HOST,
 ) -> PackageRun:
     """Decide how a step runs its package.
 
@@ -109,12 +111,13 @@ def plan_execution(
         if one.name.lower() not in known:
             inputs[one.name] = expand(one.default.strip())
     _require(step, manifest)
-    program, arguments = _command(job, package, handler, packages)
+    program, arguments = _command(job, package, handler, packages, place)
     opened = open_connections(inputs)
     files = open_files(inputs)
     ids = {name.lower(): ",".join(one.id.lower() for one in several) for name, several in opened.items()}
     inputs = {name: ids.get(name.lower(), value) for name, value in inputs.items()}
-    root = Path(job.variables.text("System.DefaultWorkingDirectory") or job.workspace.sources)
+    sources = job.variables.text("System.DefaultWorkingDirectory") or os.fspath(job.workspace.sources)
+    root = Path(place.inner(sources))
     return PackageRun(
         package=package,
         handler=handler,
@@ -148,14 +151,28 @@ def _require(step: StepRequest, manifest: TaskManifest) -> None:
         raise TaskFailedError(f"Input required: {missing.name}")
 
 
-def _command(job: JobState, package: Package, handler: HandlerSpec, packages: Packages) -> tuple[str, tuple[str, ...]]:
-    """The program of a handler and what it is started with; a plain process has its own."""
+def _command(
+    job: JobState, package: Package, handler: HandlerSpec, packages: Packages, place: Place
+) -> tuple[str, tuple[str, ...]]:
+    """The program of a handler and what it is started with; a plain process has its own.
+
+    In a container the program is looked for when it starts: here is only its name.
+    """
     kind = handler.kind.lower()
+    if place.contained and kind not in {*NODE, POWERSHELL}:
+        raise TaskFailedError(
+            f"the handler '{handler.kind}' of {package.manifest.reference} does not run in a container",
+            do="write 'target: host' at the step",
+        )
+    if kind in NODE and place.contained:
+        return "node", (place.inner(str(_target(package, handler))),)
+    if kind == POWERSHELL and place.contained:
+        return "pwsh", _powershell(job, _target(package, handler), place)
     if kind in NODE:
         target = _target(package, handler)
         return _find_node(job, packages), (*packages.node_options, str(target))
     if kind == POWERSHELL:
-        return _find("pwsh", job, _INSTALL_PWSH), _powershell(job, _target(package, handler))
+        return _find("pwsh", job, _INSTALL_PWSH), _powershell(job, _target(package, handler), place)
     return handler.target, ()
 
 
@@ -187,13 +204,14 @@ def _find(program: str, job: JobState, install: str) -> str:
     return found
 
 
-def _powershell(job: JobState, script: Path) -> tuple[str, ...]:
+def _powershell(job: JobState, script: Path, place: Place) -> tuple[str, ...]:
     sdk = script.parent / _SDK
     if not sdk.is_file():
         raise TaskFailedError("the package has no PowerShell task library", why=f"Not found: {sdk}")
     preference = "Continue" if job.variables.flag("System.Debug") else "SilentlyContinue"
     # A quoted name within a quoted script block: quotes are doubled once for each.
-    name, module = str(script).replace("'", "''''"), str(sdk).replace("'", "''")
+    name = place.inner(str(script)).replace("'", "''''")
+    module = place.inner(str(sdk)).replace("'", "''")
     command = (
         f"$VerbosePreference = '{preference}' ; $DebugPreference = '{preference}' ; "
         f"Import-Module -Name '{module}' -ArgumentList @{{ NonInteractive = $true }} -ErrorAction Stop ; "

@@ -19,7 +19,8 @@ from sluice.runtime.logging_commands import Command, parse
 from sluice.runtime.packages.choosing import NODE, PROCESS
 from sluice.runtime.packages.contract import task_environment
 from sluice.runtime.packages.execution import PackageRun
-from sluice.runtime.process import LINGER_SECONDS, Exit, Sink, run_process
+from sluice.runtime.place import Place
+from sluice.runtime.process import LINGER_SECONDS, Exit, Sink
 from sluice.runtime.request import Execution, Result
 from sluice.runtime.step_log import LogStream
 from sluice.runtime.step_scope import StepScope
@@ -51,7 +52,8 @@ def run_package(run: PackageRun, scope: StepScope, environment: Mapping[str, str
         _run_process(run, scope, environment, sources)
         return
     full, folder = handler_place(run, scope, environment, sources)
-    start = _Start(program=run.program, arguments=run.arguments, folder=folder, environment=full)
+    program = _found(run.program, scope.place, environment) if scope.place.contained else run.program
+    start = _Start(program=program, arguments=run.arguments, folder=folder, environment=full)
     try:
         end = _follow(run, scope, start)
     finally:
@@ -80,6 +82,18 @@ def handler_place(
     )
     in_node = run.handler.kind.lower() in NODE
     return full, _folder(run, scope, sources) if in_node else (run.package.folder / run.handler.target).parent
+
+
+def _found(program: str, place: Place, environment: Mapping[str, str]) -> str:
+    """The Node or PowerShell of a container: the one that the image's label names, else on its path."""
+    found = (place.node if program == "node" else "") or place.find(program, environment)
+    if not found:
+        raise TaskFailedError(
+            f"Unable to locate executable file: '{program}'",
+            why="the image of the container does not have it",
+            do="take an image with it, or write 'target: host' at the step",
+        )
+    return found
 
 
 def _run_process(run: PackageRun, scope: StepScope, environment: Mapping[str, str], sources: Path) -> None:
@@ -118,7 +132,7 @@ def _follow(run: PackageRun, scope: StepScope, start: _Start, errors: list[str] 
     second = scope.log.stream(carry_out) if collected is None else collected.stream
     sink = Sink(feed=second.feed, idle=second.idle, waiting=second.waiting)
     try:
-        return run_process(
+        return scope.place.run(
             (start.program, *start.arguments),
             cwd=start.folder,
             env=start.environment,
@@ -190,7 +204,8 @@ def _code(end: Exit) -> int:
 def _folder(run: PackageRun, scope: StepScope, default: Path) -> Path:
     written = _expand(run, scope, run.handler.properties.get("workingdirectory", "").strip())
     folder = Path(os.path.normpath(default / written)) if written else default
-    if not folder.is_dir():
+    outer = scope.place.outer(str(folder))
+    if outer is not None and not Path(outer).is_dir():
         raise TaskFailedError(f"Not found working directory: {folder}")
     return folder
 

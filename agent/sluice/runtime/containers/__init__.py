@@ -1,0 +1,1 @@
+"""Containers of a job: started before its steps, used by them, and gone with it."""
