@@ -94,7 +94,9 @@ def job_lines(job: Job) -> Iterator[str]:
         pool=place,
         demands=", ".join(pool.demands) if pool else "",
         container=getattr(job.container, "image", job.container),
-        services=", ".join(f"{name}={text}" for name, text in job.services.items()),
+        services=", ".join(
+            f"{name}={each if isinstance(each, Text) else each.image}" for name, each in job.services.items()
+        ),
         timeout=job.timeout_minutes,
         cancel=job.cancel_timeout_minutes,
         continue_on_error=job.continue_on_error,

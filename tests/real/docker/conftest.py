@@ -8,16 +8,19 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from tests.doubles.certificates import Authority
 
 from sluice.plugin import Connection, Secret
+from sluice.runtime.containers.creation import JOB_LABEL
 
 USER = "builder"
 START_SECONDS = 40
@@ -130,16 +133,120 @@ def registry(registries: tuple[Registry, Registry]) -> Registry:
 def busybox(engine: Engine, require_program: FindProgram, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An image with a shell, built from nothing."""
     program = require_program("busybox", "apt-get install busybox-static")
+    bash = require_program("bash-static", "apt-get install bash-static")
     context = tmp_path_factory.mktemp("busybox")
     shutil.copy(program, context / "busybox")
+    shutil.copy(bash, context / "bash")
     (context / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (context / "Dockerfile").write_text(
-        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY passwd /etc/passwd\n"
-        'RUN ["/bin/busybox", "--install", "-s", "/bin"]\nRUN mkdir -p /root /tmp /etc && ln -s sh /bin/bash\n'
+        "FROM scratch\nCOPY busybox bash /bin/\nCOPY passwd /etc/passwd\n"
+        'RUN ["/bin/busybox", "--install", "-s", "/bin"]\nRUN mkdir -p /root /tmp /www && echo hello-web >/www/index.html\n'
         'CMD ["/bin/sh"]\n'
     )
     engine.docker("build", "-q", "-t", "sluice-test/busybox:1", str(context))
     return "sluice-test/busybox:1"
+
+
+@pytest.fixture(scope="session")
+def private_image(publish: Callable[[str, str], str], busybox: str) -> str:
+    """The image behind the registry's password."""
+    return publish(busybox, "team/box:1")
+
+
+@pytest.fixture(scope="session")
+def web_image(
+    publish: Callable[[str, str], str], engine: Engine, busybox: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A web server behind the registry's password; answers its name without the registry."""
+    context = tmp_path_factory.mktemp("web")
+    (context / "Dockerfile").write_text(f'FROM {busybox}\nCMD ["httpd", "-f", "-p", "8080", "-h", "/www"]\n')
+    engine.docker("build", "-q", "-t", "sluice-test/web:1", str(context))
+    return publish("sluice-test/web:1", "team/web:1").partition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def publish(engine: Engine, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], str]:
+    """Pushes an image to the registry and takes it from the machine: whoever starts it has to pull it."""
+    config = str(tmp_path_factory.mktemp("config"))
+    login = ["docker", "--config", config, "login", "-u", USER, "--password-stdin", registry.host]
+    subprocess.run(login, env=engine.environment, input=registry.password, text=True, check=True, capture_output=True)
+
+    def push(local: str, name: str) -> str:
+        image = f"{registry.host}/{name}"
+        engine.docker("tag", local, image)
+        engine.docker("--config", config, "push", "-q", image)
+        engine.docker("image", "rm", image)
+        return image
+
+    return push
+
+
+@pytest.fixture
+def person(engine: Engine, tmp_path: Path) -> Person:
+    return Person(tmp_path, engine)
+
+
+class Person:
+    """Types commands in a folder with a pipeline, on a machine with the engine."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self.folder = folder / "team"
+        self.folder.mkdir()
+        self.home = folder / "home"
+        self.engine = engine
+        own = {"SLUICE_HOME": str(self.home), "HOME": str(folder), "DOCKER_HOST": engine.socket, "TERM": "dumb"}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "DOCKER_", "GIT_"))
+        }
+        self.environment = kept | own
+        self.said = ""
+
+    def write(self, text: str, name: str = "azure-pipelines.yml") -> None:
+        (self.folder / name).write_text(dedent(text))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "sluice", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def sluice(self, *arguments: str, status: int = 0, given: str = "") -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "sluice", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.said += done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def connect(self, registry: Registry, name: str = "registry") -> None:
+        arguments = [
+            "--type",
+            "dockerregistry",
+            "--scheme",
+            "UsernamePassword",
+            "--set",
+            f"registry=https://{registry.host}",
+            "--set",
+            f"username={USER}",
+        ]
+        self.sluice("connection", "create", name, *arguments, "--secret", "password=-", given=registry.password)
+
+    def containers(self) -> str:
+        """The containers and the networks of jobs."""
+        label = ["--filter", f"label={JOB_LABEL}", "-q"]
+        return self.engine.docker("ps", "-a", *label) + self.engine.docker("network", "ls", *label)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ SETTINGS = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 """What says where the engine is, as for the command line."""
 
 SECONDS = 120
+DEFAULT = "unix:///var/run/docker.sock"
 _INSTALL = "install Docker (https://docs.docker.com/engine/install/; Debian: apt-get install docker.io), or start it"
 
 
@@ -67,12 +69,13 @@ class Engine:
         """The engine that the environment names, or the one of this machine."""
         import docker
 
-        where = environ.get("DOCKER_HOST", "") or "unix:///var/run/docker.sock"
+        where = environ.get("DOCKER_HOST", "") or DEFAULT
         settings = {name: environ[name] for name in SETTINGS if environ.get(name)}
         try:
+            _try_socket(where)
             client = docker.from_env(environment=settings, timeout=SECONDS, version="auto")
         except Exception as error:  # noqa: BLE001  # whatever the library makes of a missing socket or a wrong address
-            why = _first_line(error) or type(error).__name__
+            why = getattr(error, "strerror", None) or _first_line(error) or type(error).__name__
             raise EngineError(f"there is no Docker engine at {where}", why=why, do=_INSTALL) from None
         engine = cls(client)
         version = client.api.api_version
@@ -192,6 +195,14 @@ class Engine:
                 _unless_gone(partial(self.api.remove_network, network["Id"]))
 
 
+def _try_socket(address: str) -> None:
+    """Raise `OSError` where nobody listens: the library would leave its own socket open."""
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as one:
+            one.settimeout(SECONDS)
+            one.connect(address.removeprefix("unix://"))
+
+
 def _unless_gone(remove: Callable[[], object]) -> None:
     """Somebody may remove the same thing at the same moment."""
     from docker.errors import APIError, NotFound
@@ -208,12 +219,11 @@ def _unless_gone(remove: Callable[[], object]) -> None:
 @contextmanager
 def told(doing: str) -> Iterator[None]:
     """What the library raises as an error of ours."""
-    import requests
     from docker.errors import DockerException
 
     try:
         yield
-    except (DockerException, requests.RequestException, OSError) as error:
+    except (DockerException, OSError) as error:  # what its HTTP library raises are errors of the system, too
         raise EngineError(f"{doing} failed", why=_first_line(error)) from error
 
 

@@ -33,8 +33,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NODE_LABEL = "com.azure.dev.pipelines.agent.handler.node.path"
 """The label of an image that names the Node for tasks."""
 
-FIRST_WAIT = 2.0
-LONGEST_WAIT = 10.0
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 8.0
 """Seconds from one look at a service's health to the next, doubled each time."""
 
 _FINDS = 'command -v "$0"'

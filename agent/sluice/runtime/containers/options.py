@@ -49,7 +49,7 @@ def read_options(text: str, environ: Mapping[str, str]) -> Creation:
         word = words.pop(0)
         name, equals, value = word.partition("=")
         name = _SHORT.get(name, name)
-        if not word.startswith("--") and not equals and name == word and len(word) > 2 and word[:2] in _SHORT:
+        if name not in _VALUES and name not in _FLAGS and len(word) > 2 and word[:2] in _SHORT:
             name, equals, value = _SHORT[word[:2]], "=", word[2:]  # -p80:80
         if name in _FLAGS:
             if value.casefold() not in {"", "true"}:

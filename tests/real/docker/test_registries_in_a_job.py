@@ -1,0 +1,67 @@
+"""`Docker@2` in a whole run: several registries, log-ins that are the job's own, nothing on a command line."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.real.docker.conftest import Engine, Person, Registry
+from tests.real.docker.test_container_jobs import command_lines
+
+pytestmark = pytest.mark.real
+
+PIPELINE = """
+    steps:
+    - task: Docker@2
+      inputs:
+        command: login
+        containerRegistry: one
+    - task: Docker@2
+      inputs:
+        command: login
+        containerRegistry: two
+    - task: Docker@2
+      inputs:
+        command: buildAndPush
+        repository: team/app
+        tags: |
+          $(Build.BuildId)
+          latest
+    - script: |
+        echo "config $DOCKER_CONFIG"
+        grep -o '127.0.0.1:[0-9]*' $DOCKER_CONFIG/config.json
+        cat $(DockerOutput)
+    - task: Docker@2
+      inputs:
+        command: logout
+        containerRegistry: one
+    - script: grep -c '127.0.0.1' $DOCKER_CONFIG/config.json
+"""
+
+
+def test_an_image_goes_to_every_registry_that_the_job_has_logged_in_to(
+    person: Person, engine: Engine, registries: tuple[Registry, Registry], tmp_path: Path
+) -> None:
+    for name, registry in zip(("one", "two"), registries, strict=True):
+        person.connect(registry, name)
+    person.write(PIPELINE)
+    (person.folder / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    seen = b""
+    with person.start("run", "--permit", "one", "--permit", "two", "--non-interactive") as process:
+        while process.poll() is None:
+            seen += command_lines()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+        text = process.stdout.read() if process.stdout is not None else ""
+    assert process.returncode == 0, text
+    for registry in registries:
+        assert text.count(f"docker push {registry.host}/team/app:") == 2
+        assert registry.password.encode() not in seen
+        assert registry.password not in text
+        engine.docker("image", "rm", f"{registry.host}/team/app:1", f"{registry.host}/team/app:latest")
+    config = Path(next(line for line in text.splitlines() if line.startswith("config ")).removeprefix("config "))
+    assert person.home in config.parents
+    assert not config.exists()
+    assert not (tmp_path / ".docker").exists()
