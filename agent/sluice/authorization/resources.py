@@ -281,7 +281,9 @@ def _untrusted(resource: Known, origin: RunOrigin) -> str:
 def _admit(resource: Known, origin: RunOrigin) -> str:
     command = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group"}.get(resource.kind, "")
     allowed = Untrusted.FORKS if origin.trust is Trust.FORK else Untrusted.PULL_REQUESTS
-    return f"sluice {command} update '{resource.name}' --allow-untrusted {allowed}" if command else ""
+    if not command:
+        return f"let it in with 'allowUntrusted: {allowed}' and 'sluice authorization apply'"
+    return f"sluice {command} update {shlex.quote(resource.name)} --allow-untrusted {allowed}"
 
 
 def _widen(resource: Known) -> str:

@@ -198,7 +198,7 @@ def permit_command(name: str, *, pipeline: str, all_pipelines: bool, project: st
     \b
     Example: sluice environment permit production --pipeline release
     """  # noqa: D301  # as above
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
 
 
 @command.command("revoke")
@@ -213,7 +213,7 @@ def revoke_command(name: str, *, pipeline: str, all_pipelines: bool, project: st
     \b
     Example: sluice environment revoke production --pipeline release
     """  # noqa: D301  # as above
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
 
 
 @command.command("history")
@@ -250,7 +250,7 @@ def _get(transaction: Transaction, project: str, name: str, guard: Guard) -> Env
     return environments.get(transaction, projects.find(transaction, project).id, name, guard)
 
 
-def _finder(name: str) -> Find:
+def finder(name: str) -> Find:
     def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
         from sluice.library import environments
         from sluice.storage.environments import resource_of
@@ -262,7 +262,7 @@ def _finder(name: str) -> Find:
 
 
 command.add_command(
-    roles_command("environment", "environment", _finder, "sluice environment roles production --set ada=User")
+    roles_command("environment", "environment", finder, "sluice environment roles production --set ada=User")
 )
 
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "variable-group": ("variable_group", "Variable groups: create, show, update, permit, delete."),
     "secure-file": ("secure_file", "Secure files: upload, list, permit, delete."),
     "environment": ("environment", "Environments: create, list, show, resources, permits, history."),
+    "authorization": ("authorization", "Permits, roles and policies of many resources, as a file."),
     "pipeline": ("pipeline", "Pipelines, and the variables that stay with one."),
     "project": ("project", "Projects: create, list, show, delete."),
     "user": ("user", "Users: create, list, show, disable, delete."),

@@ -64,7 +64,9 @@ def named(
     ]
 
 
-def _named(transaction: Transaction, project: str, project_id: int, text: str, guard: Guard, *, new: bool) -> Pipeline:
+def named_pipeline(
+    transaction: Transaction, project: str, project_id: int, text: str, guard: Guard, *, new: bool
+) -> Pipeline:
     """The pipeline that a person names. With `new`, one that has never been run becomes known by the path of its file."""
     from pathlib import Path
 
@@ -98,7 +100,7 @@ def change_permit(
         home = projects.find(transaction, project)
         guard = guard_of(database)
         resource, name = find(transaction, home.id, guard)
-        found = None if everybody else _named(transaction, project, home.id, pipeline, guard, new=granted)
+        found = None if everybody else named_pipeline(transaction, project, home.id, pipeline, guard, new=granted)
         pipeline_id = found.id if found else permissions.ALL_PIPELINES
         require_permit(guard, transaction, resource, name, pipeline_id)
         by, now = current_user(), time.time()

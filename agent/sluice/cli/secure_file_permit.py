@@ -31,7 +31,7 @@ def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, outpu
     \b
     Example: sluice secure-file permit certificate.pfx --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
 
 
 @click.command("revoke")
@@ -46,10 +46,10 @@ def revoke(name: str, *, pipeline: str, all_pipelines: bool, project: str, outpu
     \b
     Example: sluice secure-file revoke certificate.pfx --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
 
 
-def _finder(name: str) -> Find:
+def finder(name: str) -> Find:
     def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
         from sluice.library import secure_files
         from sluice.storage.secure_files import resource_of
@@ -60,4 +60,4 @@ def _finder(name: str) -> Find:
     return find
 
 
-roles = roles_command("securefile", "secure file", _finder, "sluice secure-file roles id.pem --set ada=User")
+roles = roles_command("securefile", "secure file", finder, "sluice secure-file roles id.pem --set ada=User")

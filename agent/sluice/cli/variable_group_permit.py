@@ -31,7 +31,7 @@ def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, outpu
     \b
     Example: sluice variable-group permit settings --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
 
 
 @click.command("revoke")
@@ -46,10 +46,10 @@ def revoke(name: str, *, pipeline: str, all_pipelines: bool, project: str, outpu
     \b
     Example: sluice variable-group revoke settings --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    change_permit(_finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=False)
 
 
-def _finder(name: str) -> Find:
+def finder(name: str) -> Find:
     def find(transaction: Transaction, project_id: int, guard: Guard) -> tuple[Resource, str]:
         from sluice.library import lookup
         from sluice.library.store import resource_of
@@ -60,4 +60,4 @@ def _finder(name: str) -> Find:
     return find
 
 
-roles = roles_command("variablegroup", "variable group", _finder, "sluice variable-group roles settings --set ada=User")
+roles = roles_command("variablegroup", "variable group", finder, "sluice variable-group roles settings --set ada=User")
