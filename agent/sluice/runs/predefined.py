@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sluice.authorization.trust import RunOrigin, Trust, trust_of
+from sluice.runtime.logging_commands import neutralise
 
 SYSTEM_IDENTITY = "Microsoft.VisualStudio.Services.TFS"
 SYSTEM_IDENTITY_ID = "00000002-0000-8888-8000-000000000000"
@@ -72,7 +73,7 @@ def template_variables(facts: RunFacts) -> dict[str, str]:
     source = facts.source
     requested_by = user_id(facts.requested_by)
     number = _NUMBER.fullmatch(source.branch)
-    return {
+    found = {
         "Build.DefinitionFolderPath": "",
         "Build.DefinitionName": facts.pipeline,
         "Build.DefinitionVersion": "1",
@@ -98,13 +99,14 @@ def template_variables(facts: RunFacts) -> dict[str, str]:
         "System.TeamProject": facts.project,
         "System.TeamProjectId": facts.project_id,
     }
+    return _harmless(found)
 
 
 def run_variables(facts: RunFacts) -> dict[str, str]:
     """All those that hold for a whole run."""
     source = facts.source
     plan_id = str(uuid.uuid5(_NAMESPACE, f"run {facts.run_id}"))
-    return template_variables(facts) | {
+    found = {
         "Build.BuildId": str(facts.run_id),
         "Build.BuildNumber": facts.run_name,
         "Build.BuildUri": f"vstfs:///Build/Build/{facts.run_id}",
@@ -126,6 +128,12 @@ def run_variables(facts: RunFacts) -> dict[str, str]:
         "System.TimelineId": plan_id,
         **facts.resources,
     }
+    return template_variables(facts) | _harmless(found)
+
+
+def _harmless(found: Mapping[str, str]) -> dict[str, str]:
+    """Whoever writes a commit commands nothing: neither by its message, nor by what the pipeline makes of that."""
+    return {name: neutralise(value) for name, value in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +166,7 @@ def job_variables(facts: JobFacts) -> Mapping[str, str]:
         "Build.StageRequestedBy": facts.started_by,
         "Build.StageRequestedForId": str(uuid.uuid5(_NAMESPACE, facts.started_by)),
     }
-    return {
+    found = {
         **(by_hand if facts.started_by else {}),
         "Checks.StageAttempt": str(facts.stage_attempt),
         "System.JobAttempt": str(facts.job_attempt),
@@ -177,6 +185,7 @@ def job_variables(facts: JobFacts) -> Mapping[str, str]:
         "System.StageName": facts.stage,
         "System.TotalJobsInPhase": str(facts.total),
     }
+    return _harmless(found)
 
 
 def origin_of(options: Mapping[str, object]) -> RunOrigin:

@@ -12,7 +12,7 @@ PREFIX = "##vso["
 KEYWORD = b"##vso"
 """A line that holds this, and no command, is worth a warning."""
 
-_KEYWORD_ANY_CASE = re.compile("##vso", re.IGNORECASE)
+_KEYWORD_IN_PART = re.compile(r"##vso|#?vso(?=\[)", re.IGNORECASE)
 _UNESCAPES = (("%3B", ";"), ("%0D", "\r"), ("%0A", "\n"), ("%5D", "]"))
 
 
@@ -77,8 +77,11 @@ def write(command: Command) -> str:
 
 
 def neutralise(text: str) -> str:
-    """Text from outside (a commit message, an author) that can command nothing when a step prints it."""
-    return _KEYWORD_ANY_CASE.sub("**vso", text)
+    """Text from outside (a commit message, an author) that can command nothing when a step prints it.
+
+    Nor can what becomes a command behind a `#` that the pipeline itself has in front of it.
+    """
+    return _KEYWORD_IN_PART.sub("**vso", text)
 
 
 def _properties(text: str, unescape_percents: bool) -> dict[str, str]:
