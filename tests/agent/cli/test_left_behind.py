@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,38 @@ def test_caches_are_listed_and_cleared(ran: Sluice) -> None:
     assert "Removed 1 cache" in ran("cache", "clear")
     assert ran("cache", "list") == "There are no caches.\n"
     assert "there is no pipeline 'none'" in ran("cache", "clear", "--pipeline", "none", status=2)
+
+
+PUBLISHES = """
+steps:
+- checkout: none
+- bash: mkdir out; seq 1 9000000 > out/large; echo small > out/small
+- publish: out
+  artifact: drop
+  name: Publish
+- download: current
+  artifact: drop
+- bash: cd $(Pipeline.Workspace); cmp drop/large $(Build.SourcesDirectory)/out/large && cat drop/small
+"""
+
+
+def test_publishing_goes_on_where_a_kill_interrupted_it(sluice: Sluice) -> None:
+    (sluice.folder / "azure-pipelines.yml").write_text(PUBLISHES)
+
+    def blobs() -> dict[str, int]:
+        return {file.name: file.stat().st_ino for file in sluice.home.glob("content/*/*") if len(file.name) == 64}
+
+    arguments = [sys.executable, "-m", "sluice", "run", "--non-interactive"]
+    with subprocess.Popen(
+        arguments, env=sluice.environment, cwd=sluice.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        while len(blobs()) < 2:
+            assert run.poll() is None
+        run.kill()
+    before = blobs()
+    sluice("resume", "1", "--non-interactive", status=1)
+    assert "small" in sluice("retry", "1", "--from", "Job.Publish", "--non-interactive")
+    after = blobs()
+    assert len(after) > len(before)
+    assert after.items() >= before.items()
+    assert "drop  PipelineArtifact  2" in sluice("runs", "artifacts", "1")

@@ -104,6 +104,18 @@ def test_artifacts_are_uploaded_and_associated(bench: Bench) -> None:
     assert [line for line in outcome.output(outcome.jobs("Job")[0].id) if line in {"1", "2"}] == ["1", "2"]
 
 
+def test_a_download_of_everything_leaves_out_what_has_no_files_here(bench: Bench) -> None:
+    outcome = _run(
+        bench,
+        "artifact.upload artifactname=drop]a",
+        "artifact.associate artifactname=old;artifacttype=gitref]refs/tags/1",
+        before="touch a",
+        more="- download: current\n- bash: cd $(Pipeline.Workspace); ls -d drop old || true\n",
+    )
+    assert outcome.run.result == "Succeeded", _issues(outcome)
+    assert "drop" in outcome.output(outcome.jobs("Job")[0].id)
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [

@@ -14,7 +14,7 @@ from sluice.runtime.artifacts.publishing import check_name, keeper_of, manifest_
 from sluice.runtime.artifacts.unpacking import unpack
 from sluice.runtime.artifacts.walking import walk
 from sluice.runtime.handlers.inputs import StepInputs
-from sluice.runtime.keeping import Artifact, FoundRun, RunWanted
+from sluice.runtime.keeping import FILE_SHARE, Artifact, FoundRun, RunWanted
 from sluice.runtime.step_scope import StepScope
 
 LATEST, LATEST_OF_BRANCH, SPECIFIC = "latest", "latestfrombranch", "specific"
@@ -93,10 +93,10 @@ def _download(scope: StepScope, asked: _Asked) -> None:
         scope.issue("warning", str(error))
         return
     scope.set_output("BuildNumber", run.name)
-    artifacts = run.artifacts
+    artifacts = tuple(one for one in run.artifacts if one.manifest or one.type == FILE_SHARE)
     if asked.name:
         name = check_name(asked.name)
-        artifacts = tuple(one for one in artifacts if one.name.casefold() == name.casefold())
+        artifacts = tuple(one for one in run.artifacts if one.name.casefold() == name.casefold())
         if not artifacts:
             raise TaskFailedError(
                 f"Artifact {name} was not found for build {run.id}.",

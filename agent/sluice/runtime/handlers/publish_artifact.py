@@ -21,7 +21,7 @@ PREFIX = "user-"
 
 def run_pipeline(scope: StepScope, inputs: StepInputs) -> None:
     """PublishPipelineArtifact@0 and @1."""
-    name = inputs.text("artifactName").strip()
+    name = scope.masked(inputs.text("artifactName").strip())
     if name:
         scope.say(f"Artifact name input: {name}")
     else:
@@ -30,7 +30,7 @@ def run_pipeline(scope: StepScope, inputs: StepInputs) -> None:
     path = inputs.path("path" if inputs.text("path") else "targetPath")
     properties = _properties(inputs.text("properties"))
     if inputs.text("artifactType", "pipeline").strip().casefold() == "filepath":
-        _share(scope, path, check_name(name), inputs.path("fileSharePath"))
+        _share(scope, path, check_name(name), inputs, "fileSharePath")
         return
     scope.say(f"Uploading pipeline artifact from {path} for build #{scope.job.request.run_id}")
     artifact = publish(scope, path, check_name(name), type=PIPELINE, ignore=True, properties=properties)
@@ -40,11 +40,11 @@ def run_pipeline(scope: StepScope, inputs: StepInputs) -> None:
 
 def run_build(scope: StepScope, inputs: StepInputs) -> None:
     """PublishBuildArtifacts@1: to the run, or to a folder that others share."""
-    path, name = inputs.path("PathtoPublish"), check_name(inputs.text("ArtifactName", "drop").strip())
+    path, name = inputs.path("PathtoPublish"), check_name(scope.masked(inputs.text("ArtifactName", "drop").strip()))
     if inputs.flag("StoreAsTar"):
         scope.issue("warning", "StoreAsTar has no meaning here: executable bits are kept anyway.")
     if inputs.text("ArtifactType", "Container").strip().casefold() == "filepath":
-        _share(scope, path, name, inputs.path("TargetPath"))
+        _share(scope, path, name, inputs, "TargetPath")
         return
     if path.is_dir() and not any(path.iterdir()):
         scope.issue("warning", f"Directory '{path}' is empty. Nothing will be added to build artifact '{name}'.")
@@ -78,8 +78,11 @@ def _properties(text: str) -> Mapping[str, str]:
     return found
 
 
-def _share(scope: StepScope, path: Path, name: str, share: Path) -> None:
+def _share(scope: StepScope, path: Path, name: str, inputs: StepInputs, where: str) -> None:
     """Copy to a folder that others see, too; the run keeps only where that is."""
+    if not inputs.text(where).strip():
+        raise TaskFailedError(f"Input required: {where}", where=scope.step.task)
+    share = inputs.path(where)
     target = share / name
     found = find(scope, path)
     copy(found, target, check=stop_when_canceled(scope))
