@@ -12,7 +12,13 @@ STAGE = "stage"
 """What a stage with `trigger: manual` waits for as a resource is called: itself, to be started by a person."""
 
 CHECK = "check"
-"""What a check that a run waits for is called as a resource."""
+"""What a check that a run waits for is called as a resource, unless people decide it."""
+
+APPROVAL = "approval"
+"""What an approval that a run waits for is called as a resource."""
+
+CHECKS = frozenset({CHECK, APPROVAL})
+"""What stands for checks among what a run waits for."""
 
 VALIDATION = "manualvalidation"
 """What the step of an agentless job that waits for a person is called as a resource."""
@@ -32,6 +38,7 @@ TYPE_LABELS = {
     CHECK: "Check",
     VALIDATION: "Manual validation",
     DELAY: "Delay",
+    APPROVAL: "Approval",
 }
 """How a resource type is called in dialogs."""
 

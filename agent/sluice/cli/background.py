@@ -15,6 +15,7 @@ from sluice.cli.installation import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 from sluice.errors import ExitCode
 
 if TYPE_CHECKING:
+    from sluice.runs.decide import Advanced
     from sluice.runs.orchestrator import Orchestrator
     from sluice.storage.runs import RunRow
 
@@ -27,12 +28,13 @@ def go_on_in_background(orchestrator: Orchestrator, run_id: int, output: str) ->
     """Start a process that drives the run, unless all it can do is wait; then say for what."""
     from sluice.cli.driving import print_waiting
     from sluice.cli.output import print_json
+    from sluice.runs.checking import settle
     from sluice.runs.decisions import waiting_for
     from sluice.runs.outcomes import exit_code, in_words
 
-    advanced = orchestrator.advance(run_id)
+    advanced = settle(orchestrator, run_id)
     requests = waiting_for(orchestrator.database, run_id)
-    waits = bool(requests) and not advanced.ready
+    waits = bool(requests) and not advanced.ready and not _only_queues(advanced)
     if not waits and advanced.result is None:
         start_driver(orchestrator, run_id)
     run = _stored(orchestrator, run_id)
@@ -54,6 +56,7 @@ def go_on(orchestrator: Orchestrator, run_id: int) -> str:
     is given.
     """
     from sluice.cli.output import plain
+    from sluice.runs.checking import settle
     from sluice.runs.decisions import waiting_for
     from sluice.runs.lock import is_driven
     from sluice.runs.outcomes import in_words
@@ -62,17 +65,22 @@ def go_on(orchestrator: Orchestrator, run_id: int) -> str:
         if _stored(orchestrator, run_id).cancel_requested_by:
             return f"Steps with always() still run; to end them at once: sluice cancel {run_id}"
         return f"Run {run_id} goes on."
-    advanced = orchestrator.advance(run_id)
+    advanced = settle(orchestrator, run_id)
     run = _stored(orchestrator, run_id)
     if run.state == "completed":
         return f"Run {run_id} is over: {in_words(run.result)}."
-    if run.cancel_requested_by or (run.options.get("detached") and advanced.ready):
+    if run.cancel_requested_by or (run.options.get("detached") and (advanced.ready or _only_queues(advanced))):
         start_driver(orchestrator, run_id)
         how = "ends" if run.cancel_requested_by else "goes on"
         return f"Run {run_id} {how} in the background. Follow it: sluice runs logs {run_id} --follow"
-    if not advanced.ready and (asked := waiting_for(orchestrator.database, run_id)):
+    if not advanced.ready and not _only_queues(advanced) and (asked := waiting_for(orchestrator.database, run_id)):
         return f"Run {run_id} still waits for {', '.join(plain(request.resource_name) for request in asked)}."
     return f"Go on with the run: sluice resume {run_id}"
+
+
+def _only_queues(advanced: Advanced) -> bool:
+    """Whether nothing but exclusive locks is missing: only a run that is driven gets them."""
+    return advanced.queued and advanced.unattended
 
 
 def wake_others(orchestrator: Orchestrator, run: RunRow) -> None:

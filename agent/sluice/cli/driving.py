@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from sluice.storage.runs import RunRow
 
 
+PATIENCE_SECONDS = 600.0
+"""How long a run that waits for no person is stayed with until the next evaluation of a check."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How a command drives a run."""
@@ -76,6 +80,7 @@ def drive_on(orchestrator: Orchestrator, run_id: int, manner: Manner) -> Driven:
         Announcer(view, installed().observe, orchestrator.clock),
         _asker(orchestrator, run_id, manner, view, interrupted=lambda: driver.interrupted),
         cancel=decisions.cancel,
+        patience=PATIENCE_SECONDS,
     )
     try:
         with _signals(driver, held):

@@ -35,6 +35,7 @@ from sluice.library import secure_files as files
 from sluice.library.group import VariableGroup
 from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
+from sluice.runs.passing import Passing
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
 from sluice.storage import actions, audit, environments, expiries, permissions, policies, projects
 from sluice.storage import connections as connection_rows
@@ -201,6 +202,7 @@ class RunAccess:
     pipeline: str
     stage: str
     actor: str
+    attempt: int = 1
     origin: RunOrigin = TRUSTED_RUN
     pending: dict[str, Need] = field(default_factory=dict)
 
@@ -227,7 +229,7 @@ class RunAccess:
             raise NotPermittedError(text, where=need.where or None, do=refusal.hint if refusal else "")
         use = self.use_of(job, step)
         try:
-            check = self._check(need)
+            check = self._check(need, job.id)
             opened = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
         except RefusedError as error:
             self.audit_refusal(error.connection.name, error.connection.id, error.refusal.reason)
@@ -265,7 +267,7 @@ class RunAccess:
     def _known(self, transaction: Transaction, record: ConnectionRecord) -> Known:
         return known_connection(transaction, record, self.pipeline_id, self.origin.trust)
 
-    def _check(self, need: Need) -> Callable[[Transaction, ConnectionRecord], None]:
+    def _check(self, need: Need, job_id: str) -> Callable[[Transaction, ConnectionRecord], None]:
         """What is asked in the transaction that releases the secret, of this connection and those it goes through."""
 
         def check(transaction: Transaction, record: ConnectionRecord) -> None:
@@ -278,8 +280,14 @@ class RunAccess:
                     f"the pipeline '{self.pipeline}' may not use the service connection '{record.name}' yet",
                     do=f"sluice permit {self.run_id} --connection '{record.name}'",
                 )
+            resource = permissions.Resource(record.project_id, record.id)
+            self.passing(job_id).require(transaction, resource, record.name, record.version)
 
         return check
+
+    def passing(self, job_id: str) -> Passing:
+        """What the checks of resources have to have passed for."""
+        return Passing(run_id=self.run_id, stage=self.stage, attempt=self.attempt, job_id=job_id)
 
     def audit_refusal(self, name: str, resource_id: str, reason: str, *, kind: str = permissions.ENDPOINT) -> None:
         """Record that a step asked for what it cannot have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.checks.model import Check, Suite
-from sluice.authorization.texts import CHECK, STEP_WAITS, TYPE_LABELS
+from sluice.authorization.texts import CHECKS, STEP_WAITS, TYPE_LABELS
 from sluice.storage import actions, audit, projects
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ def asked_event(run: RunRow, request: RequestRow, now: float) -> audit.Event:
     action = actions.PERMISSION_REQUESTED
     if request.resource_type in STEP_WAITS:
         action = actions.STEP_WAITS
-    elif request.resource_type == CHECK:
+    elif request.resource_type in CHECKS:
         action = actions.CHECK_REQUESTED
-        details |= {"Check": request.resource_name, "CheckId": request.resource_id}
+        details |= {
+            "Check": f"{TYPE_LABELS[request.resource_type].lower()} {request.resource_name}",
+            "CheckId": request.resource_id,
+        }
     return audit.Event(
         action=action,
         actor=run.requested_by,

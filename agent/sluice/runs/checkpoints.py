@@ -108,6 +108,25 @@ class Checkpoints:
         """When time alone changes something next."""
         return min((suite.next_due(one) for one in self._suites.values()), default=float("inf"))
 
+    @property
+    def unattended(self) -> bool:
+        """Whether checks are open, and none of them waits for a person or for a service's call."""
+        running = self._running()
+        return bool(running) and all(suite.is_lock(check) or check.due_at is not None for check in running)
+
+    @property
+    def queued(self) -> bool:
+        """Whether an exclusive lock is waited for."""
+        return any(map(suite.is_lock, self._running()))
+
+    def _running(self) -> list[Check]:
+        return [
+            check
+            for one in self._suites.values()
+            for check in one.checks
+            if lock.is_active(one, check) and check.state is State.RUNNING
+        ]
+
     def enter(self, spot: Spot, permitted: Sequence[Known]) -> Passage:
         """Take the checks of a checkpoint as far as they go; `permitted` are its resources, all permitted now."""
         good = [one for one in self._of(spot) if one.state is State.APPROVED and one.job_id in {"", spot.job_id}]
@@ -244,13 +263,18 @@ class Checkpoints:
         self._waits.settle_checks(one)
         for check in one.checks:
             if lock.is_active(one, check) and check.state is State.RUNNING:
-                self._waits.ask_check(one, check, name=named(check), detail=detail(check))
+                self._waits.ask_check(one, check, name=asked_as(check), detail=detail(check))
 
 
 def named(check: Check) -> str:
     """A check as a person calls it: its kind, and what it is on."""
     resource = check.resource
     return f"{check.label} on {TYPE_LABELS.get(resource.kind, resource.kind).lower()} {resource.name}"
+
+
+def asked_as(check: Check) -> str:
+    """What a run is said to wait for, behind the word check or approval."""
+    return named(check).removeprefix(f"{check.label} on ") if approval.is_approval(check) else named(check)
 
 
 def detail(check: Check) -> str:

@@ -40,7 +40,8 @@ class Advanced:
 
     `suites` are the checks of checkpoints that changed, `completed` those that ended by that; of the suites of other
     runs, `superseded` ones wait no longer for a lock and `abandoned` ones have lost theirs. Checks in `evaluate` are to
-    be evaluated now; at `due` time alone changes something.
+    be evaluated now; at `due` time alone changes something. `unattended`: what is waited for needs no person, only
+    time, an evaluation or (`queued`) somebody's lock. `mark` stands for the suites as they are stored after this.
     """
 
     timeline: Timeline
@@ -53,6 +54,9 @@ class Advanced:
     abandoned: frozenset[str] = frozenset()
     evaluate: tuple[Due, ...] = ()
     due: float = float("inf")
+    unattended: bool = False
+    queued: bool = False
+    mark: str = ""
     ready: tuple[RecordRow, ...] = ()
     stop: tuple[str, ...] = ()
     result: Result | None = None
@@ -117,6 +121,8 @@ class _Advance:
             abandoned=frozenset(checks.abandoned),
             evaluate=tuple(checks.due),
             due=checks.next_due,
+            queued=checks.queued,
+            unattended=checks.unattended and not self.waits.for_people,
             ready=tuple(one for stage in locked for job in stage.jobs for one in self.phases.ready(stage, job)),
             stop=tuple(one for stage in running for job in stage.jobs for one in self.phases.to_stop(stage, job)),
             result=self._result(records) if over else None,

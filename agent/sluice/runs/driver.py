@@ -17,6 +17,7 @@ from sluice.errors import ConflictError, SluiceError
 from sluice.language.plan import Plan
 from sluice.runs.decide import Advanced
 from sluice.runs.decisions import END_AT_ONCE
+from sluice.runs.evaluating import Evaluated, Evaluator
 from sluice.runs.jobs import Starter
 from sluice.runs.lock import run_lock
 from sluice.runs.logs import RunLogs
@@ -26,7 +27,7 @@ from sluice.runs.recovery import recover
 from sluice.runs.retention import sweep_now_and_then
 from sluice.runs.workspaces import tidy
 from sluice.runtime.request import Result
-from sluice.storage import records, requests, runs
+from sluice.storage import check_suites, records, requests, runs
 from sluice.storage.engine import Changes
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
@@ -58,15 +59,22 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What the run waited for when it was last looked at, until when, and whether it was canceled."""
+    """What the run waited for when it was last looked at, until when, and whether it was canceled.
+
+    `mark` stands for its checks as they were then.
+    """
 
     asked: frozenset[int] = frozenset()
     due: float = float("inf")
     canceled: bool = False
+    mark: str = ""
 
 
 class Driver:
     """Drives one run. `interrupt` may be called from a signal handler.
+
+    A run that waits for no person is stayed with while it waits for another's lock, or no longer than `patience`
+    seconds for the next evaluation of a check.
 
     `waits` is asked, in the driving thread, when the run can only wait: it may record decisions of a person, and says
     whether to stay. It is asked again after every change.
@@ -80,13 +88,16 @@ class Driver:
         waits: Callable[[Sequence[RequestRow]], Waiting],
         *,
         cancel: Callable[[int], object],
+        patience: float = 0.0,
     ) -> None:
         self._orchestrator = orchestrator
         self._dispatcher = dispatcher
         self._observer = observer
         self._waits = waits
         self._cancel = cancel
-        self._news: queue.SimpleQueue[Ended | Stop] = queue.SimpleQueue()
+        self._patience = patience
+        self._news: queue.SimpleQueue[Ended | Stop | Evaluated] = queue.SimpleQueue()
+        self._evaluator = Evaluator(orchestrator, self._news.put)
         self._watching = threading.Lock()
         self._interrupts = 0
         self.terminated = False
@@ -174,25 +185,29 @@ class Driver:
 
     def _loop(self, run_id: int, starter: Starter, changes: Changes) -> bool:
         while True:
-            advanced = self._orchestrator.advance(run_id)
+            advanced = self._orchestrator.advance(run_id, driven=True)
             self._tell(advanced)
+            self._evaluator.begin(advanced.evaluate)
             if self._act(run_id, advanced, starter):
                 continue
-            active = bool(self._dispatcher.active())
+            active = bool(self._dispatcher.active()) or self._evaluator.active
             status, asked = self._look(run_id)
             if status.completed and not active:
                 return True
             if status.canceled and self._ends_at_once(run_id):
                 self._kill("The run was canceled twice.")
-            self._tell_waiting(status, asked)
-            if asked and not active and not advanced.ready and (self._leaving or self._leaves(asked)):
+            self._tell_waiting(status, asked, advanced)
+            if asked and not active and not advanced.ready and (self._leaving or self._leaves(asked, advanced)):
                 return False
             if self._leaving:  # somebody decided at that moment, and jobs run
                 self._leaving = False
                 self._ask_to_cancel(run_id)
             self._pause(run_id, changes)
 
-    def _leaves(self, asked: Sequence[RequestRow]) -> bool:
+    def _leaves(self, asked: Sequence[RequestRow], advanced: Advanced) -> bool:
+        soon = self._orchestrator.clock() + self._patience
+        if self._patience and advanced.unattended and (advanced.queued or advanced.due <= soon):
+            return False
         return self._waits(asked) is Waiting.LEAVE
 
     def _ask_to_cancel(self, run_id: int) -> None:
@@ -208,12 +223,16 @@ class Driver:
             return starter.give_up(run_id, ready)
         return not starter.start(run_id, ready[: self._dispatcher.room()])
 
-    def _tell_waiting(self, status: Status, asked: Sequence[RequestRow]) -> None:
+    def _tell_waiting(self, status: Status, asked: Sequence[RequestRow], advanced: Advanced) -> None:
         before = self._seen
+        due = [request.expires_at for request in asked]
+        if not self._evaluator.active:  # what they say may change when something is due next
+            due.append(advanced.due)
         self._seen = _Seen(
             asked=frozenset(request.id for request in asked),
-            due=min((request.expires_at for request in asked), default=float("inf")),
+            due=min(due, default=float("inf")),
             canceled=status.canceled,
+            mark=advanced.mark,
         )
         if before.asked != self._seen.asked:
             with self._watching:
@@ -240,8 +259,11 @@ class Driver:
             return True
         return bool(asked or self._seen.asked) or status.canceled != self._seen.canceled
 
-    def _take(self, run_id: int, news: Ended | Stop) -> None:
-        if isinstance(news, Ended):
+    def _take(self, run_id: int, news: Ended | Stop | Evaluated) -> None:
+        if isinstance(news, Evaluated):
+            if news.defect is not None:
+                raise news.defect
+        elif isinstance(news, Ended):
             self._broken(run_id, news)
         elif news.leaves and self._seen.asked and not self._seen.canceled and not self._dispatcher.active():
             self._leaving = True
@@ -266,7 +288,11 @@ class Driver:
     def _decided(self, run_id: int) -> bool:
         """Whether something that the run waited for has been decided since, or the run was canceled."""
         status, asked = self._look(run_id)
-        return status.canceled != self._seen.canceled or not self._seen.asked <= {request.id for request in asked}
+        with self._orchestrator.database.read() as transaction:
+            mark = check_suites.mark(transaction, run_id)
+        if status.canceled != self._seen.canceled or mark != self._seen.mark:
+            return True
+        return not self._seen.asked <= {request.id for request in asked}
 
     def _look(self, run_id: int) -> tuple[Status, list[RequestRow]]:
         with self._orchestrator.database.read() as transaction:

@@ -14,6 +14,7 @@ from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
 from sluice.runtime.secure_files import SecureFile
 from sluice.storage import secure_files as rows
 from sluice.storage.engine import Transaction
+from sluice.storage.permissions import Resource
 from sluice.storage.secure_files import FileRow
 
 
@@ -35,7 +36,7 @@ class FileAccess:
             raise self._refused(need, refuse(need, None, names), "")
         use = access.use_of(job, step)
         try:
-            opened = self.files.open(access.project_id, file.id, use, check=self._check(need))
+            opened = self.files.open(access.project_id, file.id, use, check=self._check(need, job.id))
         except _FileRefusedError as error:
             raise self._refused(need, error.refusal, file.id) from error
         except PermissionPendingError:
@@ -51,7 +52,7 @@ class FileAccess:
             refusal.text if refusal else "", where=need.where or None, do=refusal.hint if refusal else ""
         )
 
-    def _check(self, need: Need) -> Callable[[Transaction, FileRow], None]:
+    def _check(self, need: Need, job_id: str) -> Callable[[Transaction, FileRow], None]:
         """What is asked in the transaction that releases the file."""
         access = self.access
 
@@ -65,6 +66,8 @@ class FileAccess:
                     f"the pipeline '{access.pipeline}' may not use the secure file '{file.name}' yet",
                     do=f"sluice permit {access.run_id} --secure-file '{file.name}'",
                 )
+            resource = Resource(access.project_id, file.id, SECURE_FILE)
+            access.passing(job_id).require(transaction, resource, file.name, known.version)
 
         return check
 

@@ -134,6 +134,7 @@ class Starter:
             pipeline=run.pipeline,
             stage=position.stage.name,
             actor=run.requested_by,
+            attempt=position.stage_record.attempt,
             origin=origin_of(run.options),
         )
         recorder = JobRecorder(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sluice.authorization.resources import Need, Pending
+from sluice.authorization.resources import Known, Need, Pending
 from sluice.errors import NotPermittedError, PermissionPendingError, SluiceError
 from sluice.language.plan import Variable
 from sluice.language.resources import group_name
@@ -20,6 +20,7 @@ from sluice.runs.groups import as_variables, job_needs
 from sluice.runs.identifiers import shown
 from sluice.runs.job_request import Position
 from sluice.runs.orchestrator import Loaded, Orchestrator
+from sluice.runs.passing import Passing
 from sluice.runs.predefined import origin_of
 from sluice.runs.variables import Groups
 from sluice.runtime.request import JobVariable
@@ -91,9 +92,35 @@ class Opener:
             raise NotPermittedError(" ".join(map(str, assessment.refusals)))
         if assessment.pending:
             raise GroupsPendingError(assessment.pending)
+        self._require_passed(transaction, loaded, position, assessment.permitted, needs)
         if has_progress:
             return loaded.evaluation.groups
         return self._opened(transaction, loaded, position, needs, fetched)
+
+    def _require_passed(
+        self,
+        transaction: Transaction,
+        loaded: Loaded,
+        position: Position,
+        permitted: Sequence[Known],
+        needs: Sequence[Need],
+    ) -> None:
+        """Raise unless the checks of the groups passed for this attempt of the stage."""
+        passing = Passing(
+            run_id=loaded.run.id,
+            stage=position.stage.name,
+            attempt=position.stage_record.attempt,
+            job_id=position.record.id,
+        )
+        late: list[Pending] = []
+        for one in permitted:
+            resource = permissions.Resource(loaded.run.project_id, one.id, one.kind)
+            try:
+                passing.require(transaction, resource, one.name, one.version)
+            except PermissionPendingError:
+                late.append(Pending(resource=one, needs=tuple(needs)))
+        if late:
+            raise GroupsPendingError(late)
 
     def _opened(
         self, transaction: Transaction, loaded: Loaded, position: Position, needs: Sequence[Need], fetched: Fetched

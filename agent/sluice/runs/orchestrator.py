@@ -42,7 +42,18 @@ from sluice.runs.variables import scope_of
 from sluice.runs.waits import Asker, is_denial
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
-from sluice.storage import actions, audit, check_configurations, counters, permissions, records, requests, runs, usage
+from sluice.storage import (
+    actions,
+    audit,
+    check_configurations,
+    check_suites,
+    counters,
+    permissions,
+    records,
+    requests,
+    runs,
+    usage,
+)
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.home import Home
 from sluice.storage.runs import RunRow
@@ -112,6 +123,7 @@ class Orchestrator:
             world = _World(self, transaction, loaded, driven=driven)
             advanced = decide.advance(loaded.situation, world)
             self._store(transaction, loaded, advanced, world.now)
+            advanced = replace(advanced, mark=check_suites.mark(transaction, run_id))
             audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
         return advanced
 
@@ -250,7 +262,7 @@ class _World:
         ]
 
     def moved(self, resource: Covered, version: int) -> bool:
-        return moved(self._transaction, resource, version)
+        return suites.moved(self._transaction, resource, version)
 
     def lock_claims(self, place: Place) -> list[Claim]:
         found: list[Claim] = []
@@ -294,14 +306,6 @@ def _refused_event(run: RunRow, refusal: Refusal, now: float) -> audit.Event:
             "Reason": str(refusal.reason),
         },
     )
-
-
-def moved(transaction: Transaction, resource: Covered, version: int) -> bool:
-    """Whether a resource leads elsewhere in this version than in the one that was looked at."""
-    if resource.version == version:
-        return False
-    since = audit.changes_since(transaction, resource.id, resource.version)
-    return any(details.get("Moved") for details in since)
 
 
 def _installed_kinds() -> Kinds:

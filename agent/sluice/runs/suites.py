@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.checks import lock
 from sluice.authorization.checks.model import Check, Configuration, Covered, State, Step, StepState, Suite
-from sluice.storage import check_suites
+from sluice.storage import audit, check_suites
 from sluice.storage.check_suites import CheckRunRow, SuiteRow
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ def save(transaction: Transaction, suites: Iterable[Suite]) -> None:
     check_suites.save(
         transaction, [(_row(suite), [_run_row(suite, check) for check in suite.checks]) for suite in suites]
     )
+
+
+def moved(transaction: Transaction, resource: Covered, version: int) -> bool:
+    """Whether a resource leads elsewhere in this version than in the one that was looked at."""
+    if resource.version == version:
+        return False
+    since = audit.changes_since(transaction, resource.id, resource.version)
+    return any(details.get("Moved") for details in since)
 
 
 def configuration_of(row: ConfigurationRow) -> Configuration:

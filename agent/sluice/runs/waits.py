@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sluice.authorization import texts
+from sluice.authorization.checks.approval import is_approval
 from sluice.authorization.checks.model import Check, State, Suite
 from sluice.authorization.resources import Known, Need, Pending
 from sluice.language.plan import Stage
@@ -134,7 +135,7 @@ class Waits:
     def ask_check(self, suite: Suite, check: Check, *, name: str, detail: str) -> None:
         """Ask for a check to pass, once, and keep up to date what it waits for."""
         for position, request in enumerate(self.asked):
-            if request.resource_type == texts.CHECK and request.resource_id == check.id:
+            if request.resource_type in texts.CHECKS and request.resource_id == check.id:
                 self.asked[position] = replace(request, detail=detail)
                 return
         for request in self._open_checks():
@@ -152,7 +153,7 @@ class Waits:
                 stage_attempt=suite.attempt,
                 job_id=suite.job_id,
                 step_id=suite.step_id,
-                resource_type=texts.CHECK,
+                resource_type=texts.APPROVAL if is_approval(check) else texts.CHECK,
                 resource_id=check.id,
                 resource_name=name,
                 created_at=self._now,
@@ -164,21 +165,26 @@ class Waits:
     def settle_checks(self, suite: Suite) -> None:
         """Take note that checks of a suite are not waited for any more."""
         over = {check.id: check.state for check in suite.checks if check.state is not State.RUNNING}
-        self.asked = [one for one in self.asked if not (one.resource_type == texts.CHECK and one.resource_id in over)]
+        self.asked = [one for one in self.asked if not (one.resource_type in texts.CHECKS and one.resource_id in over)]
         for request in self._open_checks():
             if (state := over.get(request.resource_id)) is not None:
                 self.close([request], _CLOSED_AS.get(state, str(state)))
 
+    @property
+    def for_people(self) -> bool:
+        """Whether a person is to permit something, or to start a stage."""
+        return bool(self._open()) or any(one.resource_type not in texts.CHECKS for one in self.asked)
+
     def checks(self, stage: str) -> int:
         """How many checks of a stage's own checkpoint are waited for."""
-        waiting = [*self._open_checks(), *(one for one in self.asked if one.resource_type == texts.CHECK)]
+        waiting = [*self._open_checks(), *(one for one in self.asked if one.resource_type in texts.CHECKS)]
         return sum(one.stage == stage and not one.job_id for one in waiting)
 
     def _open_checks(self) -> list[RequestRow]:
-        return [one for one in self._requests if one.state == "running" and one.resource_type == texts.CHECK]
+        return [one for one in self._requests if one.state == "running" and one.resource_type in texts.CHECKS]
 
     def _open(self) -> list[RequestRow]:
-        return [one for one in self._requests if one.state == "running" and one.resource_type != texts.CHECK]
+        return [one for one in self._requests if one.state == "running" and one.resource_type not in texts.CHECKS]
 
 
 _NEVER_SECONDS = 100 * 365 * 24 * 3600.0
@@ -187,7 +193,7 @@ _CLOSED_AS = {State.BYPASSED: "approved", State.QUEUED: "canceled"}
 
 def is_denial(request: RequestRow) -> bool:
     """Whether a request was denied by a person, which cancels the stage that asked."""
-    return request.state == "rejected" and request.resource_type not in {texts.CHECK, *texts.STEP_WAITS}
+    return request.state == "rejected" and request.resource_type not in texts.CHECKS | texts.STEP_WAITS
 
 
 def waited_too_long(stage: RecordRow) -> bool:

@@ -84,6 +84,12 @@ def active(tx: Transaction, kind: str, resources: Sequence[tuple[str, str]] = ()
     return [_checked(tx, row) for row in tx.rows(_ALL.where(check_suites.c.id.in_(ids)))]
 
 
+def mark(tx: Transaction, run_id: int) -> str:
+    """What stands for the suites of a run as they are: another one when any of them is different."""
+    query = select(check_suites.c.code).where(check_suites.c.run_id == run_id).order_by(check_suites.c.number)
+    return " ".join(str(row[0]) for row in tx.rows(query))
+
+
 def save(tx: Transaction, suites: Iterable[tuple[SuiteRow, Sequence[CheckRunRow]]]) -> None:
     """Store new suites and new states of stored ones."""
     for suite, checks in suites:

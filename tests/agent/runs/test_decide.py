@@ -25,10 +25,11 @@ from sluice.authorization.checks.kinds import APPROVAL
 from sluice.authorization.checks.lock import Claim, Place
 from sluice.authorization.checks.model import Check, Configuration, Covered, State, Suite
 from sluice.authorization.resources import ENDPOINT, Assessment, Known, Need, assess
-from sluice.authorization.texts import CHECK
+from sluice.authorization.texts import CHECKS
 from sluice.errors import Location
 from sluice.hooks.checks import CheckType, Decision
 from sluice.language.plan import Job, Plan, Stage, Step, Strategy, Text
+from sluice.runs.checkpoints import Due
 from sluice.runs.contexts import Contexts
 from sluice.runs.creation import first_records
 from sluice.runs.decide import Advanced, Situation, advance
@@ -227,9 +228,7 @@ class Runs(RuleBasedStateMachine):
     @rule(data=st.data(), decision=st.sampled_from([Decision.approved(), Decision.rejected("no"), Decision.error("?")]))
     def evaluate(self, data: st.DataObject, decision: Decision) -> None:
         due = data.draw(st.sampled_from(self.advanced.evaluate))
-        claimed = suite.claim(self.suites[due.suite_id], due.check_id, self.now)
-        evaluation = claimed.check(due.check_id).evaluations  # type: ignore[union-attr]  # it is there
-        self.suites[due.suite_id] = suite.record(claimed, due.check_id, evaluation, decision, self.now)
+        self.say(due, decision)
         self.settle()
 
     @precondition(lambda self: self.deniable())
@@ -381,8 +380,14 @@ class Runs(RuleBasedStateMachine):
     def open(self) -> list[RequestRow]:
         return [one for one in self.requests if one.state == "running"]
 
+    def say(self, due: Due, decision: Decision) -> None:
+        claimed = suite.claim(self.suites[due.suite_id], due.check_id, self.now)
+        check = claimed.check(due.check_id)
+        assert check is not None
+        self.suites[due.suite_id] = suite.record(claimed, due.check_id, check.evaluations, decision, self.now)
+
     def deniable(self) -> list[RequestRow]:
-        return [one for one in self.open() if one.resource_type != CHECK]
+        return [one for one in self.open() if one.resource_type not in CHECKS]
 
     def approvals(self) -> list[tuple[Suite, Check]]:
         return [
@@ -485,10 +490,7 @@ class Runs(RuleBasedStateMachine):
                 decided = approval.decide(check, statement, "tester", same_person)
                 self.suites[one.id] = suite.put(self.suites[one.id], decided)
             for due in self.advanced.evaluate:
-                claimed = suite.claim(self.suites[due.suite_id], due.check_id, self.now)
-                self.suites[due.suite_id] = suite.record(
-                    claimed, due.check_id, claimed.check(due.check_id).evaluations, Decision.approved(), self.now
-                )
+                self.say(due, Decision.approved())
             idle = not (self.advanced.evaluate or self.advanced.ready or self.running())
             self.now += WAIT if not permits else 60.0 if idle else 0.0
             for job in self.advanced.ready:
