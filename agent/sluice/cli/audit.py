@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import click
 
-from sluice.cli.installation import opened_database, opened_store
+from sluice.cli.installation import guard_of, opened_database, opened_store
 from sluice.cli.output import output_option, plain, print_json
 from sluice.cli.subcommands import SubcommandGroup
 from sluice.errors import ExitCode, UsageError
@@ -68,6 +68,7 @@ def verify(*, head: str, file: Path | None, key: Path | None, output: str) -> No
     if key is not None:
         raise UsageError("--key goes with --file")
     with opened_store() as store, store.database.read() as transaction:
+        store.guard.require_administrator("check the audit log", "vso.auditlog")
         noted = audit.noted_head(store.database.home) if store.database.home else None
         verdict = audit.verify(transaction, *(one for one in (kept, noted) if one))
         seals = inspect_seals(transaction, store.sealer.provider)
@@ -123,6 +124,7 @@ def accept_head(*, yes: bool) -> None:
     if not yes and not confirm("Have you put it back yourself?", otherwise="give --yes"):
         raise UsageError("nothing was accepted")
     with opened_database() as database, database.write() as transaction:
+        guard_of(database).require_administrator("accept another database")
         noted, accepted = audit.accept_head(transaction, by=current_user(), at=time.time())
     click.echo(f"accepted: the audit log ends at {accepted} (noted was {noted or 'nothing'})")
 

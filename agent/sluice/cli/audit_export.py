@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import opened_database
+from sluice.cli.installation import guard_of, opened_database
 from sluice.cli.output import plain, print_json
 from sluice.errors import ExitCode, UsageError
 
@@ -37,6 +37,7 @@ def export(*, form: str, after: int, limit: int | None) -> None:
     from sluice.storage.exported import line
 
     with opened_database() as database, database.read() as transaction:
+        guard_of(database).require_administrator("read the audit log", "vso.auditlog")
         for link in audit.entries(transaction, after=after, limit=limit):
             click.echo(line(link, form))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluice.cli.installation import opened_database
+from sluice.cli.installation import guard_of, opened_database
 from sluice.cli.output import as_time, output_option, print_json, print_table
 from sluice.errors import UsageError
 
@@ -67,6 +67,7 @@ def list_command(
         "before": before or 0,
     }
     with opened_database() as database, database.read() as transaction:
+        guard_of(database).require_administrator("read the audit log", "vso.auditlog")
         wanted |= _places(transaction, project, connection)
         links = audit.search(transaction, audit.Wanted(**wanted), limit=limit)
     rows = [_row(link) for link in links]

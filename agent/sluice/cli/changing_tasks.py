@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sluice.cli.installation import current_user, opened_database
+from sluice.cli.installation import current_user, guard_of, opened_database
 from sluice.cli.session import task_store
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def changing_tasks(what: str) -> Iterator[TaskStore]:
     from sluice.storage import audit
 
     with opened_database() as database:
+        guard_of(database).require_administrator(f"use '{what}'")
         _refuse_steps(database, what)
         store = task_store()
         before = store.all

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.authorization.roles import PIPELINE
 from sluice.authorization.texts import CHECK, STAGE, STEP_WAITS, TYPE_LABELS
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.errors import ConflictError, NotFoundError
@@ -64,7 +63,7 @@ class Decisions:
                 raise runs.tampered(run_id)
             chosen = choose(transaction, run, names, of=lambda kind: kind not in _NO_PERMITS)
             for request in chosen:
-                self._require(transaction, request)
+                self._require(transaction, run, request)
             changed = [one for one in chosen if _ask_again(transaction, run, one)]
             now = self.clock()
             for request in () if changed else chosen:
@@ -103,7 +102,7 @@ class Decisions:
             run = run_of(transaction, run_id)
             chosen = choose(transaction, run, names, of=lambda kind: kind not in STEP_WAITS)
             for request in chosen:
-                self._require(transaction, request)
+                self._require(transaction, run, request)
             now = self.clock()
             for request in chosen:
                 requests.decide(transaction, request.id, state="rejected", by=self.by, at=now)
@@ -132,11 +131,10 @@ class Decisions:
                 )
             return run_of(transaction, run_id)
 
-    def _require(self, transaction: Transaction, request: RequestRow) -> None:
+    def _require(self, transaction: Transaction, run: RunRow, request: RequestRow) -> None:
         """Raise `NotPermittedError` unless the person may decide on what a run asks for."""
-        if request.resource_type == STAGE:
-            resource = permissions.Resource(request.project_id, str(request.pipeline_id), PIPELINE)
-            self.guard.require(transaction, Right.USE, resource, f"{request.pipeline_id}")
+        if request.resource_type in _NO_PERMITS:
+            require_queue(transaction, self.guard, run)
             return
         resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
         self.guard.require(transaction, Right.PERMIT, resource, request.resource_name, pipeline_id=request.pipeline_id)
