@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from sluice.cli.installation import given_token, guard_of, opened_database, opened_store
-from sluice.cli.output import as_time, output_option, print_fields, print_json, print_table, project_option
+from sluice.cli.output import as_time, days, output_option, print_fields, print_json, print_table, project_option
 from sluice.cli.subcommands import SubcommandGroup
-from sluice.errors import UsageError
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
@@ -25,6 +24,7 @@ class _Group(SubcommandGroup):
         "delete": ("connection_delete:delete", "Delete a service connection."),
         "restore": ("connection_delete:restore", "Put a deleted service connection back."),
         "rotate": ("connection_rotate:rotate", "Replace its secrets once the new ones work; undo that."),
+        "usages": ("connection_usages:usages", "Where YAML names it, who may use it, and what ran when."),
         "verify": ("connection_verify:verify", "Try it against its far side."),
         "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
@@ -62,7 +62,7 @@ def list_command(*, expiring: str, deleted: bool, project: str, output: str) -> 
     if deleted:
         _list_deleted(project, output)
         return
-    until = time.time() + _days(expiring) if expiring else None
+    until = time.time() + days(expiring) if expiring else None
     rows = _glanced(project, until) if output == "text" and given_token() is None else None
     if rows is None:
         from sluice.connections import lookup
@@ -104,13 +104,6 @@ def _list_deleted(project: str, output: str) -> None:
         print_json(rows)
         return
     print_table(rows, ["name", "id", "type", "deleted", "by", "kept_until"], empty="nothing is deleted and kept")
-
-
-def _days(text: str) -> float:
-    number = text.strip().removesuffix("d")
-    if not (number.isascii() and number.isdecimal() and len(number) <= 5):
-        raise UsageError(f"'{text}' is no number of days", do="write it as 30d")
-    return int(number) * 24 * 3600.0
 
 
 def _glanced(project: str, until: float | None) -> list[dict[str, object]] | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sluice.errors import NotFoundError
+from sluice.errors import NotFoundError, UsageError
 
 MAX_DIGITS = 18
 """Every number of so many digits fits into a database's column."""
@@ -42,6 +42,14 @@ run_argument = click.argument("run_id", metavar="RUN", type=_run_number)
 def as_time(seconds: float | None) -> str:
     """A time as people and programs read it: UTC, to the second; '' for none."""
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def days(text: str) -> float:
+    """The days that `30d` (or `30`) means, in seconds; raises `UsageError`."""
+    number = text.strip().removesuffix("d")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 5):
+        raise UsageError(f"'{text}' is no number of days", do="write it as 30d")
+    return int(number) * 24 * 3600.0
 
 
 def print_json(data: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy
@@ -94,6 +95,36 @@ def history(
         UsageRecord(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
         for row in transaction.rows(query)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """How often a pipeline (0: none, by hand) has used a connection, and when last."""
+
+    pipeline_id: int
+    count: int
+    last_at: float
+
+
+def by_pipeline(transaction: Transaction, connection_id: str, *, project_id: int) -> tuple[Uses, ...]:
+    """The uses of a connection in one project, summed up by pipeline."""
+    query = (
+        select(usage_history.c.pipeline_id, sqlalchemy.func.count(), sqlalchemy.func.max(usage_history.c.started_at))
+        .where(usage_history.c.connection_id == connection_id, usage_history.c.project_id == project_id)
+        .group_by(usage_history.c.pipeline_id)
+        .order_by(usage_history.c.pipeline_id)
+    )
+    return tuple(Uses(*row) for row in transaction.rows(query))
+
+
+def last_uses(transaction: Transaction, project_id: int) -> Mapping[str, float]:
+    """When each connection of a project was used last, by its id; those that never were are left out."""
+    query = (
+        select(usage_history.c.connection_id, sqlalchemy.func.max(usage_history.c.started_at))
+        .where(usage_history.c.project_id == project_id)
+        .group_by(usage_history.c.connection_id)
+    )
+    return {row[0]: row[1] for row in transaction.rows(query)}
 
 
 _RUN_FINISHED = (

@@ -92,7 +92,7 @@ def test_what_is_left_out_of_a_list_is_taken_away_and_what_is_not_named_stays(fi
 
 def test_all_or_nothing_is_applied(filled: Sluice) -> None:
     (filled.folder / "permissions.yml").write_text(f"{WANTED}- {{connection: wob, pipelines: []}}\n")
-    assert "permissions.yml:14:3: there is no service connection 'wob'" in filled(
+    assert "permissions.yml:15:3: there is no service connection 'wob'" in filled(
         "authorization", "apply", "--yes", status=2
     )
     assert filled.json("connection", "show", "web")["pipelines"] == []

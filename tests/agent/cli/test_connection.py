@@ -375,3 +375,35 @@ def test_a_rotation_that_cannot_be_tried_leaves_the_old_secret(sluice: Sluice) -
     assert "nothing is kept" in sluice("connection", "rotate", "web", "--undo", status=2)
     assert "no new secrets" in sluice(*rotate, "--undo", given="x-12345", status=2)
     assert "no secret to rotate to" in sluice("connection", "rotate", "web", status=2)
+
+
+NAMING = """
+steps:
+- task: SSH@0
+  inputs: {sshEndpoint: web, runOptions: inline, inline: uptime}
+- task: SSH@0
+  inputs: {sshEndpoint: WEB, runOptions: inline, inline: uptime}
+"""
+
+
+def test_usages_unite_who_names_it_who_may_use_it_and_who_has(sluice: Sluice) -> None:
+    (sluice.folder / "azure-pipelines.yml").write_text(NAMING)
+    (sluice.folder / "nightly.yml").write_text("steps:\n- bash: echo\n")
+    (sluice.folder / "broken.yml").write_text("steps:\n- bah: echo\n")
+    sluice.create("web", "--set", "Port=1")
+    sluice("connection", "update", "web", "--set", "Host=127.0.0.1", "--secret", "password=-", given=SECRET)
+    sluice.create("other")
+    sluice("connection", "permit", "web", "--pipeline", "nightly.yml", "--stage", "Ship")
+    sluice.run("run", "--non-interactive", "--permit", "web")
+    by_name = {one["pipeline"]: one for one in sluice.json("connection", "usages", "web")["pipelines"]}
+    ours = by_name[sluice.folder.name]
+    assert [place["where"] for place in ours["named"]] == ["azure-pipelines.yml:4:25", "azure-pipelines.yml:6:25"]
+    assert (ours["permitted"], ours["uses"], ours["lastUsed"] != "") == ("yes", 1, True)
+    assert (by_name["nightly"]["permitted"], by_name["nightly"]["uses"]) == ("stages Ship", 0)
+    assert "azure-pipelines.yml:4:25 and 1 more" in sluice("connection", "usages", "web")
+    assert "not looked at: broken.yml:2:3" in sluice.run("connection", "usages", "web", "broken.yml").stderr
+    unused = sluice("connection", "usages", "web", "--unused", "180d").splitlines()
+    assert [line.split()[0] for line in unused] == ["PIPELINE", "nightly"]
+    assert [one["name"] for one in sluice.json("connection", "usages", "--unused", "0d")] == ["other", "web"]
+    assert sluice.json("connection", "usages", "--unused", "1d") == []
+    assert "name a service connection" in sluice("connection", "usages", status=2)
