@@ -33,6 +33,7 @@ _KEPT = frozenset(
         "build.updatebuildnumber",
         "build.uploadlog",
         "build.uploadsummary",
+        "codecoverage.publish",
         "results.publish",
         "task.addattachment",
         "task.logdetail",
@@ -44,7 +45,6 @@ _KEPT = frozenset(
 
 _NOT_YET = {
     **dict.fromkeys(_KEPT, "there is no run that could keep it"),
-    "codecoverage.publish": "code coverage is not kept",
     "results.publishtoevidencestore": "test results are not kept",
 }
 """Commands whose data is checked and then goes nowhere: some of them in a run, all of them without one."""

@@ -50,6 +50,7 @@ class KeepingCommands:
             "build.updatebuildnumber": self._rename,
             "build.uploadlog": lambda command: self._attach(command, LOG, "CustomToolLog"),
             "build.uploadsummary": lambda command: self._attach(command, SUMMARY, "", "CustomMarkDownSummary-"),
+            "codecoverage.publish": self._coverage,
             "results.publish": self._results,
             "task.addattachment": self._add_attachment,
             "task.logdetail": self._detail,
@@ -159,6 +160,18 @@ class KeepingCommands:
         if missing := next((name for name, file in zip(names, files, strict=True) if not file.is_file()), None):
             raise KeepError(f"Cannot publish test results, the file does not exist: {missing}")
         publish_results(self._scope, files, wanted)
+
+    def _coverage(self, command: Command) -> None:
+        from sluice.runtime.testresults.coverage import publish_coverage
+
+        given, at = command.properties, self._scope.host_path
+        for key in ("codecoveragetool", "summaryfile"):
+            if not given.get(key):
+                raise KeepError(f"Required field '{key}' is missing in ##vso[codecoverage.publish] command.")
+        more = [at(name.strip()) for name in given.get("additionalcodecoveragefiles", "").split(",") if name.strip()]
+        report = given.get("reportdirectory", "").strip()
+        summary = at(given["summaryfile"].strip())
+        publish_coverage(self._scope, [summary], report=at(report) if report else None, more=more)
 
     def _detail(self, command: Command) -> None:
         given = {key: self._scope.masked(value) for key, value in command.properties.items()}

@@ -1,4 +1,4 @@
-"""The built-in tasks that publish and download artifacts, keep caches, and publish results of tests."""
+"""The built-in tasks that publish and download artifacts, keep caches, and publish results of tests and coverage."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _PUBLISH = "Publish Pipeline Artifacts", "Publish (upload) a file or directory a
 _DOWNLOAD = "Download Pipeline Artifacts", "Download build and pipeline artifacts"
 _DOWNLOAD_BUILD = "Download build artifacts", "Download files that were saved as artifacts of a completed build"
 _TESTS = "Publish Test Results", "Publish test results to Azure Pipelines"
+_COVERAGE = "Publish code coverage results", "Publish any of the code coverage results from a build"
 _CACHE = "Cache", "Cache files between runs"
 
 TASKS: Mapping[str, NativeTask] = {
@@ -47,6 +48,12 @@ TASKS: Mapping[str, NativeTask] = {
     ),
     "downloadbuildartifacts@1": _task(
         *_DOWNLOAD_BUILD, "1", "download-build-artifacts-v1", later("download_artifact", "run_build")
+    ),
+    "publishcodecoverageresults@1": _task(
+        *_COVERAGE, "1", "publish-code-coverage-results-v1", later("publish_coverage")
+    ),
+    "publishcodecoverageresults@2": _task(
+        *_COVERAGE, "2", "publish-code-coverage-results-v2", later("publish_coverage")
     ),
     "publishtestresults@1": _task(*_TESTS, "1", "publish-test-results-v1", later("publish_results")),
     "publishtestresults@2": _task(*_TESTS, "2", "publish-test-results-v2", later("publish_results")),

@@ -38,19 +38,27 @@ class Case:
 
 def read(file: Path, runner: str) -> list[Case]:
     """The tests of a result file; raises `ResultFileError` when it is none of that runner, or too large."""
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, fromstring
-
     form = FORMATS.get(runner.casefold())
     if form is None:
         raise ResultFileError(f"the test results format '{runner}' is not known", do=f"one of {', '.join(NAMES)}")
+    root = read_xml(file)
     try:
-        root = fromstring(_content(file))
-        cases = list(form(root))
+        return list(form(root))
+    except ValueError as error:
+        raise ResultFileError(f"Failed to read {file}", why=str(error)) from error
+
+
+def read_xml(file: Path) -> Element:
+    """The root of an XML file that names nothing outside of it; raises `ResultFileError`."""
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError, fromstring
+
+    try:
+        root: Element = fromstring(_content(file))
     except (ParseError, DefusedXmlException, ValueError) as error:
         text = str(error) or type(error).__name__
         raise ResultFileError(f"Failed to read {file}", why=text.partition("\n")[0]) from error
-    return cases
+    return root
 
 
 def _content(file: Path) -> bytes:
