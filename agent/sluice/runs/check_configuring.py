@@ -112,7 +112,10 @@ class Configurations:
             return stored
 
     def update(self, project: str, check_id: int, entered: Entered) -> ConfigurationRow:
-        """Change a check; what is not entered stays. A checkpoint that has begun goes on with what it began with."""
+        """Change a check; what is not entered stays. A checkpoint that has begun goes on with what it began with.
+
+        Secrets were given for an address: with another one they are dropped, and have to be given again.
+        """
         with self.orchestrator.database.write() as transaction:
             row, on = self.get(transaction, project, check_id)
             self._require(transaction, on)
@@ -123,6 +126,8 @@ class Configurations:
             kept = {key: secret for key, secret in stored.items() if key.casefold() not in dropped}
             settings = before | dict(self._connections(transaction, on, kind, entered.settings))
             self._people(transaction, on, kind, settings)
+            if _leads_elsewhere(kind, row.settings, settings):
+                kept = {}
             fitted = configuring.fit(
                 kind,
                 settings,
@@ -274,6 +279,14 @@ def _environment(transaction: Transaction, project_id: int, name: str, guard: Gu
 def _file(transaction: Transaction, project_id: int, name: str, guard: Guard) -> On:
     row = secure_files.get(transaction, project_id, name, guard)
     return On(resource=Resource(project_id, row.id, permissions.SECURE_FILE), name=row.name)
+
+
+def _leads_elsewhere(kind: CheckType, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether a setting that says where the far side is has changed."""
+    folded = {name.casefold(): value.strip() for name, value in after.items()}
+    return any(
+        one.address and folded.get(one.key.casefold(), one.default) != before.get(one.key, "") for one in kind.fields
+    )
 
 
 _FIND: Mapping[str, Callable[[Transaction, int, str, Guard], On]] = {
