@@ -20,6 +20,7 @@ from sluice.runtime.keeping import Keeper
 from sluice.runtime.masking import Masker
 from sluice.runtime.orphans import LOOKUP_VARIABLE, kill_orphans, lookup_id
 from sluice.runtime.predefined import machine_variables, tools_folder
+from sluice.runtime.private_home import job_home
 from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result, WaitFor
 from sluice.runtime.secure_files import SecureFileSource
 from sluice.runtime.step import Pending, StepRunner
@@ -173,7 +174,8 @@ class _Teller:
 
 
 def _state(request: JobRequest, emit: _Teller, workspace: Workspace, environ: Mapping[str, str]) -> JobState:
-    job = JobState(request, emit, emit.check, workspace, Masker(), base_environment(environ))
+    inherited = base_environment(environ) | job_home(environ, workspace.temp, workspace.work)
+    job = JobState(request, emit, emit.check, workspace, Masker(), inherited)
     machine = dict(machine_variables())
     machine |= workspace.variables()
     # As on the agent: tools that several agents of a machine share lie where the machine says.
