@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FILES = {"cacert": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
 _SECONDS = 20
+_ANY_VERSION = "1.44"
+"""Not asked for: it keeps the library from asking the engine before it is told whom to trust."""
 
 
 @contextlib.contextmanager
@@ -77,26 +79,36 @@ def _over_ssh(connection: Connection, folder: Path, path: str) -> Mapping[str, s
 
 
 def _version(connection: Connection, environment: Mapping[str, str]) -> str:
-    import requests
     from docker.errors import DockerException
 
     client: docker.DockerClient | None = None
     try:
         client = _client(environment)
-        answer = client.version()
-    except requests.exceptions.SSLError as error:
-        raise _refusal(connection, _tls_trouble(str(error)), "") from None
-    except requests.exceptions.ConnectionError as error:
-        text = str(error)
-        if "certificate" in text or "SSL" in text or "TLSV1" in text:
-            raise _refusal(connection, _tls_trouble(text), "") from None
-        raise _refusal(connection, f"nothing answers at {connection.url}", _reason(text)) from None
-    except (DockerException, requests.RequestException, ValueError, OSError) as error:
-        raise _refusal(connection, f"there is no Docker engine at {connection.url}", _reason(str(error))) from None
+        # a bundle of authorities in the environment would stand before the connection's own
+        client.api.trust_env = False
+        answer = client.version(api_version=False)
+    except (DockerException, OSError, ValueError) as error:  # errors of its HTTP library are errors of the system, too
+        raise _refused(connection, str(error)) from None
     finally:
         if client is not None:
             client.close()
     return f"Docker engine {answer.get('Version', '?')} at {connection.url}, API {answer.get('ApiVersion', '?')}"
+
+
+def _refused(connection: Connection, text: str) -> VerificationError:
+    """What the library's text tells, which is all that it has of the reason."""
+    known = text.casefold()
+    if "certificate_verify_failed" in known:
+        what = "the engine's certificate is not signed by the connection's CA, or not for this address"
+        return _refusal(connection, what, "")
+    if "alert" in known or "bad certificate" in known or "certificate required" in known:
+        return _refusal(connection, "the engine does not accept the client certificate", "")
+    if "ssl" in known:
+        return _refusal(connection, f"no TLS connection to {connection.url} came about", "")
+    reasons = ("Connection refused", "Name or service not known", "timed out", "No route to host", "reset by peer")
+    if why := next((one for one in reasons if one in text), ""):
+        return _refusal(connection, f"nothing answers at {connection.url}", why)
+    return _refusal(connection, f"there is no Docker engine at {connection.url}", "")
 
 
 def _client(environment: Mapping[str, str]) -> docker.DockerClient:
@@ -105,9 +117,7 @@ def _client(environment: Mapping[str, str]) -> docker.DockerClient:
 
     folder = environment["DOCKER_CERT_PATH"]
     tls = TLSConfig(client_cert=(f"{folder}/cert.pem", f"{folder}/key.pem"), ca_cert=f"{folder}/ca.pem", verify=True)
-    return docker.DockerClient(
-        base_url=environment["DOCKER_HOST"], tls=tls, timeout=_SECONDS, version="auto", environment={}
-    )
+    return docker.DockerClient(base_url=environment["DOCKER_HOST"], tls=tls, timeout=_SECONDS, version=_ANY_VERSION)
 
 
 def _version_over_ssh(connection: Connection, environment: Mapping[str, str]) -> str:
@@ -131,23 +141,6 @@ def _version_over_ssh(connection: Connection, environment: Mapping[str, str]) ->
         why = " ".join(done.stderr.split())[-300:]
         raise _refusal(connection, f"there is no Docker engine at {connection.url}", why)
     return f"Docker engine {done.stdout.strip()} at {connection.url}"
-
-
-def _tls_trouble(text: str) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "the engine's certificate is not signed by the connection's CA, or not for this address"
-    if (
-        "certificate required" in text.casefold()
-        or "bad certificate" in text.casefold()
-        or "unknown ca" in text.casefold()
-    ):
-        return "the engine does not accept the client certificate"
-    return "no TLS connection to the engine came about"
-
-
-def _reason(text: str) -> str:
-    known = ("Connection refused", "Name or service not known", "timed out", "No route to host", "PEM", "KEY_VALUES")
-    return next((one for one in known if one in text), "")
 
 
 def _write(path: Path, text: str, mode: int = 0o600) -> None:

@@ -81,8 +81,7 @@ def test_the_schema_knows_the_language(sluice: Sluice) -> None:
     "pipeline",
     [
         "pool: server\njobs:\n- job: A\n  steps:\n  - task: AzureFunction@1",
-        "resources:\n  containers:\n  - container: box\n    type: ACR\n    azureSubscription: s\n    registry: r\n"
-        "    repository: app\nsteps:\n- script: echo\n  target: box",
+        "resources: {containers: [{container: box, type: ACR, azureSubscription: s, registry: r, repository: app}]}\nsteps: [{script: echo, target: box}]",
     ],
 )
 @pytest.mark.parametrize("command", ["validate", "explain"])

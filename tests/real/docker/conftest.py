@@ -30,14 +30,30 @@ FindProgram = Callable[[str, str], Path]
 
 @dataclass(frozen=True)
 class Engine:
-    """A running Docker engine; `environment` leads clients to it."""
+    """A running Docker engine; `environment` leads clients to it. It listens on loopback, too, for known clients."""
 
     socket: str
     folder: Path
+    address: str
+    authority: Authority
 
     @property
     def environment(self) -> dict[str, str]:
         return {"DOCKER_HOST": self.socket, "PATH": os.environ["PATH"], "HOME": str(self.folder)}
+
+    def connection(self, authority: Authority | None = None, address: str = "") -> Connection:
+        """A Docker Host connection with a client certificate; `authority` has issued it."""
+        with tempfile.TemporaryDirectory() as name:
+            certificate, key = (authority or self.authority).issue("client", Path(name))
+            parameters: dict[str, str | Secret] = {
+                "cacert": Secret(self.authority.path.read_text()),
+                "cert": Secret(certificate.read_text()),
+                "key": Secret(key.read_text()),
+            }
+        url = address or f"tcp://{self.address}"
+        return Connection(
+            id="host", name="engine", type="dockerhost", url=url, scheme="Certificate", parameters=parameters
+        )
 
     def docker(self, *arguments: str) -> str:
         done = subprocess.run(["docker", *arguments], env=self.environment, capture_output=True, text=True, check=False)
@@ -75,7 +91,7 @@ class Registry:
 
 
 @pytest.fixture(scope="session")
-def engine(require_program: FindProgram) -> Iterator[Engine]:
+def engine(require_program: FindProgram, authority: Authority) -> Iterator[Engine]:
     dockerd = require_program("dockerd", "apt-get install docker.io")
     require_program("docker", "apt-get install docker.io")
     if os.geteuid() != 0:
@@ -83,18 +99,22 @@ def engine(require_program: FindProgram) -> Iterator[Engine]:
     # a short path: a socket's has 108 bytes
     folder = Path(tempfile.mkdtemp(prefix="sluice-dockerd-"))
     address = f"unix://{folder}/d.sock"
+    tcp = f"127.0.0.1:{_free_port()}"
+    certificate, key = authority.issue("engine", folder)
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
         [
             *(str(dockerd), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none"),
             *(f"--data-root={folder}/data", f"--exec-root={folder}/exec", "--pidfile", f"{folder}/pid", "-H", address),
+            *("-H", f"tcp://{tcp}", "--tlsverify", f"--tlscacert={authority.path}"),
+            *(f"--tlscert={certificate}", f"--tlskey={key}"),
         ],
         stdout=log,
         stderr=log,
         start_new_session=True,
     )
     try:
-        engine = Engine(address, folder)
+        engine = Engine(address, folder, tcp, authority)
         _until(lambda: _answers(engine), process, folder / "log")
         yield engine
     finally:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-import pytest
-from tests.real.docker.conftest import Registry
+from dataclasses import replace
+from pathlib import Path
 
-from sluice.plugin import VerificationError
-from sluice_docker import verify_registry
+import pytest
+from tests.doubles.certificates import Authority
+from tests.real.docker.conftest import Engine, Registry
+
+from sluice.plugin import Secret, VerificationError
+from sluice_docker import verify_host, verify_registry
 
 pytestmark = pytest.mark.real
 
@@ -32,3 +36,24 @@ def test_a_certificate_that_nobody_trusts_is_told(registry: Registry) -> None:
 def test_a_wrong_address_is_told(trusted: Registry) -> None:
     with pytest.raises(VerificationError, match="refused the connection"):
         verify_registry(trusted.connection(host="127.0.0.1:1"))
+
+
+def test_a_host_answers_to_a_known_client(engine: Engine) -> None:
+    assert verify_host(engine.connection()).startswith("Docker engine ")
+
+
+def test_a_client_certificate_of_somebody_else_is_told(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(VerificationError, match="the engine does not accept the client certificate"):
+        verify_host(engine.connection(Authority(tmp_path)))
+
+
+def test_a_host_that_is_not_there_is_told(engine: Engine) -> None:
+    with pytest.raises(VerificationError, match=r"nothing answers at tcp://127.0.0.1:1"):
+        verify_host(engine.connection(address="tcp://127.0.0.1:1"))
+
+
+def test_a_host_with_a_certificate_of_somebody_else_is_told(engine: Engine, tmp_path: Path) -> None:
+    known = engine.connection()
+    other = Secret(Authority(tmp_path).path.read_text())
+    with pytest.raises(VerificationError, match="is not signed by the connection's CA"):
+        verify_host(replace(known, parameters={**known.parameters, "cacert": other}))

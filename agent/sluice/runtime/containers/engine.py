@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import tarfile
@@ -73,12 +74,13 @@ class Engine:
         settings = {name: environ[name] for name in SETTINGS if environ.get(name)}
         try:
             _try_socket(where)
-            client = docker.from_env(environment=settings, timeout=SECONDS, version="auto")
+            version = _asked(settings)
+            client = docker.from_env(environment=settings, timeout=SECONDS, version=version)
         except Exception as error:  # noqa: BLE001  # whatever the library makes of a missing socket or a wrong address
             why = getattr(error, "strerror", None) or _first_line(error) or type(error).__name__
             raise EngineError(f"there is no Docker engine at {where}", why=why, do=_INSTALL) from None
+        client.api.trust_env = False
         engine = cls(client)
-        version = client.api.api_version
         if tuple(int(part) for part in version.split(".")) < MIN_API:
             client.close()
             raise EngineError(
@@ -201,6 +203,18 @@ def _try_socket(address: str) -> None:
         with socket.socket(socket.AF_UNIX) as one:
             one.settimeout(SECONDS)
             one.connect(address.removeprefix("unix://"))
+
+
+def _asked(settings: Mapping[str, str]) -> str:
+    """The version of the API that the engine speaks.
+
+    Certificates that the settings name count, not a bundle that the environment has for the web.
+    """
+    import docker
+
+    with contextlib.closing(docker.from_env(environment=dict(settings), timeout=SECONDS, version="1.44")) as client:
+        client.api.trust_env = False
+        return str(client.version(api_version=False)["ApiVersion"])
 
 
 def _unless_gone(remove: Callable[[], object]) -> None:

@@ -59,6 +59,7 @@ class JobContainers:
         self._running: dict[str, Running] = {}
         self._failure = ""
         self._ended = False
+        self._starting = False
         self._lookup = lookup_id(job.request)
         workspace = job.workspace
         self._mounts: tuple[Mount, ...] = mounts(workspace.work, workspace.root, workspace.temp, tasks)
@@ -91,11 +92,14 @@ class JobContainers:
         """Pull, create and start all of them, and wait for services that have a health check."""
         if self._failure:
             raise TaskFailedError("the containers of this job were not started", why=self._failure)
+        self._starting = True
         try:
             self._start(scope, opened)
         except SluiceError as error:
             self._failure = error.what if not error.why else f"{error.what}: {error.why}"
             raise
+        finally:
+            self._starting = False
 
     def end(self) -> None:
         """Remove them. What cannot be removed now is when the next job starts: the note stays."""
@@ -105,7 +109,8 @@ class JobContainers:
             return
         with contextlib.closing(self._engine), contextlib.suppress(EngineError):
             self._engine.remove_all(self._lookup)
-            leftovers.note(self._job.workspace.temp).unlink(missing_ok=True)
+            if not self._starting:  # else the engine may still make one more, when it answers
+                leftovers.note(self._job.workspace.temp).unlink(missing_ok=True)
         self._engine = None
 
     @property
