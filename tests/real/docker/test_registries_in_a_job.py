@@ -12,6 +12,8 @@ from tests.real.docker.test_container_jobs import command_lines
 
 pytestmark = pytest.mark.real
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "docker"
+
 PIPELINE = """
     steps:
     - task: Docker@2
@@ -65,3 +67,18 @@ def test_an_image_goes_to_every_registry_that_the_job_has_logged_in_to(
     assert person.home in config.parents
     assert not config.exists()
     assert not (tmp_path / ".docker").exists()
+
+
+def test_the_example_builds_pushes_and_tests_an_image(
+    person: Person, engine: Engine, registry: Registry, busybox: str
+) -> None:
+    for file in EXAMPLE.iterdir():
+        text = file.read_text().replace("https://registry.example.org", f"https://{registry.host}")
+        (person.folder / file.name).write_text(text)
+    person.environment["TEAM_REGISTRY_PASSWORD"] = registry.password
+    person.sluice("connection", "apply", "connections.yml")
+    text = person.sluice("run", "--permit", "team-registry", "--parameter", f"base={busybox}", "--non-interactive")
+    assert "web service is healthy." in text
+    assert "<p>Hello from a container</p>" in text
+    assert registry.password not in text
+    assert not person.containers()
