@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sluice.authorization import texts
 from sluice.cli.output import as_time
 from sluice.cli.view import words
 
@@ -66,6 +67,8 @@ def describe_request(request: RequestRow) -> dict[str, Any]:
         "id": request.resource_id,
         "stage": named_stage(request.stage),
         "where": request.where,
+        **({"expiresOn": as_time(request.expires_at)} if request.resource_type in texts.STEP_WAITS else {}),
+        **({"instructions": request.detail} if request.resource_type == texts.VALIDATION else {}),
     }
 
 

@@ -110,7 +110,7 @@ def _job_row(board: Board, job: RecordRow, now: float, partial: Mapping[str, str
     if job.completed:
         return Row(depth, job.result, title, one_line(job.message), words.duration(job))
     if job.state == "waiting":
-        return Row(depth, job.state, title, "waits for permission", words.duration(job, now))
+        return Row(depth, job.state, title, words.wait_of_job(job), words.duration(job, now))
     steps = board.steps(job)
     done = sum(step.completed for step in steps)
     at_work = next((step for step in steps if step.state in _ACTIVE), None)

@@ -115,6 +115,16 @@ def needed(request: RequestRow) -> str:
     return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
 
 
+def wait_of_job(job: RecordRow) -> str:
+    """What a job waits for."""
+    from sluice.runs.step_waits import wait_of
+
+    wait = wait_of(job.details)
+    if wait is None:
+        return "waits for permission"
+    return "waits for a person" if wait.kind == texts.VALIDATION else f"waits until {moment(wait.due)}"
+
+
 def moment(seconds: float) -> str:
     """A time of the day, with the day."""
     from datetime import UTC, datetime
