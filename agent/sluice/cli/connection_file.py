@@ -58,6 +58,7 @@ def export(*, project: str, output: str) -> None:
     \b
     Example: sluice connection export > connections.yml
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    from sluice.connections import terms
     from sluice.connections.document import export as export_document
     from sluice.storage import permissions
 
@@ -68,7 +69,9 @@ def export(*, project: str, output: str) -> None:
             for record in records
             if any(one.pipeline_id == permissions.ALL_PIPELINES for one in store.permissions(record))
         )
-        document = export_document(records, store.catalogue, everybody)
+        with store.database.read() as transaction:
+            said = {record.id: terms.exported(transaction, record) for record in records}
+        document = export_document(records, store.catalogue, everybody, said)
     if output == "json":
         print_json(document)
     else:

@@ -70,12 +70,23 @@ def apply(
     return tuple(changes)
 
 
-def export(records: Iterable[ConnectionRecord], catalogue: Catalogue, open_access: frozenset[str]) -> dict[str, Any]:
+def export(
+    records: Iterable[ConnectionRecord],
+    catalogue: Catalogue,
+    open_access: frozenset[str],
+    terms: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:
     """The document of connections, as plain values; `open_access` are the ids that all pipelines may use.
+
+    `terms` has, by id, which untrusted runs a connection lets in and the date that was declared for it.
 
     Secrets that are stored in Sluice are left out: applied again, the document leaves them as they are.
     """
-    return {"connections": [_exported(record, catalogue, record.id in open_access) for record in records]}
+    return {
+        "connections": [
+            {**_exported(record, catalogue, record.id in open_access), **terms.get(record.id, {})} for record in records
+        ]
+    }
 
 
 def _exported(record: ConnectionRecord, catalogue: Catalogue, all_pipelines: bool) -> dict[str, Any]:

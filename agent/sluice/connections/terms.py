@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from sluice.connections import expiry
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
@@ -51,6 +52,17 @@ def put(
     kept = [key[1] for key in after.secrets if key not in entered]
     found = expiry.read_all({**after.values(), **entered})
     expiries.replace(transaction, after.id, kept, (*found, *((said,) if said else ())))
+
+
+def exported(transaction: Transaction, record: ConnectionRecord) -> dict[str, str]:
+    """What a document says of it; only what differs from the default."""
+    found: dict[str, str] = {}
+    allowed = policies.untrusted(transaction, Resource(record.project_id, record.id))
+    if allowed != policies.NONE:
+        found[UNTRUSTED] = allowed
+    if (said := _declared(transaction, record.id)) is not None:
+        found[EXPIRES] = datetime.fromtimestamp(said.at, UTC).strftime("%Y-%m-%d")
+    return found
 
 
 def _declared(transaction: Transaction, connection_id: str) -> expiries.Expiry | None:

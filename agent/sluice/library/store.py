@@ -136,7 +136,8 @@ class VariableGroupStore:
         False when that was so already.
         """
         with self.database.write() as transaction:
-            group = lookup.get(transaction, projects.find(transaction, project).id, name)
+            group = lookup.get(transaction, projects.find(transaction, project).id, name, self.guard)
+            self.guard.require(transaction, Right.EDIT, resource_of(group), group.name)
             return policies.let_in(transaction, resource_of(group), group.name, untrusted, by=by, at=self._clock())
 
     def delete(self, project: str, name: str, *, by: str) -> VariableGroup:

@@ -121,3 +121,21 @@ def test_a_pipe_or_a_device_in_place_of_a_file_is_told_at_once(sluice: Sluice) -
     for name in ("pipe.yml", "endless.yml"):
         assert "it is a pipe, a device or a socket" in sluice("connection", "apply", name, status=2)
         assert sluice("connection", "create", "w", "--type", "generic", "--secret", f"password=@{name}", status=2)
+
+
+def test_untrusted_runs_and_expiry_are_in_the_file_and_come_back(sluice: Sluice) -> None:
+    sluice.create("web", "--expires", "2999-01-31", "--allow-untrusted", "pull-requests")
+    sluice.create("plain")
+    text = sluice("connection", "export")
+    assert (text.count("2999-01-31"), text.count("allowUntrusted")) == (1, 1)
+    (sluice.folder / "connections.yml").write_text(text)
+    assert [one["action"] for one in sluice.json("connection", "apply")["changes"]] == ["unchanged", "unchanged"]
+    (sluice.folder / "connections.yml").write_text(
+        text.replace("2999-01-31", "2998-01-31").replace("pull-requests", "none")
+    )
+    assert sluice.json("connection", "apply")["changes"][1]["details"] == "allowUntrusted, expires"
+    assert sluice.json("connection", "show", "web")["allowUntrusted"] == "none"
+    (sluice.folder / "connections.yml").write_text(text.replace("pull-requests", "everybody"))
+    assert "'allowUntrusted' must be one of" in sluice("connection", "apply", status=2)
+    (sluice.folder / "connections.yml").write_text(text.replace("'2999-01-31'", "soon"))
+    assert "is no date" in sluice("connection", "apply", status=2)

@@ -106,7 +106,7 @@ def test_an_export_holds_references_and_no_secrets_and_applies_as_unchanged(stor
     apply(store, "default", [WANTED], by="ann", at=1.0)
     store.update("default", "depot", Update(secrets={"Certificate": Secret("cert-1234")}), by="b")
     record = store.get("default", "depot")
-    document = export([record], store.catalogue, frozenset({record.id}))
+    document = export([record], store.catalogue, frozenset({record.id}), {})
     assert "cert-1234" not in str(document)
     (entry,) = document["connections"]
     assert entry["secrets"] == {"apitoken": "env:DEPOT"}
@@ -124,4 +124,4 @@ def test_an_export_holds_references_and_no_secrets_and_applies_as_unchanged(stor
 
 def test_a_url_that_is_made_of_fields_is_not_exported(store: ConnectionStore) -> None:
     record = store.create("default", Draft(name="s", type="ssh", values={"Host": "x", "username": "u"}), by="a").record
-    assert "url" not in export([record], store.catalogue, frozenset())["connections"][0]
+    assert "url" not in export([record], store.catalogue, frozenset(), {})["connections"][0]
