@@ -28,13 +28,25 @@ def is_protected(run: CheckRun, repository: LinkedRepository) -> tuple[bool | No
         return None, ""
     if not _NAME.fullmatch(repository.name) or {".", ".."} & set(repository.name.split("/")):
         return None, f"'{repository.name}' is no repository of GitHub"
+    if not _is_permitted(run, repository.endpoint):
+        return None, f"the stage uses no service connection '{repository.endpoint}'"
     try:
         return _ask(run.connection(repository.endpoint), repository)
     except VerificationError as error:
         return None, error.what
 
 
+def _is_permitted(run: CheckRun, endpoint: str) -> bool:
+    """Whether the stage may use the connection: a check opens none that a pipeline only names."""
+    wanted = endpoint.casefold()
+    return any(
+        one.kind == "endpoint" and wanted in {one.name.casefold(), one.id.casefold()} for one in run.facts.resources
+    )
+
+
 def _ask(connection: Connection, repository: LinkedRepository) -> tuple[bool | None, str]:
+    if connection.type.casefold() not in _GITHUB:
+        return None, f"'{connection.name}' is no connection to GitHub"
     branch = quote(repository.branch.removeprefix(HEADS), safe="")
     probe = Probe(connection=connection, authorization=_authorization(connection), headers=HEADERS, seconds=SECONDS)
     answer = probe.ask(f"{_api(connection)}repos/{quote(repository.name)}/branches/{branch}", limit=_BODY)

@@ -114,11 +114,16 @@ def _deliver(run: CheckRun, target: Target) -> Decision:
     if run.so_far is not None and run.so_far.last is not None and run.so_far.last.outcome == "waiting":
         return run.so_far.last  # it has been asked; nobody is asked twice
     if run.callback is None:
-        return Decision.error("nobody could call back: no server of Sluice runs")
+        return Decision.error("nobody could call back")
     answer = _send(run, target)
     if not answer.ok:
         return Decision.error(f"{answer.origin} did not acknowledge the check: it answered {answer.shown}")
-    return Decision.waiting(f"{answer.origin} has been asked and calls back")
+    if run.callback.url:
+        return Decision.waiting(f"{answer.origin} has been asked and calls back")
+    command = f"sluice check complete {run.facts.run_id} {run.callback.headers.get('TaskInstanceId', '')}"
+    return Decision.waiting(
+        f"{answer.origin} has been asked; no server runs for its answer, so hand it over: {command}"
+    )
 
 
 def _send(run: CheckRun, target: Target) -> Answer:

@@ -9,7 +9,7 @@ import pytest
 from tests.doubles.check_runs import evaluation
 from tests.doubles.web import Call, Double, Reply, served
 
-from sluice.hooks.checks import CheckRun, Decision, LinkedRepository
+from sluice.hooks.checks import CheckedResource, CheckRun, Decision, LinkedRepository
 from sluice.hooks.connection import Connection
 from sluice.secret import Secret
 from sluice_checks._types import BRANCH_CONTROL as KIND
@@ -44,15 +44,25 @@ def github() -> Iterator[Branches]:
     assert double.complaints == []
 
 
-def checked(github: Branches, branch: str, *, token: str = TOKEN, allowing: str = "false") -> Decision:
-    connection = Connection(
-        id="1", name="octo", type="githubenterprise", url=github.url, parameters={"apitoken": Secret(token)}
-    )
+def checked(
+    github: Branches,
+    branch: str,
+    *,
+    token: str = TOKEN,
+    allowing: str = "false",
+    uses: str = "octo",
+    kind: str = "githubenterprise",
+) -> Decision:
+    connection = Connection(id="1", name="octo", type=kind, url=github.url, parameters={"apitoken": Secret(token)})
     repository = LinkedRepository(
         alias="tools", type="githubenterprise", name="octo/tools", branch=branch, endpoint="octo"
     )
     settings = {"ensureProtectionOfBranch": "true", "allowUnknownStatusBranch": allowing}
-    return KIND.evaluate(evaluation(KIND, settings, repositories=(repository,), connection=lambda name: connection))
+    resources = (CheckedResource(kind="endpoint", name=uses, id="1"),)
+    run = evaluation(
+        KIND, settings, repositories=(repository,), resources=resources, connection=lambda name: connection
+    )
+    return KIND.evaluate(run)
 
 
 def test_github_tells_whether_a_branch_is_protected(github: Branches) -> None:
@@ -77,6 +87,18 @@ def test_what_github_does_not_tell_is_not_known(github: Branches, branch: str, t
     assert checked(github, branch, token=token, allowing="true").outcome == "approved"
 
 
+def test_a_connection_that_the_stage_does_not_use_is_not_opened(github: Branches) -> None:
+    decision = checked(github, "refs/heads/main", uses="depot")
+    assert decision.outcome == "rejected"
+    assert "the stage uses no service connection 'octo'" in decision.message
+    assert github.calls == []
+
+
+def test_credentials_for_something_else_are_not_sent(github: Branches) -> None:
+    assert checked(github, "refs/heads/main", kind="generic").outcome == "rejected"
+    assert github.calls == []
+
+
 @pytest.mark.parametrize("name", ["octo/../../user", "octo", "../tools", "octo/tools/x", "o?o/tools"])
 def test_a_name_that_is_no_repository_is_not_asked_for(github: Branches, name: str) -> None:
     def opened(asked: str) -> Connection:
@@ -84,7 +106,11 @@ def test_a_name_that_is_no_repository_is_not_asked_for(github: Branches, name: s
 
     repository = LinkedRepository(alias="t", type="github", name=name, branch="refs/heads/main", endpoint="octo")
     run: CheckRun = evaluation(
-        KIND, {"ensureProtectionOfBranch": "true"}, repositories=(repository,), connection=opened
+        KIND,
+        {"ensureProtectionOfBranch": "true"},
+        repositories=(repository,),
+        resources=(CheckedResource(kind="endpoint", name="octo"),),
+        connection=opened,
     )
     assert KIND.evaluate(run).outcome == "rejected"
     assert github.calls == []

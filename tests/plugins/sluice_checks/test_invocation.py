@@ -169,6 +169,15 @@ def test_who_is_to_call_back_is_told_where_and_with_which_token(service: Service
     assert TOKEN.reveal() not in repr(run)
 
 
+def test_without_a_server_a_person_hands_the_answer_over(service: Service) -> None:
+    told = {name: value for name, value in CALLBACK.headers.items() if name != "PlanUrl"}
+    alone = Callback(url="", token=TOKEN, headers=told)
+    decision = REST_API.evaluate(rest(service, {"waitForCompletion": "true"}, callback=alone))
+    assert decision.outcome == "waiting"
+    assert decision.message.endswith("hand it over: sluice check complete 7 t1")
+    assert "planurl" not in service.calls[0].headers
+
+
 def test_who_decides_at_once_gets_no_token(service: Service) -> None:
     REST_API.evaluate(rest(service, {}, callback=CALLBACK))
     assert "authtoken" not in service.calls[0].headers
@@ -190,7 +199,7 @@ def test_a_delivery_that_is_not_acknowledged_is_an_error(service: Service) -> No
     assert "did not acknowledge the check: it answered 500" in decision.message
 
 
-def test_without_a_server_nobody_is_asked_to_call_back(service: Service) -> None:
+def test_who_could_not_be_told_where_to_call_back_is_not_asked(service: Service) -> None:
     decision = REST_API.evaluate(rest(service, {"waitForCompletion": "true"}))
     assert decision.outcome == "error"
     assert service.calls == []
