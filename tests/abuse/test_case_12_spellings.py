@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sluice.connections import sharing
 from sluice.errors import PipelineError
-from sluice.storage import actions, audit
+from sluice.storage import actions, audit, permissions, projects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,3 +61,25 @@ def test_a_look_alike_of_a_permitted_name_is_not_that_connection(bench: Bench, a
     with bench.database.read() as transaction:
         refused = [one.entry for one in audit.newest(transaction, 9) if one.entry.action == actions.ACCESS_REFUSED.id]
     assert [alike in audit.describe(entry) for entry in refused] == [True]
+
+
+@pytest.mark.parametrize("pipeline", [USING, LATE])
+@pytest.mark.parametrize("by_id", [True, False])
+def test_the_permit_of_one_project_is_none_in_another(bench: Bench, pipeline: str, by_id: bool) -> None:
+    record = bench.connection("depot", scheme="Token")
+    with bench.database.write() as transaction:
+        projects.create(transaction, "shop", by="me", at=1.0)
+        resource = permissions.Resource(record.project_id, record.id)
+        permissions.grant(transaction, resource, permissions.ALL_PIPELINES, by="me", at=1.0)
+    written = pipeline % (record.id if by_id else "depot")
+    if pipeline is USING:
+        with pytest.raises(PipelineError, match="could not be found"):
+            bench.create(written, project="shop")
+    else:
+        run = bench.create(written, project="shop")
+        assert bench.drive(run.id).run.result == "Failed"
+    sharing.share(bench.store, "default", "depot", "shop", by="me", at=1.0, local_name="depot")
+    shared = bench.create(written, project="shop")
+    assert bench.drive(shared.id).run.result == ""
+    assert [one.project_id for one in bench.requests(shared.id, "running")] == [shared.project_id]
+    assert bench.store.history(record) == ()

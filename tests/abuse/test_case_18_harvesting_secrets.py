@@ -88,3 +88,23 @@ def test_a_change_and_its_undoing_do_not_bring_the_secret_back(sluice: Sluice) -
     sluice("connection", "update", "web", "--set", "Host=evil.invalid")
     sluice("connection", "update", "web", "--set", "Host=web.invalid")
     assert sluice.json("connection", "show", "web")["secrets"] == []
+
+
+def test_who_only_uses_or_names_a_connection_does_not_lead_it_elsewhere(sluice: Sluice) -> None:
+    sluice.create()
+    sluice("user", "create", "mallory")
+    mallory = type(sluice)(sluice.folder)
+    mallory.environment["SLUICE_TOKEN"] = sluice("token", "create", "--user", "mallory", "--full-access").strip()
+    elsewhere = ("connection", "update", "web", "--set", "Host=evil.invalid", "--secret", "password=env:ANY")
+    mallory.environment["ANY"] = "guessed-password-0815"
+    before = sluice.json("connection", "show", "web")
+    assert "no service connection 'web'" in mallory(*elsewhere, status=2)
+    assert "no service connection 'web'" in mallory("connection", "verify", "web", status=2)
+    sluice("connection", "roles", "web", "--set", "mallory=Reader")
+    assert "you may not use the service connection 'web'" in mallory("connection", "verify", "web", status=1)
+    for role in ("Reader", "User", "Administrator"):
+        sluice("connection", "roles", "web", "--set", f"mallory={role}")
+        assert "you may not change the service connection 'web'" in mallory(*elsewhere, status=1)
+        assert "Administrator of the organization level" in mallory(*elsewhere, status=1)
+    assert sluice.json("connection", "show", "web") == before
+    assert sluice.json("audit", "list", "--action", "Sluice.ActionRefused")[-1]["actor"] == "mallory"

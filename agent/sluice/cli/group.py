@@ -152,8 +152,11 @@ def delete_command(name: str, *, yes: bool, project: str, output: str) -> None:
 
 def _members(transaction: Transaction, group: Group) -> list[str]:
     from sluice.identity.assignments import names_of
+    from sluice.rights import OWNER_ID
+    from sluice.storage.groups import has_owner
 
-    return sorted(names_of(transaction, group.members))
+    members = {*group.members, *([OWNER_ID] if has_owner(group) else [])}
+    return sorted(names_of(transaction, members))
 
 
 def _as_json(group: Group, members: list[str]) -> dict[str, Any]:

@@ -70,20 +70,18 @@ def named_pipeline(
     """The pipeline that a person names. With `new`, one that has never been run becomes known by the path of its file."""
     from pathlib import Path
 
-    from sluice.errors import NotFoundError
     from sluice.runs.compiling import find_file, place_of
-    from sluice.runs.pipelines import register_in
+    from sluice.runs.pipelines import listed, register_in
     from sluice.storage import pipelines
 
-    try:
-        return pipelines.find(transaction, project_id, text)
-    except NotFoundError:
-        path = place_of(Path(text))
-        if found := pipelines.by_source(transaction, project_id, str(path)):
-            return found
-        if not (new and path.is_file()):
-            raise
-        return register_in(transaction, project, find_file(path), by=current_user(), at=time.time(), guard=guard)[1]
+    if found := pipelines.look_up(transaction, project_id, text):
+        return found
+    path = place_of(Path(text))
+    if found := pipelines.by_source(transaction, project_id, str(path)):
+        return found
+    if not (new and path.is_file()):
+        raise pipelines.not_found(text, [one.name for one in listed(transaction, project_id, guard)])
+    return register_in(transaction, project, find_file(path), by=current_user(), at=time.time(), guard=guard)[1]
 
 
 def change_permit(

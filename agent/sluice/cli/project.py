@@ -67,7 +67,8 @@ def show_command(name: str, *, output: str) -> None:
     Example: sluice project show shop
     """  # noqa: D301  # as above
     from sluice.connections import lookup
-    from sluice.storage import groups, pipelines, projects
+    from sluice.runs import pipelines
+    from sluice.storage import groups, projects
 
     with opened_database() as database, database.read() as transaction:
         guard = guard_of(database)
@@ -77,7 +78,7 @@ def show_command(name: str, *, output: str) -> None:
             "name": found.name,
             "id": found.guid,
             "connections": len(lookup.listed(transaction, found.id, guard)),
-            "pipelines": len(pipelines.listed(transaction, found.id)),
+            "pipelines": len(pipelines.listed(transaction, found.id, guard)),
             "groups": [group.full_name for group in groups.listed(transaction, found)],
         }
     if output == "json":

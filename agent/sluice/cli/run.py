@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from sluice.cli.session import opened_orchestrator, task_catalogue
 from sluice.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from sluice.connections.store import ConnectionStore
     from sluice.language.plan import Plan
     from sluice.runs.creation import NewRun
     from sluice.runs.orchestrator import Orchestrator
@@ -155,7 +156,7 @@ def _permit(
     from sluice.storage import permissions
 
     for name in asked.permits:
-        resource = _named(transaction, pipeline.project_id, name)
+        resource = _named(transaction, orchestrator.store, pipeline.project_id, name)
         if permissions.standing(transaction, resource, pipeline.id):
             continue  # also within limits: a Permit in passing does not widen what somebody limited
         if not is_named(
@@ -175,26 +176,37 @@ def _permit(
         permissions.grant(transaction, resource, pipeline.id, by=by, at=orchestrator.clock())
 
 
-def _named(transaction: Transaction, project_id: int, name: str) -> Resource:
-    from sluice.connections import lookup
+def _named(transaction: Transaction, store: ConnectionStore, project_id: int, name: str) -> Resource:
+    """What a name means of all that the person sees."""
+    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
     from sluice.connections.catalogue import nearest
+    from sluice.rights import Right
+    from sluice.runs.access import seen_names
+
+    for resource in _meant(transaction, project_id, name):
+        if store.guard.allows(transaction, Right.SEE, resource):
+            return resource
+    kinds = (ENDPOINT, VARIABLE_GROUP, ENVIRONMENT, SECURE_FILE)
+    known = [one for kind in kinds for one in seen_names(transaction, store, kind, project_id)]
+    hint = nearest(name, known, otherwise="see 'sluice connection list' and 'sluice variable-group list'")
+    raise NotFoundError(f"there is no service connection, variable group, environment or secure file '{name}'", do=hint)
+
+
+def _meant(transaction: Transaction, project_id: int, name: str) -> Iterator[Resource]:
+    from sluice.connections import lookup
     from sluice.library import lookup as groups
     from sluice.library import secure_files as files
     from sluice.library.store import resource_of
-    from sluice.storage import connections, environments, permissions, secure_files, variable_groups
+    from sluice.storage import environments, permissions, secure_files
 
     if connection := lookup.find(transaction, project_id, name):
-        return permissions.Resource(project_id, connection.id)
+        yield permissions.Resource(project_id, connection.id)
     if group := groups.find(transaction, project_id, name):
-        return resource_of(group)
+        yield resource_of(group)
     if environment := environments.find(transaction, project_id, name):
-        return environments.resource_of(environment)
+        yield environments.resource_of(environment)
     if file := files.find(transaction, project_id, name):
-        return secure_files.resource_of(file)
-    listed = (connections.names, variable_groups.names, environments.names, secure_files.names)
-    known = [one for names in listed for one in names(transaction, project_id)]
-    hint = nearest(name, known, otherwise="see 'sluice connection list' and 'sluice variable-group list'")
-    raise NotFoundError(f"there is no service connection, variable group, environment or secure file '{name}'", do=hint)
+        yield secure_files.resource_of(file)
 
 
 def _pull_request(_ctx: click.Context, _option: click.Parameter, value: str) -> str:

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 from sluice.connections.connection import ConnectionRecord, Key
 from sluice.connections.store import ConnectionStore
 from sluice.errors import SluiceError, TrustNeededError, VerificationError
+from sluice.rights import Right
 from sluice.secret import Secret
 from sluice.storage import usage
+from sluice.storage.permissions import Resource
+from sluice.storage.refusals import RefusedError
 
 if TYPE_CHECKING:
     from sluice.hooks.connection import Connection
     from sluice.hooks.declaration import Verify
+    from sluice.storage.engine import Transaction
 
 TASK = "verify"
 """What the usage history shows as the task of a verification."""
@@ -36,7 +40,8 @@ def verify(
     `instead` are secrets that are tried in place of the stored ones, before they are stored.
 
     Raises `VerificationError` when it does not work (or the type cannot be tried), and `TrustNeededError` when a
-    person has to vouch for the far side first. The try is in the usage history like any other use.
+    person has to vouch for the far side first; `NotPermittedError` for a person that may not use it, or one that it
+    goes through. The try is in the usage history like any other use.
     """
     if verifiers is None:
         from sluice.hooks.manager import installed
@@ -51,10 +56,10 @@ def verify(
     use = usage.Use(project_id=record.project_id, actor=by, task=TASK, step_id=str(uuid.uuid4()))
     result = "Failed"
     try:
-        opened = store.open(record.project_id, record.id, use, version=record.version)
+        opened = store.open(record.project_id, record.id, use, version=record.version, check=_may_use(store))
         text = check(_with(opened, instead or {}))
         result = "Succeeded"
-    except (VerificationError, TrustNeededError):
+    except (VerificationError, TrustNeededError, RefusedError):
         raise
     except SluiceError as error:
         raise VerificationError(f"the service connection '{record.name}' does not work", why=str(error)) from error
@@ -62,6 +67,13 @@ def verify(
         with store.database.write() as transaction:
             usage.step_finished(transaction, use.run_id, use.step_id, result, at=clock())
     return text
+
+
+def _may_use(store: ConnectionStore) -> Callable[[Transaction, ConnectionRecord], None]:
+    def check(transaction: Transaction, record: ConnectionRecord) -> None:
+        store.guard.require(transaction, Right.USE, Resource(record.project_id, record.id), record.name)
+
+    return check
 
 
 def _with(connection: Connection, secrets: Mapping[Key, Secret]) -> Connection:

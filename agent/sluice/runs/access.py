@@ -72,13 +72,13 @@ def assess_needs(
         if file := files.find(transaction, project_id, name):
             found[SECURE_FILE, name] = known_file(transaction, file, pipeline_id, origin.trust)
     missing = {need.kind for need in needs if need.key not in found}
-    names = {kind: _names(transaction, store, kind, project_id) for kind in missing}
+    names = {kind: seen_names(transaction, store, kind, project_id) for kind in missing}
     assessment = assess(needs, found, names, origin)
     refusals = tuple(_or_elsewhere(transaction, store, project_id, one) for one in assessment.refusals)
     return replace(assessment, refusals=refusals)
 
 
-def _names(transaction: Transaction, store: ConnectionStore, kind: str, project_id: int) -> list[str]:
+def seen_names(transaction: Transaction, store: ConnectionStore, kind: str, project_id: int) -> list[str]:
     """The names of a project's resources, as far as the person sees them."""
     try:
         seen = store.guard.seen(transaction, project_id, kind)
@@ -217,7 +217,7 @@ class RunAccess:
         need = need_of(job, step, asked, name, self.stage)
         with self.store.database.read() as transaction:
             record = lookup.find(transaction, self.project_id, name)
-            names = () if record else _names(transaction, self.store, ENDPOINT, self.project_id)
+            names = () if record else seen_names(transaction, self.store, ENDPOINT, self.project_id)
             known = self._known(transaction, record) if record else None
             notes = self._notes(transaction, record) if record else ()
             refusal = refuse(need, known, names, self.origin)

@@ -60,6 +60,7 @@ class Group:
 
     @property
     def full_name(self) -> str:
+        """The name with its project's, or the organization's, in front."""
         return f"[{self.owner}]\\{self.name}"
 
 
@@ -193,8 +194,13 @@ def vouch_for_all(transaction: Transaction) -> None:
         transaction.execute(sqlalchemy.update(user_groups).where(user_groups.c.id == row.id).values(code=code))
 
 
+def has_owner(group: Group) -> bool:
+    """Whether the local administrator is a member by definition."""
+    return group.built_in and group.name in {COLLECTION_ADMINISTRATORS, PROJECT_ADMINISTRATORS}
+
+
 def _always(group: Group, user: User) -> bool:
-    return user.local and group.built_in and group.name in {COLLECTION_ADMINISTRATORS, PROJECT_ADMINISTRATORS}
+    return user.local and has_owner(group)
 
 
 def _default(transaction: Transaction, project: projects.Project | None, name: str) -> Group:
