@@ -46,8 +46,7 @@ def artifacts(*, run_id: int, names: tuple[str, ...], to: Path, output: str) -> 
         blobs = Blobs(orchestrator.home.content)
         done: list[dict[str, Any]] = []
         for row in [find_artifact(found, name) for name in names]:
-            target = to / row.name
-            manifest = download(blobs, row, target)
+            target, manifest = download(blobs, row, to)
             done.append({"name": row.name, "files": manifest.files, "size": manifest.size, "path": str(target)})
             if output != "json":
                 click.echo(f"Downloaded '{plain(row.name)}' ({files_of(manifest.files)}) to {plain(target)}")

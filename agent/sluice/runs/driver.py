@@ -148,8 +148,8 @@ class Driver:
         run, _, rows = self._stored(run_id)
         orchestrator = self._orchestrator
         tidy(orchestrator.database, orchestrator.home.work, run, now=orchestrator.clock())
-        sweep_now_and_then(orchestrator.database, orchestrator.home.content, now=orchestrator.clock())
         self._observer.run_finished(run, rows)
+        sweep_now_and_then(orchestrator.database, orchestrator.home.content, now=orchestrator.clock())
         return run
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sluice.errors import ConflictError, NotFoundError
 from sluice.runtime.artifacts.manifest import Manifest, checked, decode
+from sluice.runtime.artifacts.publishing import check_name
 from sluice.runtime.artifacts.unpacking import unpack
 from sluice.storage import artifacts, attachments, record_details, run_tags, test_results
 from sluice.storage.artifacts import ArtifactRow
@@ -53,13 +54,17 @@ def find_artifact(found: Sequence[ArtifactRow], name: str) -> ArtifactRow:
     raise NotFoundError(f"there is no artifact '{name}'", do=f"it has {known}" if known else "it has none at all")
 
 
-def download(blobs: Blobs, row: ArtifactRow, target: Path) -> Manifest:
-    """Write an artifact's files into a folder; raises `SluiceError` when it has none of its own, or a blob is broken."""
+def download(blobs: Blobs, row: ArtifactRow, folder: Path) -> tuple[Path, Manifest]:
+    """Write an artifact's files into a folder of its name; answers which, and what lies there now.
+
+    Raises `SluiceError` when Sluice does not keep its files, or a blob is broken.
+    """
     if not row.manifest:
         raise ConflictError(f"the artifact '{row.name}' is not kept by Sluice", do=f"its files lie in {row.location}")
+    target = folder / check_name(row.name)
     manifest = decode(blobs.get(row.manifest))
     unpack(manifest.entries, manifest.blocks, blobs, target)
-    return manifest
+    return target, manifest
 
 
 def unpack_attachment(blobs: Blobs, row: AttachmentRow, folder: Path) -> Path:

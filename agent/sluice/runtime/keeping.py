@@ -20,9 +20,6 @@ FILE_SHARE = "FilePath"
 class BlobStore(Protocol):
     """Contents by their SHA-256, each of a few megabytes at most."""
 
-    def has(self, digest: str) -> bool:
-        """Whether it is there."""
-
     def put(self, content: bytes) -> str:
         """Store it, unless it is there, and answer its digest."""
 

@@ -31,19 +31,8 @@ class Blobs:
         self._folder = folder
         self._made: set[Path] = set()
 
-    def has(self, digest: str) -> bool:
-        """Whether a blob is there; one that is asked for is kept from being swept for the time being."""
-        path = self._path(digest)
-        try:
-            os.utime(path)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise self._trouble(path, error) from error
-        return True
-
     def put(self, content: bytes) -> str:
-        """Store a blob, durably, and answer its digest."""
+        """Store a blob, durably, and answer its digest; one that is there is kept from being swept for a day."""
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         try:
@@ -114,6 +103,7 @@ class Blobs:
 
     def _write(self, path: Path, content: bytes) -> None:
         if path.parent not in self._made:
+            private_folder(self._folder)
             private_folder(path.parent)
             self._made.add(path.parent)
         waiting = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}")

@@ -159,11 +159,19 @@ def test_a_shared_folder_keeps_the_files_and_the_run_keeps_where_it_is(bench: Be
     )
     take = _task("DownloadBuildArtifacts@0", artifactName="drop", downloadPath="to", itemPattern="drop/*.txt")
     outcome = bench.run_pipeline(
-        _steps("bash: mkdir out; echo 1 > out/x.txt; touch out/y", publish, take, "bash: ls to/drop")
+        _steps(
+            "bash: mkdir out; echo 1 > out/x.txt; touch out/y",
+            publish,
+            take,
+            _task(
+                "DownloadFileshareArtifacts@1", filesharePath=tmp_path / "share", artifactName="drop", downloadPath="b"
+            ),
+            "bash: ls to/drop b/drop",
+        )
     )
     assert outcome.run.result == "Succeeded", _issues(outcome)
     assert (tmp_path / "share" / "drop" / "x.txt").read_text() == "1\n"
-    assert _printed(outcome, "Job") == ["x.txt"]
+    assert _printed(outcome, "Job") == ["b/drop:", "x.txt", "y", "", "to/drop:", "x.txt"]
     assert _artifacts(bench, outcome.run.id)["drop"].type == "FilePath"
 
 
@@ -364,3 +372,16 @@ def test_a_download_of_a_resource_that_has_no_run_yet_says_so(bench: Bench) -> N
     outcome = bench.run_pipeline("resources: {pipelines: [{pipeline: up, source: maker}]}\n" + _steps("download: up"))
     assert outcome.run.result == "Failed"
     assert "Pipeline Resource up Input Must be Valid." in _issues(outcome)
+
+
+def test_no_secret_is_kept_in_the_key_of_a_cache(bench: Bench) -> None:
+    cache = _task("Cache@2", key="a | $(SECRET)", path="kept")
+    outcome = bench.run_pipeline(_steps(cache, "bash: mkdir kept; touch kept/x"), secrets={"SECRET": "s3cr3t-of-a-run"})
+    assert outcome.run.result == "Succeeded", _issues(outcome)
+    with bench.database.read() as transaction:
+        assert [one.key for one in caches.of_project(transaction, 1)] == ["a\n***\n"]
+
+
+def test_a_key_that_is_too_long_is_told(bench: Bench) -> None:
+    outcome = bench.run_pipeline(_steps(_task("Cache@2", key="x" * 3000, path="kept")))
+    assert "The key of the cache has more than 2000 bytes." in _issues(outcome)

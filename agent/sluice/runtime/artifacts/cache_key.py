@@ -12,6 +12,9 @@ from sluice.errors import TaskFailedError
 from sluice.runtime.globbing import find_files
 from sluice.runtime.keeping import CacheKey
 
+MAX_BYTES = 2000
+"""Bytes that all segments of a key may have together, once files are checksums."""
+
 _GLOB = "*?[]"
 _SHOWN = 50
 _SHOWN_PATH = 70
@@ -36,6 +39,10 @@ def resolve(
     resolved = tuple(resolver.resolve(segment) for segment in segments)
     if resolver.missing:
         raise TaskFailedError("; ".join(resolver.missing))
+    if len("|".join(resolved).encode("utf-8", "surrogateescape")) > MAX_BYTES:
+        raise TaskFailedError(
+            f"The key of the cache has more than {MAX_BYTES} bytes.", do="name files instead of texts"
+        )
     return CacheKey(segments=resolved, prefix=prefix)
 
 

@@ -92,7 +92,7 @@ def decode(raw: bytes) -> Manifest:
             raise _unfit(f"its version is {data['version']}, this Sluice knows {VERSION}")
         blocks = tuple(Block(digest=str(digest), size=int(size)) for digest, size in data["blocks"])
         entries = checked(Entry(**_read(entry)) for entry in data["entries"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unfit(str(error)) from error
     manifest = Manifest(entries=entries, blocks=blocks)
     _check_blocks(manifest)

@@ -142,7 +142,8 @@ def _resolved(
     workspace = scope.job.workspace.root
     key = cache_key.resolve(segments, root=inputs.root, workspace=workspace, say=scope.say, prefix=prefix)
     scope.say(f"Resolved to: {key}")
-    return key
+    # The key is stored as it is: no secret belongs into it.
+    return replace(key, segments=tuple(map(scope.masked, key.segments)))
 
 
 def _paths(inputs: StepInputs) -> list[Path]:

@@ -84,6 +84,16 @@ def run_build(scope: StepScope, inputs: StepInputs) -> None:
     _download(scope, asked)
 
 
+def run_share(scope: StepScope, inputs: StepInputs) -> None:
+    """DownloadFileshareArtifacts@1: an artifact in a folder that is shared by other means."""
+    for name in ("filesharePath", "artifactName"):
+        if not inputs.text(name).strip():
+            raise TaskFailedError(f"Input required: {name}", where=scope.step.task)
+    name = check_name(inputs.text("artifactName").strip())
+    artifact = Artifact(name=name, type=FILE_SHARE, location=str(inputs.path("filesharePath")))
+    _fetch_shared(scope, artifact, _lines(inputs.text("itemPattern")), inputs.path("downloadPath") / name)
+
+
 def _download(scope: StepScope, asked: _Asked) -> None:
     try:
         run = _find_run(scope, asked)

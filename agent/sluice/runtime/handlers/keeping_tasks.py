@@ -49,6 +49,13 @@ TASKS: Mapping[str, NativeTask] = {
     "downloadbuildartifacts@1": _task(
         *_DOWNLOAD_BUILD, "1", "download-build-artifacts-v1", later("download_artifact", "run_build")
     ),
+    "downloadfileshareartifacts@1": _task(
+        "Download artifacts from file share",
+        "Download artifacts from a file share, like \\share\\drop",
+        "1",
+        "download-fileshare-artifacts-v1",
+        later("download_artifact", "run_share"),
+    ),
     "publishcodecoverageresults@1": _task(
         *_COVERAGE, "1", "publish-code-coverage-results-v1", later("publish_coverage")
     ),

@@ -15,7 +15,7 @@ from sluice.errors import SluiceError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-MAX_BYTES = 100 << 20
+MAX_BYTES = 64 << 20
 """A larger result file is not read."""
 
 Outcome = Literal["passed", "failed", "skipped"]

@@ -18,9 +18,6 @@ class MemoryBlobs:
         self.known: dict[str, bytes] = {}
         self.stored = 0
 
-    def has(self, digest: str) -> bool:
-        return digest in self.known
-
     def put(self, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()
         if digest not in self.known:
