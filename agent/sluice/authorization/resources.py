@@ -279,7 +279,9 @@ def _untrusted(resource: Known, origin: RunOrigin) -> str:
 
 
 def _admit(resource: Known, origin: RunOrigin) -> str:
-    command = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group"}.get(resource.kind, "")
+    command = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group", SECURE_FILE: "secure-file"}.get(
+        resource.kind, ""
+    )
     allowed = Untrusted.FORKS if origin.trust is Trust.FORK else Untrusted.PULL_REQUESTS
     if not command:
         return f"let it in with 'allowUntrusted: {allowed}' and 'sluice authorization apply'"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class _Group(SubcommandGroup):
     elsewhere: ClassVar = {
         "upload": ("secure_file_edit:upload", "Store a new secure file."),
+        "update": ("secure_file_edit:update", "Say which untrusted runs may use it."),
         "delete": ("secure_file_edit:delete", "Delete a secure file."),
         "permit": ("secure_file_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("secure_file_permit:revoke", "Take a pipeline's permit away."),
@@ -71,8 +72,9 @@ def show_command(name: str, *, project: str, output: str) -> None:
     with opened_files() as store:
         file = store.get(project, name)
         pipelines = pipelines_of(store.database, resource_of(file))
+        untrusted = store.lets_in(file)
     if output == "json":
-        print_json({**as_json(file), "pipelines": pipelines})
+        print_json({**as_json(file), "pipelines": pipelines, "allowUntrusted": untrusted})
         return
     print_fields(
         {
@@ -80,6 +82,7 @@ def show_command(name: str, *, project: str, output: str) -> None:
             "id": file.id,
             "size": f"{file.size} bytes",
             "permitted": ", ".join(pipelines) or "no pipeline yet: the first run asks",
+            "untrusted runs": untrusted,
             "uploaded": f"{as_time(file.created_at)} by {file.created_by}",
         }
     )

@@ -43,6 +43,32 @@ def upload(path: str, *, name: str, allow_all_pipelines: bool, project: str, out
     click.echo(f"uploaded the secure file '{file.name}' ({file.size} bytes)")
 
 
+@click.command("update")
+@click.argument("name")
+@click.option(
+    "--allow-untrusted",
+    "untrusted",
+    type=click.Choice(["none", "pull-requests", "forks"]),
+    required=True,
+    help="Which runs of pull requests or forks may use it, where they are permitted.",
+)
+@project_option
+@output_option
+def update(name: str, *, untrusted: str, project: str, output: str) -> None:
+    """Say which runs of untrusted changes may use a secure file; none unless this says so.
+
+    \b
+    Example: sluice secure-file update certificate.pfx --allow-untrusted pull-requests
+    """  # noqa: D301  # as above
+    with opened_files() as store:
+        file = store.get(project, name)
+        changed = store.let_in(project, file.id, untrusted, by=current_user())
+    if output == "json":
+        print_json({"id": file.id, "name": file.name, "allowUntrusted": untrusted, "changed": changed})
+        return
+    click.echo(f"'{file.name}': untrusted runs that may use it: {untrusted}{'' if changed else ' (as before)'}")
+
+
 @click.command("delete")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")

@@ -131,6 +131,19 @@ class SecureFileStore:
             audit.append(transaction, _event(actions.SECURE_FILE_DELETED, file, home, by=by, at=now))
             return file
 
+    def let_in(self, project: str, name: str, untrusted: str, *, by: str) -> bool:
+        """Say which untrusted runs may have a file (`none`, `pull-requests`, `forks`); False when that was so already."""
+        with self.database.write() as transaction:
+            file = get(transaction, projects.find(transaction, project).id, name, self.guard)
+            resource = rows.resource_of(file)
+            self.guard.require(transaction, Right.EDIT, resource, file.name)
+            return policies.let_in(transaction, resource, file.name, untrusted, by=by, at=self._clock())
+
+    def lets_in(self, file: FileRow) -> str:
+        """Which untrusted runs may have a file."""
+        with self.database.read() as transaction:
+            return policies.untrusted(transaction, rows.resource_of(file))
+
     def history(self, file: FileRow, *, limit: int = 100) -> tuple[usage.UsageRecord, ...]:
         """The uses of a file, newest first."""
         with self.database.read() as transaction:

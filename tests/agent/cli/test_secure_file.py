@@ -55,6 +55,16 @@ def test_mistakes_are_one_line_with_what_to_do(sluice: Sluice) -> None:
         assert len(error.splitlines()) == 1
 
 
+def test_untrusted_runs_are_kept_out_unless_somebody_lets_them_in(sluice: Sluice) -> None:
+    upload(sluice)
+    assert sluice.json("secure-file", "show", "cert.pfx")["allowUntrusted"] == "none"
+    for end in ("pull-requests", "pull-requests (as before)"):
+        said = sluice("secure-file", "update", "cert.pfx", "--allow-untrusted", "pull-requests")
+        assert said.strip().endswith(end)
+    assert sluice.json("secure-file", "show", "cert.pfx")["allowUntrusted"] == "pull-requests"
+    assert "is whole" in sluice("audit", "verify")
+
+
 def test_a_deleted_file_is_gone(sluice: Sluice) -> None:
     upload(sluice)
     assert "deleted" in sluice("secure-file", "delete", "cert.pfx", "--yes")
