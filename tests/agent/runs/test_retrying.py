@@ -134,15 +134,17 @@ def test_a_canceled_run_goes_on_where_it_was(bench: Bench) -> None:
     assert second.run.result == "Succeeded"
 
 
-def test_a_job_goes_on_from_the_step_that_is_named(bench: Bench) -> None:
+@pytest.mark.parametrize("name", ["job.SECOND", "Job.The second one"])
+def test_a_job_goes_on_from_the_step_that_is_named(bench: Bench, name: str) -> None:
     count = bench.folder / "count"
     yaml = (
         "steps:\n- checkout: none\n"
         f'- bash: echo x >> {count}; echo "##vso[task.setvariable variable=v;isOutput=true]kept"\n  name: first\n'
         "- bash: '[ $(System.JobAttempt) = 2 ] && [ $(first.v) = kept ]'\n  name: second\n"
+        "  displayName: The second one\n"
     )
     first = bench.run_pipeline(yaml)
-    second = again(bench, first.run.id, "job.SECOND")
+    second = again(bench, first.run.id, name)
     assert second.run.result == "Succeeded"
     assert count.read_text() == "x\n"
     kept = next(one for one in second.records if one.ref_name == "first")

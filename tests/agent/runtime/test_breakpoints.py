@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,10 @@ from sluice.plugin import Secret, Task, TaskRun
 from sluice.runtime.breakpoints import EDITED, Answer, Held, Moment, Next
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.job import Suspended, run_job
+from sluice.runtime.packages.installed import InstalledPackages
+from sluice.runtime.packages.store import TaskStore, fill_from
 from sluice.runtime.request import ConnectionInput, JobRequest, Result, StepRequest
+from sluice.storage.vouching import Voucher
 
 if TYPE_CHECKING:
     from tests.agent.runtime.conftest import Jobs, Ran
@@ -41,7 +46,9 @@ class Person:
         return answer if isinstance(answer, Answer) else answer(held)
 
 
-def held_job(jobs: Jobs, person: Person, *steps: StepRequest, **parts: object) -> Ran:
+def held_job(
+    jobs: Jobs, person: Person, *steps: StepRequest, packages: InstalledPackages | None = None, **parts: object
+) -> Ran:
     from tests.agent.runtime.conftest import Ran
 
     ran = Ran()
@@ -52,6 +59,7 @@ def held_job(jobs: Jobs, person: Person, *steps: StepRequest, **parts: object) -
         find_task=jobs.tasks.get,
         cancellation=Cancellation(),
         environ=jobs.environ,
+        packages=packages,
         breakpoints=person,
     )
     return ran
@@ -221,3 +229,46 @@ def test_a_canceled_job_is_not_held(jobs: Jobs) -> None:
     ran = held_job(jobs, person, jobs.script("exit 1"), jobs.script("exit 1", "B", condition="always()"))
     assert ran.outcome == Result.CANCELED
     assert len(person.held) == 1
+
+
+def test_the_shell_of_a_package_has_its_inputs_and_the_connections_that_these_name(jobs: Jobs, tmp_path: Path) -> None:
+    fake = tmp_path / "bin" / "pwsh"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\nexit 9\n")
+    fake.chmod(0o755)
+    jobs.environ["PATH"] = f"{fake.parent}:{jobs.environ['PATH']}"
+    source = tmp_path / "Greet"
+    (source / "ps_modules" / "VstsTaskSdk").mkdir(parents=True)
+    (source / "ps_modules" / "VstsTaskSdk" / "VstsTaskSdk.psd1").write_text("")
+    (source / "main.ps1").write_text("")
+    manifest = {
+        "id": "5f1f7c3e-0000-4000-8000-000000000001",
+        "name": "Greet",
+        "version": {"Major": 1},
+        "inputs": [{"name": "server", "type": "connectedService:acme"}, {"name": "who", "defaultValue": "world"}],
+        "execution": {"PowerShell3": {"target": "main.ps1"}},
+    }
+    (source / "task.json").write_text(json.dumps(manifest))
+    store = TaskStore(tmp_path / "tasks", Voucher(None))
+    entry, _ = store.install(fill_from(source), source="here")
+    jobs.connections.known = {
+        name: Connection(id=f"c-{name}", name=name, type="acme", parameters={"p": Secret(f"pa55word-{name}")})
+        for name in ("one", "two")
+    }
+    step = jobs.step(
+        "Greet@1",
+        package=f"{entry.id}@{entry.version_text}",
+        inputs={"server": "one"},
+        connection_inputs=(ConnectionInput(name="server", written="server"),),
+    )
+    person = Person([Answer(next=Next.CONTINUE)])
+    packages = InstalledPackages(store=store, handled=lambda _: False)
+    ran = held_job(jobs, person, step, packages=packages, variables=jobs.variables(hidden=Secret("s3cret-hidden")))
+    assert ran.outcome == Result.FAILED
+    shell = person.held[0].shell
+    assert shell.environment["INPUT_WHO"] == "world"
+    assert shell.environment["ENDPOINT_AUTH_PARAMETER_c-one_P"] == "pa55word-one"
+    assert shell.environment["SECRET_HIDDEN"] == "s3cret-hidden"
+    assert "pa55word-two" not in "".join(shell.environment.values())
+    assert shell.folder == tmp_path / "tasks" / entry.folder
+    assert person.held[0].script == ""
