@@ -184,9 +184,9 @@ class _Retry:
         wanted = path.casefold()
         steps = [record for record in self.timeline if record.type == "Task"]
         for step in steps:
-            path = shown(step.identifier)
-            titled = f"{path.rpartition('.')[0]}.{step.name}"
-            if wanted in {step.identifier.casefold(), path.casefold(), titled.casefold()}:
+            short = shown(step.identifier)
+            titled = f"{short.rpartition('.')[0]}.{step.name}"
+            if wanted in {step.identifier.casefold(), short.casefold(), titled.casefold()}:
                 return step
         known = ", ".join(shown(step.identifier) for step in steps[:10])
         raise UsageError(f"there is no step '{path}' in run {self.loaded.run.id}", do=f"known: {known}")
