@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice.runtime.globbing import compile_pattern, matches
 
@@ -49,3 +53,21 @@ def test_without_dot_wildcards_leave_hidden_names_alone(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", [".*", ".hidden", "@(.hidden|x)", "**/.hidden"])
 def test_without_dot_a_dot_that_is_written_out_matches(pattern: str) -> None:
     assert compile_pattern(pattern, dot=False).fullmatch(".hidden")
+
+
+@given(st.text(alphabet="ab.*?+@!()|[]/\\", max_size=30), st.text(alphabet="ab./", max_size=20))
+def test_no_pattern_breaks_the_matching(pattern: str, name: str) -> None:
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    strict, loose = (compile_pattern(pattern, dot=dot).fullmatch(name) is not None for dot in (False, True))
+    assert loose or not strict, "what wildcards leave alone is only less"
+    assert hidden or strict == loose
+
+
+@given(st.lists(st.text(alphabet="ab", min_size=1, max_size=3), min_size=1, max_size=4), st.text("ab", max_size=6))
+def test_groups_agree_with_a_regular_expression(parts: list[str], name: str) -> None:
+    body = "|".join(parts)
+    for kind, expression in (("@", f"(?:{body})"), ("?", f"(?:{body})?"), ("+", f"(?:{body})+"), ("*", f"(?:{body})*")):
+        expected = re.fullmatch(f"x{expression}", f"x{name}") is not None
+        assert (compile_pattern(f"x{kind}({body})").fullmatch(f"x{name}") is not None) == expected
+    excluded = name not in parts
+    assert (compile_pattern(f"x!({body})").fullmatch(f"x{name}") is not None) == excluded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
 import tarfile
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sluice.errors import TaskFailedError
 from sluice.runtime import unpacking
@@ -183,3 +186,21 @@ def test_an_encrypted_entry_is_told(tmp_path: Path, target: Path) -> None:
     archive.write_bytes(raw)
     with pytest.raises(TaskFailedError, match="encrypted"):
         unpack(archive, target)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=600), st.integers(0, 700), st.sampled_from(["a.tar", "a.tgz", "a.zip"]))
+def test_damage_anywhere_is_told_and_leaves_nothing_outside(
+    tmp_path: Path, noise: bytes, place: int, name: str
+) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir(exist_ok=True)
+    if name.endswith("zip"):
+        packed(tmp_path / name, ("d/f", "x", 0o100644))
+    else:
+        tar(tmp_path / name, member("d/f", size=1), mode="w" if name.endswith("tar") else "w:gz")
+    raw = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(raw[:place] + noise + raw[place + len(noise) :])
+    with contextlib.suppress(TaskFailedError, OSError):
+        unpack(tmp_path / name, folder, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} <= {"a.tar", "a.tgz", "a.zip", "t"}

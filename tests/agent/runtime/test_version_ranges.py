@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice.runtime.version_ranges import Version, best, parse_range, parse_version
 
@@ -63,3 +65,30 @@ def test_zero_is_no_release_that_a_caret_goes_past() -> None:
     known = [Version((0, 1, 5)), Version((0, 2, 0))]
     assert best(known, "^0.1.2") == known[0]
     assert best([Version((0, 0, 3)), Version((0, 0, 4))], "^0.0.3") == Version((0, 0, 3))
+
+
+@given(st.text(alphabet="0123456789.x*<>=^~| -vabrc", max_size=40))
+def test_any_text_is_a_range_or_told_to_be_none(text: str) -> None:
+    try:
+        fits = parse_range(text)
+    except ValueError:
+        return
+    assert [fits(version) for version in VERSIONS] == [fits(version) for version in VERSIONS]
+
+
+@given(st.tuples(*[st.integers(0, 50)] * 3))
+def test_a_version_is_in_the_ranges_that_its_own_numbers_make(numbers: tuple[int, int, int]) -> None:
+    version = Version(numbers)
+    major, minor, patch = numbers
+    assert parse_version(str(version)) == version
+    for spec in (
+        f"{major}",
+        f"{major}.{minor}",
+        f"{major}.{minor}.{patch}",
+        f"^{version}",
+        f"~{version}",
+        f">={version}",
+    ):
+        assert parse_range(spec)(version), spec
+    for spec in (f">{version}", f"<{version}", f"{major + 1}", f"{major}.{minor + 1}"):
+        assert not parse_range(spec)(version), spec
