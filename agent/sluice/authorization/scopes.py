@@ -100,7 +100,7 @@ def check_scopes(names: Iterable[str]) -> tuple[str, ...]:
     """The scopes as they are stored: sorted, each once; raises `UsageError` for none, and for one that is not known."""
     found = sorted(set(names))
     if not found:
-        raise UsageError("a token needs scopes", do=f"name them: {', '.join(SCOPES)}")
+        raise UsageError("a token needs scopes", do="give --scope NAME (--scopes lists them), or --full-access")
     for name in found:
         if name not in SCOPES:
             raise UsageError(f"there is no scope '{name}'", do=f"choose among {', '.join(SCOPES)}")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sluice.cli.installation import guard_of
 from sluice.cli.output import as_time
+from sluice.errors import NotPermittedError
 from sluice.storage import expiries, permissions, pipelines, policies
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
+    from sluice.connections.guard import Guard
     from sluice.connections.store import ConnectionStore
-    from sluice.storage.engine import Database
+    from sluice.storage.engine import Database, Transaction
 
 ALL = "all pipelines"
 
@@ -71,9 +74,9 @@ def permitted_pipelines(store: ConnectionStore, record: ConnectionRecord) -> lis
 
 
 def pipelines_of(database: Database, resource: permissions.Resource) -> list[str]:
-    """The names of the pipelines that may use a resource; `all pipelines` for open access."""
+    """The names of the pipelines that may use a resource, numbers of those not seen; `all pipelines` for open access."""
     with database.read() as transaction:
-        names = {one.id: one.name for one in pipelines.listed(transaction, resource.project_id)}
+        names = _seen_names(transaction, guard_of(database), resource.project_id)
         return [
             _limited(
                 ALL
@@ -83,6 +86,14 @@ def pipelines_of(database: Database, resource: permissions.Resource) -> list[str
             )
             for permission in permissions.of_resource(transaction, resource)
         ]
+
+
+def _seen_names(transaction: Transaction, guard: Guard, project_id: int) -> dict[int, str]:
+    try:
+        seen = guard.seen(transaction, project_id, permissions.PIPELINE)
+    except NotPermittedError:
+        return {}  # an access token that does not speak of pipelines
+    return {one.id: one.name for one in pipelines.listed(transaction, project_id) if seen(str(one.id))}
 
 
 def _limited(name: str, limits: str) -> str:

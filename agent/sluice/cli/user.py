@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def create_command(name: str, *, display_name: str, output: str) -> None:
         print_json(_as_json(made))
         return
     click.echo(f"made the user '{made.name}'")
-    click.echo(f"next: sluice token create --user {made.name} --full-access")
+    click.echo(f"next: sluice token create --user {shlex.quote(made.name)} --full-access")
 
 
 @command.command("list")

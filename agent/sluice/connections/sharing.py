@@ -13,7 +13,7 @@ from sluice.connections import journal, lookup
 from sluice.connections.validation import check_description, check_name
 from sluice.errors import ConflictError, ConnectionInvalidError, NotFoundError
 from sluice.rights import Right
-from sluice.storage import actions, audit, permissions, projects, role_assignments
+from sluice.storage import actions, audit, check_configurations, permissions, projects, role_assignments
 from sluice.storage import connections as rows
 from sluice.storage.permissions import Resource
 
@@ -90,10 +90,12 @@ def unshare(store: ConnectionStore, project: str, name: str, target: str, *, by:
 
 
 def leave(transaction: Transaction, record: ConnectionRecord, project: projects.Project, *, by: str, at: float) -> None:
-    """Take a connection out of one of its projects, with the permits and roles there; it stays in others."""
+    """Take a connection out of one of its projects, with the permits, roles and checks there; it stays in others."""
     resource = Resource(project.id, record.id)
     for permission in permissions.of_resource(transaction, resource):
         permissions.revoke(transaction, resource, permission.pipeline_id, by=by, at=at)
+    change = check_configurations.Change(by=by, at=at, kind="", resource_type=resource.type, resource=record.name)
+    check_configurations.remove_of_resource(transaction, resource, change)
     role_assignments.reset(transaction, resource, name=record.name, by=by, at=at)
     rows.remove(transaction, project.id, record.id)
     audit.append(transaction, journal.changed(actions.CONNECTION_DELETED, record, project, by=by, at=at))

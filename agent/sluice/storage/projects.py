@@ -22,7 +22,7 @@ from sluice.storage.tables import (
     variable_groups,
 )
 from sluice.storage.tables_connections import deleted_connections
-from sluice.storage.tables_people import role_assignments, user_groups
+from sluice.storage.tables_people import user_groups
 from sluice.storage.tables_secure_files import secure_files
 
 DEFAULT = "default"
@@ -49,7 +49,7 @@ def find(transaction: Transaction, name: str) -> Project:
         known = transaction.rows(select(projects.c.name).order_by(projects.c.name_key).limit(5))
         raise NotFoundError(
             f"there is no project '{clean_name(name)}'",
-            do=f"known: {', '.join(row.name for row in known)}; a new one is made with its first connection",
+            do=f"known: {', '.join(row.name for row in known)}; a new one is made with 'sluice project create'",
         )
     return Project(*row)
 
@@ -114,8 +114,8 @@ def delete(transaction: Transaction, project: Project, *, by: str, at: float) ->
             )
     if len(listed(transaction)) == 1:
         raise ConflictError(f"'{project.name}' is the only project, and one has to be")
-    for table in (user_groups, role_assignments):
-        transaction.execute(sqlalchemy.delete(table).where(table.c.project_id == project.id))
+    # roles stay as they are: the log knows them, and no other project gets this number
+    transaction.execute(sqlalchemy.delete(user_groups).where(user_groups.c.project_id == project.id))
     transaction.execute(sqlalchemy.delete(projects).where(projects.c.id == project.id))
     _record(transaction, actions.PROJECT_DELETED, project, by=by, at=at)
 

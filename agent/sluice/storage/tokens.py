@@ -98,7 +98,7 @@ def of_user(transaction: Transaction, user_id: str) -> tuple[Token, ...]:
 def get(transaction: Transaction, user: User, name: str) -> Token:
     """The token of a user by id, by beginning, or by name (the newest that is not revoked); raises `NotFoundError`."""
     known = sorted(of_user(transaction, user.id), key=lambda one: (one.revoked_at is None, one.created_at))
-    wanted = name.strip()
+    wanted = name.strip().rstrip(".")
     for token in reversed(known):
         if wanted in {token.id, token.prefix} or name_key(token.name) == name_key(wanted):
             return token

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
@@ -113,16 +114,17 @@ class Sluice:
             os.chdir(self.folder)
             os.execve(sys.executable, [sys.executable, "-m", "sluice", *arguments], self.environment)
         shown, left = "", list(answers)
+        decoder = codecs.getincrementaldecoder("utf-8")()  # what is read may end within a character
         while True:
             if not select.select([terminal], [], [], 30)[0]:
                 raise TimeoutError(shown)
             try:
-                piece = os.read(terminal, 4096).decode()
+                read = os.read(terminal, 4096)
             except OSError:
                 break
-            if not piece:
+            if not read:
                 break
-            shown += piece
+            shown += decoder.decode(read)
             if left and left[0][0] in shown.rpartition("\x00")[2]:
                 answer = left.pop(0)[1]
                 os.write(terminal, (answer if isinstance(answer, str) else answer()).encode())

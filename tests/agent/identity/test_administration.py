@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests.agent.identity.conftest import NOW, Town
 
+from sluice.authorization.roles import Role
 from sluice.connections.guard import UNRESTRICTED
 from sluice.errors import ConflictError, NotFoundError, NotPermittedError, UsageError
 from sluice.identity.administration import Administration
@@ -91,11 +92,24 @@ def test_a_project_that_holds_something_stays(town: Town) -> None:
     record = town.make(project="shop")
     with town.database.write() as transaction, pytest.raises(ConflictError, match="it has service connections"):
         Administration(UNRESTRICTED).delete_project(transaction, "shop", at=NOW)
-    town.store().delete("shop", record.id, by="root")
+    town.store().delete("shop", record.id, by="root", for_good=True)
     with town.database.write() as transaction:
         Administration(UNRESTRICTED).delete_project(transaction, "shop", at=NOW)
         with pytest.raises(ConflictError, match="the only project"):
             Administration(UNRESTRICTED).delete_project(transaction, "default", at=NOW)
+
+
+def test_a_project_that_had_people_leaves_the_log_whole(town: Town) -> None:
+    town.move_in("ann")
+    town.project("shop")
+    town.join("ann", "Contributors", "shop")
+    town.give("ann", Role.USER, town.hub(project_id=2))
+    with town.database.write() as transaction:
+        Administration(UNRESTRICTED).delete_project(transaction, "shop", at=NOW)
+    assert town.guard("ann").actor.groups == ()
+    with town.database.read() as transaction:
+        assert list(vouched.broken(transaction)) == []
+        assert audit.verify(transaction).breaches == ()
 
 
 @pytest.mark.parametrize("name", ["", "  ", "[x]", "a\u200bb", "x" * 300, "00000000-0000-4000-8000-000000000009"])
