@@ -20,7 +20,9 @@ from sluice.runs.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
     from sluice.cli.view.choose import View
+    from sluice.runs.orchestrator import Loaded
     from sluice.storage.requests import RequestRow
+    from sluice.storage.runs import RunRow
 
 
 @dataclass(kw_only=True)
@@ -52,7 +54,8 @@ class Asking:
                     plan=loaded.plan,
                     screen=screen,
                     poll=lambda: self._settled(ids),
-                    folder=Path(loaded.run.options.get("repository") or "."),
+                    folder=_folder(loaded.run),
+                    changes=lambda request: self._changes(loaded, request),
                 )
         except KeyboardInterrupt:
             return Waiting.STAY  # the driver knows, and cancels the run or leaves it
@@ -66,6 +69,21 @@ class Asking:
             self._record(decision.choice, [request.resource_id for request in decision.requests])
         return Waiting.STAY
 
+    def _changes(self, loaded: Loaded, request: RequestRow) -> tuple[str, Sequence[str]]:
+        """What is different in the pipeline's files since it last received what it asks for, as git knows it."""
+        from sluice.runs.source import changes
+        from sluice.storage import runs, usage
+
+        run = loaded.run
+        with self.orchestrator.database.read() as transaction:
+            last = usage.last_run(transaction, request.resource_id, pipeline_id=run.pipeline_id, before=run.id)
+            before = runs.get(transaction, last) if last else None
+        version = str(before.options.get("version", "")) if before else ""
+        if not version:
+            return "", ()
+        files = [file for file in loaded.plan.files if "@" not in file]
+        return f"changed since run {last} used it ({version[:8]})", changes(_folder(run), version, files)
+
     def _settled(self, ids: frozenset[int]) -> bool:
         if self.interrupted():
             raise KeyboardInterrupt
@@ -78,3 +96,7 @@ class Asking:
             decide(self.run_id, names)
         except ConflictError:
             return  # somebody else decided between the answer and its record: the run goes on from what is stored
+
+
+def _folder(run: RunRow) -> Path:
+    return Path(run.options.get("repository") or ".")

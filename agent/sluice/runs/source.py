@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
+import re
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
-from sluice.errors import NotFoundError, UsageError
+from sluice.errors import NotFoundError, SluiceError, UsageError
 from sluice.language.plan import Repository
 from sluice.language.templates import Files
 from sluice.runs.predefined import Source
 
 GIT_SECONDS = 10.0
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """The documented limit on what is parsed."""
 
@@ -57,6 +61,20 @@ def describe(root: Path) -> tuple[Source, str]:
 def list_files(root: Path) -> list[str]:
     """The files of a repository that git tracks, and those that it would, by their paths below `root`."""
     return _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")[:-1]
+
+
+def changes(root: Path, version: str, files: Sequence[str]) -> list[str]:
+    """What is different in files of the repository at `root` since a commit, as a diff; nothing when git cannot tell.
+
+    Compared here: `git diff` would run the filters that the repository names.
+    """
+    found: list[str] = []
+    for file in files if _COMMIT.fullmatch(version) else ():
+        before = _git(root, "cat-file", "blob", f"{version}:{file}").splitlines()
+        with contextlib.suppress(SluiceError):
+            after = read_pipeline(root / file).decode("utf-8", "replace").splitlines()
+            found.extend(difflib.unified_diff(before, after, f"a/{file}", f"b/{file}", lineterm=""))
+    return found
 
 
 def _head(root: Path) -> tuple[str, str, str]:

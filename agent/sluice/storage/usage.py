@@ -97,6 +97,17 @@ def history(
     )
 
 
+def last_run(transaction: Transaction, connection_id: str, *, pipeline_id: int, before: int) -> int | None:
+    """The newest run of a pipeline, before another, that received a connection; None when there was none."""
+    query = select(sqlalchemy.func.max(usage_history.c.run_id)).where(
+        usage_history.c.connection_id == connection_id,
+        usage_history.c.pipeline_id == pipeline_id,
+        usage_history.c.run_id.between(1, before - 1),
+    )
+    found = transaction.value(query)
+    return None if found is None else int(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Uses:
     """How often a pipeline (0: none, by hand) has used a connection, and when last."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import SluiceError
-from sluice.runs.source import describe, read_pipeline
+from sluice.runs.source import changes, describe, read_pipeline
 
 _SIGNED = """tree {tree}
 author Eve \N{LATIN SMALL LETTER E WITH ACUTE} <e@x.invalid> 1700000000 +0000
@@ -98,3 +98,17 @@ def test_what_is_no_file_is_no_pipeline_and_is_not_waited_for(tmp_path: Path, ta
         file.symlink_to(target)
     with pytest.raises(SluiceError):
         read_pipeline(file)
+
+
+def test_what_changed_since_a_commit_is_told_without_running_what_the_repository_names(tmp_path: Path) -> None:
+    folder = tmp_path / "hostile"
+    commit = _hostile(folder)
+    _git(folder, "config", "filter.evil.clean", str(folder / "program"))
+    _git(folder, "config", "diff.evil.textconv", str(folder / "program"))
+    (folder / ".gitattributes").write_text("*.yml filter=evil diff=evil\n")
+    assert changes(folder, commit, ["azure-pipelines.yml"]) == []
+    (folder / "azure-pipelines.yml").write_text("steps:\n- bash: echo\n")
+    found = changes(folder, commit, ["azure-pipelines.yml", "gone.yml"])
+    assert [line for line in found if line[:1] in "+-"][2:] == ["-steps: []", "+steps:", "+- bash: echo"]
+    assert changes(folder, "HEAD", ["azure-pipelines.yml"]) == []
+    assert not (folder / "pwned").exists()

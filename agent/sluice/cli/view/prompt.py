@@ -58,6 +58,12 @@ class Screen:
     colour: bool = False
 
 
+Changes = Callable[["RequestRow"], tuple[str, Sequence[str]]]
+"""What is different since when, in words, and the lines of the diff."""
+
+_COMPUTED = "its name comes from '{}' and was known only when the step started: any step before may have set it"
+
+
 def ask(
     requests: Sequence[RequestRow],
     *,
@@ -66,8 +72,11 @@ def ask(
     screen: Screen,
     poll: Callable[[], bool],
     folder: Path | None = None,
+    changes: Changes = lambda _: ("", ()),
 ) -> Decision:
     """Ask what to do about `requests`; `folder` is where the pipeline's files lie (default: here).
+
+    `changes` tells what is different in them since the pipeline last received what is asked for.
 
     `poll` is called a few times a second while nobody types, and ends the question by answering true. Ctrl-C is a
     `KeyboardInterrupt`; the terminal is put back first. In the background, or at the end of input, the answer is WAIT.
@@ -77,7 +86,7 @@ def ask(
     with keys_of(screen.stdin) as keys:
         by_hand = all(request.resource_type == texts.STAGE for request in requests)
         kind = _StartQuestion if by_hand else _Question
-        question = kind(requests, run, plan, screen, keys, poll, folder or Path())
+        question = kind(requests, run, plan, screen, keys, poll, folder or Path(), changes)
         try:
             return question.ask()
         except _SettledElsewhere:
@@ -99,6 +108,7 @@ class _Question:
         keys: Keys,
         poll: Callable[[], bool],
         folder: Path,
+        changes: Changes,
     ) -> None:
         self._requests = tuple(requests)
         # A Permit is the pipeline's: a resource that two stages wait for is asked about once.
@@ -109,6 +119,7 @@ class _Question:
         self._keys = keys
         self._poll = poll
         self._folder = folder
+        self._changes = changes
 
     def ask(self) -> Decision:
         self._announce()
@@ -142,6 +153,8 @@ class _Question:
             for request in wait.requests:
                 place = f"  {one_line(request.where)}" if request.where else ""
                 self.say(f"  {words.resource(request)}{place}  {words.needed(request)}")
+                if (text := source.written(self._board.plan, request.where, request.stage)) and "$(" in text:
+                    self.say(f"    {_COMPUTED.format(one_line(text))}")
 
     def _permit(self) -> list[RequestRow]:
         """The resources that are permitted: each is confirmed under the documented text."""
@@ -176,7 +189,11 @@ class _Question:
         }
         lines = [words.resource(request)]
         lines += [f"  {name:<10}  {value}" for name, value in facts.items() if value]
-        return lines + [f"    {line}" for line in source.excerpt(request.where, self._folder)]
+        lines += [f"    {line}" for line in source.excerpt(request.where, self._folder)]
+        since, changed = self._changes(request)
+        if since:
+            lines.append(f"  {since}{':' if changed else ': nothing'}")
+        return lines + [f"    {line}" for line in source.diff(changed)]
 
     def _commands(self) -> list[str]:
         return [f"  {command}" for command in dict.fromkeys(map(words.permit_command, self._requests))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sluice.language.plan import Job, Plan, Step
 
 _AROUND: Final = 3
+_MOST: Final = 40
 _LONGEST: Final = 120
 _MAX_LINE: Final = 1 << 16
 
@@ -36,6 +37,19 @@ def naming(plan: Plan, where: str, stage_name: str) -> Naming | None:
             if any(str(text.where) == where for text in step.inputs.values()):
                 return Naming(step, job)
     return None
+
+
+def written(plan: Plan, where: str, stage_name: str) -> str:
+    """What is written at a place that names a resource, macros and all; '' when that is no step's input."""
+    found = naming(plan, where, stage_name)
+    texts = found.step.inputs.values() if found else ()
+    return next((text.value.strip() for text in texts if str(text.where) == where), "")
+
+
+def diff(lines: Sequence[str]) -> list[str]:
+    """A diff for the terminal: not too long, and nothing in it steers."""
+    shown = [_shown(line) for line in lines[:_MOST]]
+    return shown if len(lines) <= _MOST else [*shown, f"... {len(lines) - _MOST} more lines"]
 
 
 def excerpt(where: str, folder: Path) -> list[str]:

@@ -200,6 +200,31 @@ def test_view_shows_the_step_and_the_lines_around_it(story: Any, person: Person,
     assert "\x1b" not in seen
 
 
+def test_view_shows_what_changed_since_the_pipeline_last_received_it(story: Any, person: Person) -> None:
+    lines = ["--- a/azure-pipelines.yml", "+  inputs: {\x1b[2JsshEndpoint: build-vm}", *["+"] * 99]
+    person.does(("[w]ait: ", b"v"), ("[w]ait: ", b"w"))
+    question(story, person, changes=lambda request: ("changed since run 7 used it", lines))
+    seen = person.left()
+    assert "  changed since run 7 used it:\n    --- a/azure-pipelines.yml\n" in seen
+    assert "... 61 more lines" in seen
+    assert "\x1b" not in seen
+
+
+def test_view_says_when_nothing_changed_since(story: Any, person: Person) -> None:
+    person.does(("[w]ait: ", b"v"), ("[w]ait: ", b"w"))
+    question(story, person, changes=lambda request: ("changed since run 7 used it", ()))
+    assert "  changed since run 7 used it: nothing\n" in person.left()
+
+
+def test_a_name_that_a_step_may_have_set_is_told_with_the_question(story: Any, person: Person) -> None:
+    plan = story.plan({"Deploy": ["Ship"]})
+    (step,) = plan.stages[0].jobs[0].steps
+    step.inputs["sshEndpoint"] = replace(step.inputs["sshEndpoint"], value="$(target)")
+    person.does(("[w]ait: ", b"w"))
+    ask([story.request("build-vm")], run=story.run, plan=plan, screen=person.screen, poll=never)
+    assert "its name comes from '$(target)' and was known only when the step started" in person.left()
+
+
 def test_keys_typed_before_the_question_confirm_nothing(story: Any, person: Person) -> None:
     person.does(("[w]ait: ", b"pyyy"), ("Permit access? [y/N]: ", b"n"), ("[w]ait: ", b"w"))
     assert question(story, person).choice is Choice.WAIT
