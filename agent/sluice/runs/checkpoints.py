@@ -18,6 +18,9 @@ from sluice.authorization.texts import TYPE_LABELS
 from sluice.runs.waits import Asker, Waits
 from sluice.runtime.request import Result
 
+BEING_EVALUATED: Final = "it is being evaluated"
+"""What a check waits for whose first evaluation is on its way: not worth telling, since that takes seconds."""
+
 CHANGED: Final = "What it was asked for leads elsewhere now: it is asked again."
 
 
@@ -288,7 +291,7 @@ def detail(check: Check) -> str:
     elif suite.is_lock(check):
         text = "its turn to use the resource alone"
     else:
-        text = check.message or "it is being evaluated"
+        text = check.message or BEING_EVALUATED
     return f"{text}; a variable named it at run time" if check.resource.named_at_run_time else text
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from sluice.dispatch.port import Dispatcher, Ended
 from sluice.errors import ConflictError, SluiceError
 from sluice.language.plan import Plan
+from sluice.runs.checkpoints import BEING_EVALUATED
 from sluice.runs.decide import Advanced
 from sluice.runs.decisions import END_AT_ONCE
 from sluice.runs.evaluating import Evaluated, Evaluator
@@ -61,10 +62,11 @@ class Stop:
 class _Seen:
     """What the run waited for when it was last looked at, until when, and whether it was canceled.
 
-    `mark` stands for its checks as they were then.
+    `told` is what the observer was told of that, `mark` stands for its checks as they were then.
     """
 
     asked: frozenset[int] = frozenset()
+    told: frozenset[tuple[int, str]] = frozenset()
     due: float = float("inf")
     canceled: bool = False
     mark: str = ""
@@ -228,15 +230,17 @@ class Driver:
         due = [request.expires_at for request in asked]
         if not self._evaluator.active:  # what they say may change when something is due next
             due.append(advanced.due)
+        worth = [request for request in asked if request.detail != BEING_EVALUATED]
         self._seen = _Seen(
             asked=frozenset(request.id for request in asked),
+            told=frozenset((request.id, request.detail) for request in worth),
             due=min(due, default=float("inf")),
             canceled=status.canceled,
             mark=advanced.mark,
         )
-        if before.asked != self._seen.asked:
+        if before.told != self._seen.told:
             with self._watching:
-                self._observer.waiting(asked)
+                self._observer.waiting(worth)
 
     def _pause(self, run_id: int, changes: Changes) -> None:
         """Until a job ends, somebody else decides something, a wait has run out of time, or a signal comes."""

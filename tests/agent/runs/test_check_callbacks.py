@@ -69,6 +69,7 @@ def test_the_service_decides_once_and_the_audit_log_tells(bench: Bench, result: 
     assert state_of(bench) is state
     with pytest.raises(NotPermittedError, match="not answered") as error:
         complete(bench.database, bench.orchestrator.clock, "c1", token, "succeeded")
+    assert "decided already" in error.value.why
     assert token.reveal() not in str(error.value)
     assert state_of(bench) is state
     with bench.database.read() as transaction:

@@ -41,6 +41,6 @@ def refusal(suite: Suite, check: Check, token: Secret, now: float) -> str:
 
 
 def answered(suite: Suite, check: Check, decision: Decision, now: float) -> Suite:
-    """The suite with the service's answer, which is final whatever the check's interval; the token is used up."""
-    final = replace(check, token_digest="", token_until=None, retry_interval=0)
+    """The suite with the service's answer, which is final whatever the check's interval: the token is used up."""
+    final = replace(check, retry_interval=0)
     return record(put(suite, final), check.id, check.evaluations, decision, now)
