@@ -46,6 +46,6 @@ def test_the_table_names_every_kind_and_every_setting() -> None:
 
 
 def test_the_policy_of_the_page_can_be_evaluated() -> None:
-    (policy,) = re.findall(r"\n((?:    .*\n|\n)+)\nAn image without digest", PAGE)
+    (policy,) = re.findall(r"\n((?:    .*\n|\n)+)\n`sluice check add evaluate-artifact", PAGE)
     text = "\n".join(line[4:] for line in policy.splitlines())
     assert judged(EVALUATE_ARTIFACT, {"policy": text}) == ()
