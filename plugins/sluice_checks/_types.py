@@ -214,8 +214,7 @@ _HEADERS = Field(
     "headers",
     "Headers",
     kind="multiline",
-    default=DEFAULT_HEADERS,
-    help="A JSON object; $(name) stands for a variable of the run.",
+    help="A JSON object; $(name) stands for a variable of the run. Without it the documented ones: PlanUrl, PlanId, ...",
 )
 _BODY = Field("body", "Body", kind="multiline", help="Sent unless the method is GET or HEAD.")
 _COMPLETION = Field(
