@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sluice.storage.home import Home
 
+_NOBODYS = -1
+
 
 def current_account() -> str:
     """The name of the account that runs this process, as the system has it (no variable can claim another)."""
@@ -30,12 +32,15 @@ def owns(home: Home | None) -> bool:
 
 
 def _owner_number(folder: Path) -> int | None:
+    """The number of the account that owns a folder; None where there is none yet: whoever makes it will."""
     if os.name != "posix":
         return None
     try:
         return folder.stat().st_uid
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError:
+        return _NOBODYS  # somebody keeps it closed
 
 
 def _name_of(number: int) -> str:
