@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.connections import deletion, journal, lookup, release, rotation, sharing, terms, vault
@@ -14,8 +13,8 @@ from sluice.connections.changes import Merged, fit_draft, merge
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.connections.homes import home_for
+from sluice.connections.records import new_record, renamed, updated_record
 from sluice.connections.sealing import Sealer
-from sluice.connections.validation import Fitted, check_description, check_name
 from sluice.errors import ConflictError, ConnectionInvalidError, SealError
 from sluice.rights import Right
 from sluice.secret import Secret
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from sluice.hooks.connection import Connection
     from sluice.hooks.ports import KeyProvider, SecretSource
     from sluice.storage.deleted import Deleted
-
-OWNER = "library"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +122,7 @@ class ConnectionStore:
         entered: list[Mapping[Key, Secret]] = []
         for draft in drafts:
             fitted = fit_draft(self.catalogue.get(draft.type), draft, self.sources)
-            record = _new_record(home.id, draft, fitted, by=by, at=now)
+            record = new_record(home.id, draft, fitted, by=by, at=now)
             if name_key(record.name) in taken:
                 raise ConflictError(
                     f"the service connection '{record.name}' exists already",
@@ -175,12 +172,12 @@ class ConnectionStore:
         record = lookup.get(transaction, home.id, name, self.guard)
         now = self._clock()
         merged = merge(self.catalogue.get(record.type), record, update, self.sources)
-        changed = (*_renamed(record, update), *merged.changed, *terms.changes(transaction, record, update))
+        changed = (*renamed(record, update), *merged.changed, *terms.changes(transaction, record, update))
         if not changed:
             return Outcome(record=record)
         right = Right.EDIT_PROJECT_FIELDS if set(changed) <= {"name", "description"} else Right.EDIT
         self.guard.require(transaction, right, permissions.Resource(home.id, record.id), record.name)
-        after = _updated_record(record, update, merged, by=by, at=now)
+        after = updated_record(record, update, merged, by=by, at=now)
         self._refuse_taken_name(transaction, record, after)
         secrets, trusted = self._secrets_after(transaction, record, merged)
         row = lookup.to_row(after)
@@ -375,58 +372,3 @@ class ConnectionStore:
         resource = permissions.Resource(record.project_id, record.id)
         self.guard.require(transaction, Right.OPEN_ACCESS, resource, record.name)
         permissions.grant(transaction, resource, permissions.ALL_PIPELINES, by=by, at=at)
-
-
-def _new_record(project_id: int, draft: Draft, fitted: Fitted, *, by: str, at: float) -> ConnectionRecord:
-    return ConnectionRecord(
-        id=str(uuid.uuid4()),
-        project_id=project_id,
-        name=check_name(draft.name),
-        description=check_description(draft.description),
-        type=fitted.type,
-        scheme=fitted.scheme,
-        url=fitted.url,
-        owner=OWNER,
-        disabled=draft.disabled,
-        version=1,
-        parameters={key: value for (where, key), value in fitted.entered.values.items() if where == "parameters"},
-        data={key: value for (where, key), value in fitted.entered.values.items() if where == "data"},
-        secrets=frozenset(fitted.entered.secrets),
-        references=dict(fitted.entered.references),
-        created_by=by,
-        created_at=at,
-        modified_by=by,
-        modified_at=at,
-    )
-
-
-def _updated_record(
-    record: ConnectionRecord, update: Update, merged: Merged, *, by: str, at: float
-) -> ConnectionRecord:
-    entered = merged.fitted.entered
-    return replace(
-        record,
-        name=record.name if update.name is None else check_name(update.name),
-        description=record.description if update.description is None else check_description(update.description),
-        disabled=record.disabled if update.disabled is None else update.disabled,
-        scheme=merged.fitted.scheme,
-        url=merged.fitted.url,
-        version=record.version + 1,
-        parameters={key: value for (where, key), value in entered.values.items() if where == "parameters"},
-        data={key: value for (where, key), value in entered.values.items() if where == "data"},
-        secrets=frozenset(entered.secrets) | entered.kept,
-        references=dict(entered.references),
-        modified_by=by,
-        modified_at=at,
-    )
-
-
-def _renamed(record: ConnectionRecord, update: Update) -> tuple[str, ...]:
-    names = []
-    if update.name is not None and check_name(update.name) != record.name:
-        names.append("name")
-    if update.description is not None and check_description(update.description) != record.description:
-        names.append("description")
-    if update.disabled is not None and update.disabled != record.disabled:
-        names.append("disabled")
-    return tuple(names)
