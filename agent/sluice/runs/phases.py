@@ -158,11 +158,12 @@ class Phases:
 
     def _running(self, stage: Stage, job: Job, record: RecordRow) -> bool:
         stopped = self._stopped(stage, record)
-        moved = [self._instance(stage, instance, stopped=stopped) for instance in self.timeline.jobs(record)]
-        changed = any(moved)
+        instances = self.timeline.jobs(record)
+        changed = any([self._instance(stage, one, stopped=stopped) for one in instances if not one.completed])
         if job.deployment is not None:
             changed |= self._skip_hook(self.timeline.jobs(record))
-        instances = self.timeline.jobs(record)
+        if changed:
+            instances = self.timeline.jobs(record)
         if not all(instance.completed for instance in instances):
             return changed
         result = roll_up(instance.result for instance in instances)

@@ -9,6 +9,7 @@ could not be found: those folders are linked. A cache that the person does not h
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,16 +80,28 @@ def job_home(environ: Mapping[str, str], temp: Path, work: Path) -> dict[str, st
 
 
 def _furnish(home: Path, person: Path | None, spare: Path) -> None:
-    for name in TOOLS:
-        if person and (person / name).is_dir():
-            _link(home / name, person / name)
+    # texts and plain calls: this is on the way of every job
+    for folder in _FOLDERS:
+        os.mkdir(f"{home}/{folder}", 0o700)  # noqa: PTH102
+    for name, target in _links(person, spare):
+        os.symlink(target, f"{home}/{name}", target_is_directory=True)  # noqa: PTH211
+
+
+@functools.cache
+def _links(person: Path | None, spare: Path) -> tuple[tuple[str, str], ...]:
+    """What is linked, and where to. Looked at once a process: a tool that is installed meanwhile is found by the next."""
+    found = [(name, person / name) for name in (*TOOLS, *CACHES) if person and (person / name).is_dir()]
+    known = {name for name, _ in found}
     for name in CACHES:
-        target = person / name if person and (person / name).is_dir() else spare / name
-        if not target.is_dir():
-            target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _link(home / name, target)
+        if name not in known:
+            (spare / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            found.append((name, spare / name))
+    return tuple((name, os.fspath(target)) for name, target in found)
 
 
-def _link(place: Path, target: Path) -> None:
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.symlink_to(target, target_is_directory=True)
+_FOLDERS = tuple(
+    dict.fromkeys(
+        os.fspath(around) for name in (*CACHES, *TOOLS) for around in reversed(Path(name).parents) if around != Path()
+    )
+)
+"""The folders around what is linked, outer ones first."""
