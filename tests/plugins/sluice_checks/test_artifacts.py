@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -13,7 +16,7 @@ from tests.doubles.check_runs import evaluation, judged
 from sluice.errors import SluiceError
 from sluice.hooks.checks import CheckedArtifact, Decision
 from sluice_checks._artifacts import full_name
-from sluice_checks._policy import read
+from sluice_checks._policy import _PROCESS, read
 from sluice_checks._types import EVALUATE_ARTIFACT as KIND
 
 DIGEST = "sha256:" + "ab" * 32
@@ -146,6 +149,13 @@ def test_a_policy_sees_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatc
     message = decided(policy, OURS).message
     assert "env" in message
     assert "k3y-of-all" not in message
+
+
+def test_without_the_engine_that_is_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(_PROCESS)], input="{}", capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == {"error": "there is no Rego engine on this machine: pip install regopy"}
 
 
 def test_many_errors_are_told_in_short() -> None:
