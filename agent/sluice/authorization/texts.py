@@ -58,7 +58,7 @@ def start_banner(stage: str) -> str:
 def review_banner(count: int, stage: str = "") -> str:
     """The banner on a run that waits for `count` checks; `stage` is the display name of a named stage."""
     checks = "a check" if count == 1 else f"{count} checks"
-    text = f"{PANEL_TITLE}: {checks} must pass before this run can continue"
+    text = f"{checks[0].upper()}{checks[1:]} must pass before this run can continue"
     return f"{text} to {stage}" if stage else text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -9,14 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sluice.authorization.texts import STAGE, STEP_WAITS
-from sluice.cli.session import decisions_of
+from sluice.authorization.checks.approval import Verdict
+from sluice.authorization.texts import APPROVAL, CHECKS, STAGE, STEP_WAITS
+from sluice.cli.session import check_decisions_of, decisions_of
 from sluice.cli.view.choose import lively
 from sluice.cli.view.prompt import Choice, Screen, ask
-from sluice.errors import ConflictError
+from sluice.errors import ConflictError, NotPermittedError
+from sluice.runs import suites
 from sluice.runs.decisions import waiting_for
 from sluice.runs.driver import Waiting
 from sluice.runs.orchestrator import Orchestrator
+from sluice.storage import check_suites
 
 if TYPE_CHECKING:
     from sluice.cli.view.choose import View
@@ -37,23 +41,22 @@ class Asking:
 
     def __call__(self, requests: Sequence[RequestRow]) -> Waiting:
         ids = frozenset(request.id for request in requests)
-        # what a step waits for is answered elsewhere, or by time
-        requests = [request for request in requests if request.resource_type not in STEP_WAITS]
-        if ids == self.left or not requests:
+        if ids == self.left:
             return Waiting.STAY
         with self.orchestrator.database.read() as transaction:
             loaded = self.orchestrator.load(transaction, self.run_id)
+            mark = check_suites.mark(transaction, self.run_id)
+        if not (asked := self._for_me(requests)):
+            return Waiting.STAY
         screen = Screen(stdin=sys.stdin, stdout=sys.stdout, colour=lively(sys.stdout, os.environ))
-        # permits come first: what is asked together is of one kind
-        permits = [request for request in requests if request.resource_type != STAGE]
         try:
             with self.view.suspended():
                 decision = ask(
-                    permits or requests,
+                    asked,
                     run=loaded.run,
                     plan=loaded.plan,
                     screen=screen,
-                    poll=lambda: self._settled(ids),
+                    poll=lambda: self._settled(ids, mark),
                     folder=_folder(loaded.run),
                     changes=lambda request: self._changes(loaded, request),
                 )
@@ -84,12 +87,39 @@ class Asking:
         files = [file for file in loaded.plan.files if "@" not in file]
         return f"changed since run {last} used it ({version[:8]})", changes(_folder(run), version, files)
 
-    def _settled(self, ids: frozenset[int]) -> bool:
+    def _for_me(self, requests: Sequence[RequestRow]) -> list[RequestRow]:
+        """What this person can be asked, of one kind: permits first, then approvals of theirs, then starts.
+
+        Other checks, and what a step waits for, are answered elsewhere, or by time.
+        """
+        permits = [one for one in requests if one.resource_type not in STEP_WAITS | CHECKS | {STAGE}]
+        if permits:
+            return permits
+        if approvals := [one for one in requests if one.resource_type == APPROVAL and self._may_approve(one)]:
+            return approvals
+        return [one for one in requests if one.resource_type == STAGE]
+
+    def _may_approve(self, request: RequestRow) -> bool:
+        with self.orchestrator.database.read() as transaction:
+            run = self.orchestrator.load(transaction, self.run_id).run
+            found = suites.of_check(transaction, request.resource_id)
+            check = found.check(request.resource_id) if found else None
+            return check is not None and check_decisions_of(self.orchestrator).may_decide(transaction, run, check)
+
+    def _settled(self, ids: frozenset[int], mark: str) -> bool:
         if self.interrupted():
             raise KeyboardInterrupt
+        with self.orchestrator.database.read() as transaction:
+            if check_suites.mark(transaction, self.run_id) != mark:
+                return True
         return frozenset(one.id for one in waiting_for(self.orchestrator.database, self.run_id)) != ids
 
     def _record(self, choice: Choice, names: Sequence[str]) -> None:
+        if choice in {Choice.APPROVE, Choice.REJECT}:
+            verdict = Verdict.APPROVE if choice is Choice.APPROVE else Verdict.REJECT
+            with contextlib.suppress(ConflictError, NotPermittedError):  # decided elsewhere in between, or reassigned
+                check_decisions_of(self.orchestrator).decide(self.run_id, verdict, names)
+            return
         decisions = decisions_of(self.orchestrator)
         decide = {Choice.PERMIT: decisions.permit, Choice.START: decisions.start}.get(choice, decisions.deny)
         try:

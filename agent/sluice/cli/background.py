@@ -74,8 +74,16 @@ def go_on(orchestrator: Orchestrator, run_id: int) -> str:
         how = "ends" if run.cancel_requested_by else "goes on"
         return f"Run {run_id} {how} in the background. Follow it: sluice runs logs {run_id} --follow"
     if not advanced.ready and not _only_queues(advanced) and (asked := waiting_for(orchestrator.database, run_id)):
-        return f"Run {run_id} still waits for {', '.join(plain(request.resource_name) for request in asked)}."
+        waits = (f"{_before(request.resource_type)}{plain(request.resource_name)}" for request in asked)
+        return f"Run {run_id} still waits for {', '.join(waits)}."
     return f"Go on with the run: sluice resume {run_id}"
+
+
+def _before(resource_type: str) -> str:
+    """The word in front of a check's name; resources are called by their names alone."""
+    from sluice.authorization.texts import CHECKS, TYPE_LABELS
+
+    return f"{TYPE_LABELS[resource_type].lower()} " if resource_type in CHECKS else ""
 
 
 def _only_queues(advanced: Advanced) -> bool:

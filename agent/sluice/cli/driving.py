@@ -189,17 +189,20 @@ def _print_json(orchestrator: Orchestrator, run: RunRow, requests: Sequence[Requ
 
 def print_waiting(run: RunRow, requests: Sequence[RequestRow]) -> None:
     """Say what a run waits for and what to type, for whoever is not asked."""
-    from sluice.authorization.texts import STAGE, STEP_WAITS, TYPE_LABELS, VALIDATION
+    from sluice.authorization.texts import APPROVAL, CHECKS, STAGE, STEP_WAITS, TYPE_LABELS, VALIDATION
 
     for request in requests:
         place = f" ({request.where})" if request.where else ""
         label = TYPE_LABELS.get(request.resource_type, request.resource_type).lower()
-        click.echo(f"Run {run.id} waits for {label} '{plain(request.resource_name)}'{place}")
+        detail = f": {plain(request.detail)}" if request.detail and request.resource_type in CHECKS else ""
+        click.echo(f"Run {run.id} waits for {label} '{plain(request.resource_name)}'{place}{detail}")
     kinds = {request.resource_type for request in requests}
     if STAGE in kinds:
         click.echo(f"To start it:  sluice runs start {run.id}")
     if VALIDATION in kinds:
         click.echo(f"To resume it: sluice approve {run.id}   (or: sluice reject {run.id})")
-    if kinds - STEP_WAITS - {STAGE}:
+    if APPROVAL in kinds:
+        click.echo(f"To approve it: sluice approve {run.id}   (or: sluice reject {run.id})")
+    if kinds - STEP_WAITS - CHECKS - {STAGE}:
         click.echo(f"To permit it: sluice permit {run.id}")
     click.echo(f"Then go on:   sluice resume {run.id}")

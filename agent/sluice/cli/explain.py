@@ -143,5 +143,7 @@ def _print_need(need: ExplainedNeed) -> None:
     via = f" through '{plain(need.via)}'" if need.via else ""
     click.echo(f"  {label(need.kind)} '{plain(need.name)}'{via}  {plain(need.where)}{f' ({at})' if at else ''}")
     click.echo(f"    {need.state}: {plain(need.text)}")
+    if need.checks:
+        click.echo(f"    checks before it is used: {plain(', '.join(need.checks))}")
     if need.mend:
         click.echo(f"    mend it: {plain(need.mend)}")

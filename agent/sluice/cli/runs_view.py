@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sluice.authorization import texts
+from sluice.authorization.checks.suite import RECORD_TYPES
 from sluice.cli.output import as_time
 from sluice.cli.view import words
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from sluice.storage.requests import RequestRow
     from sluice.storage.runs import RunRow
 
-_DEPTH = {"Stage": 0, "Phase": 1, "Job": 1, "Task": 2}
+_DEPTH = {"Stage": 0, "Phase": 1, "Job": 1, "Task": 2, **dict.fromkeys(RECORD_TYPES, 1)}
 
 
 def state_of(run: RunRow, *, waits: bool) -> str:
@@ -69,6 +70,7 @@ def describe_request(request: RequestRow) -> dict[str, Any]:
         "where": request.where,
         **({"expiresOn": as_time(request.expires_at)} if request.resource_type in texts.STEP_WAITS else {}),
         **({"instructions": request.detail} if request.resource_type == texts.VALIDATION else {}),
+        **({"detail": request.detail} if request.resource_type in texts.CHECKS else {}),
     }
 
 
@@ -131,7 +133,7 @@ def tree_lines(records: Sequence[RecordRow]) -> list[str]:
         for record in ordered(records)
         if record.type in _DEPTH and words.IMPLICIT not in {record.identifier, record.ref_name}
     ]
-    titles = [f"{'  ' * _DEPTH[record.type]}{words.title(record)}" for record in shown]
+    titles = [f"{'  ' * _DEPTH[record.type]}{_title(record)}" for record in shown]
     states = [words.outcome(record.state, record.result) for record in shown]
     wide, middle = (max(map(len, column), default=0) for column in (titles, states))
     lines = []
@@ -140,6 +142,11 @@ def tree_lines(records: Sequence[RecordRow]) -> list[str]:
         if message := record.message or alone.get(record.id, ""):
             lines.append(f"{'  ' * (_DEPTH[record.type] + 1)}{message}")
     return lines
+
+
+def _title(record: RecordRow) -> str:
+    """A check is called by its name: its path says nothing."""
+    return words.name(record) if record.type in RECORD_TYPES else words.title(record)
 
 
 def took(start: float, end: float | None) -> str:

@@ -14,6 +14,8 @@ from sluice.errors import UsageError
 if TYPE_CHECKING:
     from sluice.language.plan import Plan
     from sluice.language.tasks import TaskCatalogue
+    from sluice.runs.check_configuring import Configurations
+    from sluice.runs.check_decisions import CheckDecisions
     from sluice.runs.decisions import Decisions
     from sluice.runs.orchestrator import Orchestrator
     from sluice.runtime.packages.installed import InstalledPackages
@@ -40,6 +42,21 @@ def decisions_of(orchestrator: Orchestrator) -> Decisions:
 
     guard = orchestrator.store.guard
     return Decisions(database=orchestrator.database, clock=orchestrator.clock, by=current_user(), guard=guard)
+
+
+def check_decisions_of(orchestrator: Orchestrator) -> CheckDecisions:
+    """What this user decides about checks."""
+    from sluice.runs.check_decisions import CheckDecisions
+
+    guard = orchestrator.store.guard
+    return CheckDecisions(database=orchestrator.database, clock=orchestrator.clock, guard=guard)
+
+
+def configurations_of(orchestrator: Orchestrator) -> Configurations:
+    """The checks on resources as this user changes them."""
+    from sluice.runs.check_configuring import Configurations
+
+    return Configurations(orchestrator=orchestrator, guard=orchestrator.store.guard)
 
 
 def task_catalogue() -> TaskCatalogue:

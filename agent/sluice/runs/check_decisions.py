@@ -209,7 +209,7 @@ class CheckDecisions:
             if user is None or people.find(transaction, approver) is not None:
                 return False
             group = groups.find(transaction, project, approver)
-            return group is not None and user.id in group.members
+            return group is not None and groups.is_member(group, user)
 
         def matches(approver: str, person: str) -> bool:
             key = (approver, person)

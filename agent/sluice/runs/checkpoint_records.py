@@ -6,6 +6,7 @@ from typing import Final
 
 from sluice.authorization.checks.model import PASSED, Check, State, Suite
 from sluice.authorization.checks.suite import RECORD_TYPES
+from sluice.runs.checkpoints import named
 from sluice.runs.identifiers import attempted, record_id
 from sluice.runs.timeline import Timeline
 from sluice.runtime.request import Result
@@ -61,7 +62,7 @@ def _show(timeline: Timeline, stage: RecordRow, around: RecordRow, check: Check,
         id=check.id,
         type=check.record_type,
         identifier=identifier,
-        name=check.label,
+        name=named(check),
         ref_name=check.record_type,
         parent_id=around.id,
         order=order,

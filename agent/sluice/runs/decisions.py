@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.authorization.texts import CHECK, STAGE, STEP_WAITS, TYPE_LABELS
+from sluice.authorization.texts import CHECKS, STAGE, STEP_WAITS, TYPE_LABELS
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.errors import ConflictError, NotFoundError
 from sluice.rights import Right
@@ -26,7 +26,7 @@ END_AT_ONCE = "endAtOnce"
 """The option of a run that was canceled twice: who asked for that."""
 
 
-_NO_PERMITS = frozenset({STAGE, CHECK, *STEP_WAITS})
+_NO_PERMITS = frozenset({STAGE}) | CHECKS | STEP_WAITS
 """What a run waits for that no Permit ends."""
 
 
@@ -100,7 +100,7 @@ class Decisions:
         """Refuse what a run waits for: it cancels the stage that asks, and nothing is kept for later runs."""
         with self.database.write() as transaction:
             run = run_of(transaction, run_id)
-            chosen = choose(transaction, run, names, of=lambda kind: kind not in STEP_WAITS)
+            chosen = choose(transaction, run, names, of=lambda kind: kind not in STEP_WAITS | CHECKS)
             for request in chosen:
                 self._require(transaction, run, request)
             now = self.clock()

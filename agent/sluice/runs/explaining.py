@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from sluice.authorization.checks import suite
+from sluice.authorization.checks.approval import is_approval
+from sluice.authorization.checks.kinds import Kinds
+from sluice.authorization.checks.model import Covered
 from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
     ENDPOINT,
@@ -22,18 +26,21 @@ from sluice.authorization.resources import (
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.authorization.trust import RunOrigin
 from sluice.connections.store import ConnectionStore
+from sluice.hooks.checks import CATEGORIES
 from sluice.language.plan import Plan
 from sluice.language.resources import ResourceUse, stage_resources
 from sluice.language.tasks import TaskCatalogue
 from sluice.library.settings import read as read_settings
+from sluice.runs import suites
 from sluice.runs.access import assess_needs
 from sluice.runs.contexts import Contexts
 from sluice.runs.creation import NewRun, first_records, given_scope, is_deferred, need_of_use, root_scope, run_facts
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.forecast import Forecast, forecast
 from sluice.runs.groups import StoredGroups
+from sluice.runs.orchestrator import installed_kinds
 from sluice.runs.timeline import Timeline
-from sluice.storage import permissions
+from sluice.storage import check_configurations, permissions
 from sluice.storage.engine import Transaction
 
 PERMITTED = "permitted"
@@ -49,6 +56,7 @@ _COMMANDS = {
     ENVIRONMENT: "environment",
     SECURE_FILE: "secure-file",
 }
+_COVERED = Covered(kind="", id="", name="")
 _UNASKED = {
     "repository": "Sluice asks for the service connection of a repository, not for the repository",
     "queue": "Sluice runs the job where it is dispatched, whatever its pool",
@@ -60,7 +68,7 @@ class ExplainedNeed:
     """One place that names a resource. `state` is `permitted`, `not-asked`, `made`, or the code of the reason why not.
 
     `via` is the connection that leads to this one ('' for what the pipeline names itself), `mend` the command that
-    makes it usable ('' where there is none).
+    makes it usable ('' where there is none), `checks` are those that have to pass once it is permitted.
     """
 
     kind: str
@@ -73,6 +81,7 @@ class ExplainedNeed:
     text: str
     via: str = ""
     mend: str = ""
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +103,7 @@ class Explainer:
     new: NewRun
     now: float
     file: str
+    kinds: Callable[[], Kinds] = installed_kinds
 
     def stages(self, transaction: Transaction) -> tuple[ExplainedStage, ...]:
         """The stages in the order of the file. Nothing is stored."""
@@ -153,11 +163,13 @@ class Explainer:
 
     def _assessed(self, transaction: Transaction, need: Need, assessment: Assessment) -> Iterator[ExplainedNeed]:
         for known in assessment.permitted:
-            yield _explained(need, known.name, PERMITTED, self._by(transaction, known))
+            found = _explained(need, known.name, PERMITTED, self._by(transaction, known))
+            yield replace(found, checks=self._checks(transaction, known))
         for pending in assessment.pending:
             known = pending.resource
             text = f"the pipeline '{self.new.pipeline.name}' may not use it yet: a run would wait for a Permit"
-            yield _explained(need, known.name, NOT_AUTHORIZED, text, self._permit(known))
+            found = _explained(need, known.name, NOT_AUTHORIZED, text, self._permit(known))
+            yield replace(found, checks=self._checks(transaction, known))
         for refusal in assessment.refusals:
             if need.kind == ENVIRONMENT:
                 text = "it does not exist: the run makes it, and permits this pipeline to use it"
@@ -169,6 +181,22 @@ class Explainer:
                 continue
             hint = "" if refusal.mend in refusal.hint else f" {refusal.hint}"
             yield _explained(need, refusal.need.name, str(refusal.reason), f"{refusal.text}{hint}", refusal.mend)
+
+    def _checks(self, transaction: Transaction, known: Known) -> tuple[str, ...]:
+        """The checks of a resource, in the order in which they are asked."""
+        resource = permissions.Resource(self.new.project.id, known.id, known.kind)
+        rows = [row for row in check_configurations.of_resource(transaction, resource) if not row.disabled]
+        if not rows:
+            return ()
+        kinds = self.kinds()
+        checks = [
+            suite.new_check(suites.configuration_of(row), _COVERED, kinds.find(row.kind), check_id=str(row.id), now=0.0)
+            for row in rows
+        ]
+        checks.sort(key=lambda check: CATEGORIES.index(check.category))
+        return tuple(
+            f"{check.label} ({check.settings['approvers']})" if is_approval(check) else check.label for check in checks
+        )
 
     def _by(self, transaction: Transaction, known: Known) -> str:
         resource = permissions.Resource(self.new.project.id, known.id, known.kind)

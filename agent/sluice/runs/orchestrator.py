@@ -105,7 +105,7 @@ class Orchestrator:
         self.secure_files = SecureFileStore(database, store.sealer, clock=clock)
         self.tasks = tasks
         self.clock = clock
-        self.kinds = kinds or _installed_kinds
+        self.kinds = kinds or installed_kinds
         self.server = server
         self._wait_seconds = wait_seconds
         self._plans: dict[int, Plan] = {}
@@ -308,7 +308,8 @@ def _refused_event(run: RunRow, refusal: Refusal, now: float) -> audit.Event:
     )
 
 
-def _installed_kinds() -> Kinds:
+def installed_kinds() -> Kinds:
+    """The kinds of checks of this installation: Sluice's own, and those of its plugins."""
     from sluice.hooks.manager import installed
 
     return Kinds(installed().check_types)

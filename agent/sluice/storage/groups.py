@@ -113,6 +113,11 @@ def of_user(transaction: Transaction, user_id: str) -> tuple[Group, ...]:
     )
 
 
+def is_member(group: Group, user: User) -> bool:
+    """Whether a user is in a group: as a member, or by definition."""
+    return user.id in group.members or _always(group, user)
+
+
 def by_ids(transaction: Transaction, ids: set[str]) -> dict[str, Group]:
     """The groups of these ids, wherever they are."""
     found: dict[str, Group] = {}

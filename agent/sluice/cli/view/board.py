@@ -91,7 +91,9 @@ class Board:
 def _banner(requests: Sequence[RequestRow], stage: str) -> str:
     if all(request.resource_type == texts.STAGE for request in requests):
         return texts.start_banner(stage)
-    permits = [request for request in requests if request.resource_type not in texts.STEP_WAITS]
+    if all(request.resource_type in texts.CHECKS for request in requests):
+        return texts.review_banner(len(requests), stage)
+    permits = [request for request in requests if request.resource_type not in texts.STEP_WAITS | texts.CHECKS]
     if not permits:
         first = requests[0]
         return texts.step_banner(first.resource_type, one_line(first.resource_name))

@@ -23,6 +23,8 @@ _MENU: Final = "[p]ermit, [v]iew, [d]eny, [l]eave, [w]ait: "
 _START_MENU: Final = "[s]tart, [d]eny, [l]eave, [w]ait: "
 _MAY_PERMIT: Final = "whoever is User or Administrator of it"
 _DENIAL: Final = "Denying cancels what waits. Nothing is remembered: the next run asks again."
+_APPROVAL_MENU: Final = "[a]pprove, [r]eject, [v]iew, [l]eave, [w]ait: "
+_REJECTION: Final = "Rejecting fails the stage."
 _BOLD, _NORMAL = "\x1b[1;33m", "\x1b[0m"
 
 
@@ -32,6 +34,8 @@ class Choice(enum.StrEnum):
     PERMIT = "permit"
     DENY = "deny"
     START = "start"
+    APPROVE = "approve"
+    REJECT = "reject"
     LEAVE = "leave"
     WAIT = "wait"
     SETTLED = "settled"
@@ -85,7 +89,8 @@ def ask(
         return Decision(Choice.WAIT)
     with keys_of(screen.stdin) as keys:
         by_hand = all(request.resource_type == texts.STAGE for request in requests)
-        kind = _StartQuestion if by_hand else _Question
+        approvals = all(request.resource_type == texts.APPROVAL for request in requests)
+        kind = _StartQuestion if by_hand else _ApprovalQuestion if approvals else _Question
         question = kind(requests, run, plan, screen, keys, poll, folder or Path(), changes)
         try:
             return question.ask()
@@ -185,7 +190,8 @@ class _Question:
             "step": source.described(found) if found else "",
             "place": one_line(request.where),
             "run": f"{run.id}, {one_line(run.name)}, requested by {one_line(run.requested_by)}",
-            "may permit": _MAY_PERMIT,
+            "waits for": one_line(request.detail),
+            "may permit": "" if request.resource_type in texts.CHECKS else _MAY_PERMIT,
         }
         lines = [words.resource(request)]
         lines += [f"  {name:<10}  {value}" for name, value in facts.items() if value]
@@ -243,6 +249,33 @@ class _StartQuestion(_Question):
             return Decision(Choice.DENY, self._requests)
         self.say("The run waits. Start the stage from here or from another terminal:", *self._commands())
         return Decision(Choice.WAIT)
+
+
+class _ApprovalQuestion(_Question):
+    """Whether to approve what the person is an approver of."""
+
+    def ask(self) -> Decision:
+        self._announce()
+        while True:
+            answers = {"a": "approve", "r": "reject", "v": "view", "l": "leave", "w": "wait", END: "wait"}
+            key = self._key(_APPROVAL_MENU, answers)
+            if key == "l":
+                return Decision(Choice.LEAVE)
+            if key == "v":
+                for request in self._resources:
+                    self.say("", *self._view(request))
+                self.say("")
+            elif key == "a":
+                count = f" all {len(self._requests)}" if len(self._requests) > 1 else ""
+                if self._sure(f"Approve{count}? [y/N]: "):
+                    return Decision(Choice.APPROVE, self._requests)
+            elif key == "r":
+                self.say(_REJECTION)
+                if self._sure("Reject? [y/N]: "):
+                    return Decision(Choice.REJECT, self._requests)
+            else:
+                self.say("The run waits. Approve it from here or from another terminal:", *self._commands())
+                return Decision(Choice.WAIT)
 
 
 def _permit_text(request: RequestRow) -> str:

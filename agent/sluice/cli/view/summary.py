@@ -146,7 +146,7 @@ def issue_lines(record: RecordRow, place: str) -> Iterator[Line]:
             yield Line(f"  {place}: and {more} more {kind}{'s' if more > 1 else ''}, see the log", "muted")
 
 
-_VERBS = {texts.STAGE: "start it", texts.VALIDATION: "approve it"}
+_VERBS = {texts.STAGE: "start it", texts.VALIDATION: "approve it", texts.APPROVAL: "approve it"}
 
 
 def _next(board: Board, run: RunRow) -> Iterator[Line]:
@@ -154,7 +154,7 @@ def _next(board: Board, run: RunRow) -> Iterator[Line]:
     if run.state != "completed":
         permits = {words.permit_command(request): request for request in board.requests}
         for command, request in permits.items():
-            if request.resource_type != texts.DELAY:
+            if request.resource_type not in {texts.DELAY, texts.CHECK}:
                 yield Line(f"{_VERBS.get(request.resource_type, 'permit it'):<11}  {command}")
         advice["go on"] = f"sluice resume {run.id}"
     elif tone(run.result) == "bad" or run.result == "Canceled":

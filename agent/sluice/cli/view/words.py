@@ -112,6 +112,8 @@ def needed(request: RequestRow) -> str:
         return f"To be approved or rejected before {moment(request.expires_at)}"
     if request.resource_type == texts.DELAY:
         return f"Until {moment(request.expires_at)}"
+    if request.resource_type in texts.CHECKS:
+        return one_line(request.detail)
     return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
 
 
@@ -146,6 +148,10 @@ def permit_command(request: RequestRow) -> str:
         return f"sluice runs start {request.run_id} --stage {shlex.quote(one_line(request.resource_id))}"
     if request.resource_type == texts.VALIDATION:
         return f"sluice approve {request.run_id}"
+    if request.resource_type == texts.APPROVAL:
+        return f"sluice approve {request.run_id} --check {request.resource_id}"
+    if request.resource_type == texts.CHECK:
+        return f"sluice resume {request.run_id}"
     if request.resource_type == texts.DELAY:
         return f"sluice resume {request.run_id}"
     command = f"sluice permit {request.run_id}"
