@@ -372,3 +372,34 @@ def test_a_stage_that_waits_for_a_person_is_started_here(
     assert "To be started\n" in seen
     if choice is Choice.WAIT:
         assert f"  sluice runs start {story.run.id} --stage Deploy\n" in seen
+
+
+@pytest.mark.parametrize(
+    ("script", "choice"),
+    [
+        ([("[w]ait: ", b"a"), ("Approve? [y/N]: ", b"y")], Choice.APPROVE),
+        ([("[w]ait: ", b"r"), ("Reject? [y/N]: ", b"y")], Choice.REJECT),
+        ([("[w]ait: ", b"a"), ("[y/N]: ", b"n"), ("[w]ait: ", b"w")], Choice.WAIT),
+        ([("[w]ait: ", b"v"), ("[w]ait: ", b"l")], Choice.LEAVE),
+    ],
+)
+def test_an_approval_is_given_or_refused_here(
+    story: Any, person: Person, script: list[tuple[str, bytes]], choice: Choice
+) -> None:
+    asked = replace(
+        story.request("Deploy"),
+        resource_type="approval",
+        resource_id="5f0c1e2a",
+        resource_name="environment production",
+        where="",
+        detail="alice or bob",
+    )
+    person.does(*script)
+    decision = ask([asked], run=story.run, plan=story.plan({"Deploy": ["Ship"]}), screen=person.screen, poll=never)
+    assert decision.choice is choice
+    seen = person.left()
+    assert "A check must pass before this run can continue to Deploy it\n" in seen
+    assert "Approval 'environment production'" in seen
+    assert "alice or bob" in seen
+    if choice is Choice.WAIT:
+        assert f"  sluice approve {story.run.id} --check 5f0c1e2a\n" in seen
