@@ -159,7 +159,8 @@ class Phases:
     def _running(self, stage: Stage, job: Job, record: RecordRow) -> bool:
         stopped = self._stopped(stage, record)
         instances = self.timeline.jobs(record)
-        changed = any([self._instance(stage, one, stopped=stopped) for one in instances if not one.completed])
+        moved = [self._instance(stage, one, stopped=stopped) for one in instances if not one.completed]
+        changed = any(moved)
         if job.deployment is not None:
             changed |= self._skip_hook(self.timeline.jobs(record))
         if changed:
