@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from sluice.connections.connection import Update
 from sluice.storage import actions, audit
 
 if TYPE_CHECKING:
+    from tests.abuse.conftest import Sluice
     from tests.agent.runs.conftest import Bench
 
 PLANNED = """
@@ -107,3 +109,24 @@ def test_secret_settings_of_the_pipeline_are_kept_from_them(bench: Bench) -> Non
     untrusted = bench.run_pipeline(script, source=UNTRUSTED[1])
     assert trusted.output(trusted.jobs("Job")[0].id) == ["[18]"]
     assert untrusted.output(untrusted.jobs("Job")[0].id) == ["[0]"]
+
+
+STEP = "steps:\n- task: SSH@0\n  inputs: {sshEndpoint: web, runOptions: inline, inline: uptime}\n"
+
+
+def test_the_question_for_a_permit_shows_what_changed_since_the_last_permitted_run(sluice: Sluice) -> None:
+    file = sluice.folder / "azure-pipelines.yml"
+    file.write_text(STEP)
+    for command in ("init -q -b main", "add azure-pipelines.yml", "commit -q -m first"):
+        identity = ("-c", "user.name=me", "-c", "user.email=me@x.invalid")
+        subprocess.run(["git", *identity, *command.split()], cwd=sluice.folder, check=True)
+    sluice.create()
+    address = ("--set", "Host=127.0.0.1", "--set", "Port=1")
+    sluice("connection", "update", "web", *address, "--secret", "password=-", given="hunter2-very-secret-0815")
+    sluice("run", "--non-interactive", "--permit", "web", status=1)  # nobody answers there
+    sluice("connection", "revoke", "web", "--pipeline", sluice.folder.name)
+    file.write_text(STEP.replace("uptime", "cat /etc/shadow"))
+    status, shown = sluice.on_a_terminal(["run"], [("[w]ait: ", "v"), ("[w]ait: ", "l")])
+    assert status == 4
+    assert "changed since run 1 used it" in shown
+    assert "+  inputs: {sshEndpoint: web, runOptions: inline, inline: cat /etc/shadow}" in shown

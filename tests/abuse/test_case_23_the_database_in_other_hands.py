@@ -112,3 +112,16 @@ def test_the_log_tells_of_every_edit(sluice: Sluice, edit: str, told: str) -> No
     with _database(sluice) as database:
         database.executescript(edit)
     assert told in sluice("audit", "verify", status=1)
+
+
+def test_with_a_passphrase_the_whole_folder_opens_nothing(sluice: Sluice) -> None:
+    sluice.environment |= {"SLUICE_KEY_PROVIDER": "passphrase", "SLUICE_PASSPHRASE": "correct horse battery staple"}
+    sluice.create()
+    stolen = sluice.folder / "stolen"
+    shutil.copytree(sluice.home, stolen)
+    sluice.environment["SLUICE_HOME"] = str(stolen)
+    verify = ("connection", "verify", "web")
+    for guess, told in (("incorrect horse battery", "is not the one of the master key"), ("", "is locked")):
+        sluice.environment["SLUICE_PASSPHRASE"] = guess
+        assert told in sluice(*verify, status=1)
+    assert "web" in sluice("connection", "list")  # what is public needs no key

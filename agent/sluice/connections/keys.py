@@ -12,7 +12,7 @@ import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sluice.errors import PluginError, SealError
 
@@ -32,7 +32,7 @@ _MAX_FILE_BYTES = 1 << 20
 def choose_provider(
     folder: Path, environment: Mapping[str, str] | None = None, host: PluginHost | None = None
 ) -> KeyProvider:
-    """The key provider that `SLUICE_KEY_PROVIDER` names: `file` or `environment`, or one of a plugin.
+    """The key provider that `SLUICE_KEY_PROVIDER` names: `file`, `passphrase` or `environment`, or one of a plugin.
 
     Without it: `environment` when `SLUICE_MASTER_KEY` is set, else `file` with its keys in `folder`.
     """
@@ -44,13 +44,17 @@ def choose_provider(
         return FileKeys(folder / "master.json")
     if name == "environment":
         return EnvironmentKeys(variables)
+    if name == "passphrase":
+        from sluice.connections.passphrase import PassphraseKeys, given_passphrase
+
+        return PassphraseKeys(folder, lambda new: given_passphrase(variables, new=new))
     if host is None:
         from sluice.hooks.manager import installed
 
         host = installed()
     if provider := host.key_providers.get(name):
         return provider
-    known = ", ".join(sorted({"file", "environment", *host.key_providers}))
+    known = ", ".join(sorted({"file", "environment", "passphrase", *host.key_providers}))
     raise PluginError(f"there is no key provider '{name}'", do=f"set {PROVIDER_VARIABLE} to one of: {known}")
 
 
@@ -179,7 +183,7 @@ class FileKeys:
         with contextlib.suppress(ValueError, RecursionError):
             content = json.loads(raw)
             if isinstance(content, dict) and content.get("format") == _FORMAT and isinstance(content.get("keys"), dict):
-                keys = {str(name): _decoded(text) for name, text in content["keys"].items()}
+                keys = self._opened(content)
                 current = content.get("current")
                 if isinstance(current, str) and current in keys and all(keys.values()):
                     return current, {name: key for name, key in keys.items() if key}
@@ -193,8 +197,8 @@ class FileKeys:
         from sluice.storage.home import private_folder
 
         private_folder(self._path.parent)
-        key_id, key = _new_key()
-        temporary = self._written(key_id, {key_id: key})
+        key_id, keys = self._first()
+        temporary = self._written(key_id, keys)
         try:
             # a link fails when the file is there by now, so that of two that start at once both use one key
             os.link(temporary, self._path)
@@ -223,7 +227,7 @@ class FileKeys:
         content = {
             "format": _FORMAT,
             "current": current,
-            "keys": {name: base64.b64encode(key).decode("ascii") for name, key in keys.items()},
+            **self._closed(keys),
         }
         temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
         try:
@@ -236,6 +240,19 @@ class FileKeys:
             temporary.unlink(missing_ok=True)
             raise self._cannot_write(error) from error
         return temporary
+
+    def _first(self) -> tuple[str, dict[str, bytes]]:
+        """The keys of a new file, and the id of the current one."""
+        key_id, key = _new_key()
+        return key_id, {key_id: key}
+
+    def _closed(self, keys: Mapping[str, bytes]) -> Mapping[str, object]:
+        """The keys as they stand in the file."""
+        return {"keys": {name: base64.b64encode(key).decode("ascii") for name, key in keys.items()}}
+
+    def _opened(self, content: Mapping[str, Any]) -> dict[str, bytes | None]:
+        """The keys of a file's content; None for what is none."""
+        return {str(name): _decoded(text) for name, text in content["keys"].items()}
 
     def _cannot_write(self, error: OSError) -> SealError:
         return SealError("the key file cannot be written", where=str(self._path), why=error.strerror or str(error))
