@@ -89,11 +89,12 @@ class _Row:
 
 def _rows(store: ConnectionStore, record: ConnectionRecord, files: Sequence[Path]) -> list[_Row]:
     from sluice.authorization.limits import Limits
-    from sluice.storage import permissions, pipelines, usage
+    from sluice.runs import pipelines
+    from sluice.storage import permissions, usage
 
     resource = permissions.Resource(record.project_id, record.id)
     with store.database.read() as transaction:
-        known = pipelines.listed(transaction, record.project_id)
+        known = pipelines.listed(transaction, record.project_id, store.guard)
         permits = permissions.of_resource(transaction, resource)
         used = usage.by_pipeline(transaction, record.id, project_id=record.project_id)
     names = {one.id: one.name for one in known}

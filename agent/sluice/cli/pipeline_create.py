@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from sluice.authorization.resources import Known
     from sluice.cli.permitting import Find
     from sluice.connections.guard import Guard
+    from sluice.language.plan import Plan
     from sluice.runs.pipeline_creation import CreatedPipeline
     from sluice.storage.engine import Transaction
     from sluice.storage.permissions import Resource
+    from sluice.storage.pipelines import Pipeline
 
 
 @click.command("create")
@@ -48,15 +51,26 @@ def create(
     \b
     Example: sluice pipeline create release azure-pipelines.yml
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    from sluice.cli.template_permits import templates_of
     from sluice.language.unsupported import refuse_unsupported
     from sluice.runs.compiling import compile_file
     from sluice.runs.pipeline_creation import create_pipeline
+    from sluice.runs.pipelines import look_up
 
     found, given, identity = asked_file(file, parameters, repositories)
-    plan = compile_file(found, given, catalogue=task_catalogue(), identity=identity)
-    refuse_unsupported(plan)
     with opened_orchestrator() as orchestrator:
-        made = create_pipeline(orchestrator, project, name, found, plan, by=current_user(), grant=not no_grant)
+
+        def identify() -> Pipeline:
+            with orchestrator.database.read() as transaction:
+                return look_up(transaction, project, found)[1]
+
+        def compiled() -> Plan:
+            others = templates_of(orchestrator, identify)
+            plan = compile_file(found, replace(given, others=others), catalogue=task_catalogue(), identity=identity)
+            refuse_unsupported(plan)
+            return plan
+
+        made = create_pipeline(orchestrator, project, name, found, compiled, by=current_user(), grant=not no_grant)
     if output == "json":
         facts = {"granted": _as_json(made.granted), "notGranted": _as_json(made.left)}
         print_json({"id": made.pipeline.id, "name": made.pipeline.name, "source": made.pipeline.source, **facts})

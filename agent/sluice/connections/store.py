@@ -251,11 +251,11 @@ class ConnectionStore:
             return tuple(one for one in deleted.listed(transaction, home.id) if sees(one.row.id))
 
     def dependants(self, record: ConnectionRecord) -> tuple[str, ...]:
-        """The names of the connections that go through this one."""
+        """The names of the connections that go through this one, as far as the person sees them."""
         with self.database.read() as transaction:
             return tuple(
                 other.name
-                for other in lookup.listed(transaction, record.project_id)
+                for other in lookup.listed(transaction, record.project_id, self.guard)
                 if any(name_key(name) == name_key(record.name) for name in lookup.links(other, self.catalogue).values())
             )
 

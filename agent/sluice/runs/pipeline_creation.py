@@ -6,9 +6,11 @@ created in this sense: to run a file is not to vouch for what it names.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sluice.authorization.resources import Known
 from sluice.connections.guard import Guard, require_permit
 from sluice.connections.homes import home_for
 from sluice.errors import ConflictError, NotPermittedError, UsageError
@@ -17,13 +19,14 @@ from sluice.rights import Right
 from sluice.runs.access import assess_needs
 from sluice.runs.creation import need_of_use, protected
 from sluice.runs.pipelines import resource_of
+from sluice.runs.repositories import RepositoryPendingError
 from sluice.storage import audit, permissions, pipelines
 from sluice.storage.names import clean_name, hidden_characters
 from sluice.storage.permissions import PIPELINE, Resource
 from sluice.storage.refusals import RefusedError
 
 if TYPE_CHECKING:
-    from sluice.authorization.resources import Known, Need
+    from sluice.authorization.resources import Need
     from sluice.language.plan import Plan
     from sluice.runs.compiling import PipelineFile
     from sluice.runs.orchestrator import Orchestrator
@@ -48,38 +51,73 @@ def create_pipeline(
     project: str,
     name: str,
     file: PipelineFile,
-    plan: Plan,
+    compiled: Callable[[], Plan],
     *,
     by: str,
     grant: bool = True,
 ) -> CreatedPipeline:
-    """Make the file a pipeline of that name, and grant it what `plan` names unless `grant` is false.
+    """Make the file a pipeline of that name, and grant it what its plan names unless `grant` is false.
 
-    Raises `ConflictError` when the name is taken or the file is a pipeline already, `NotPermittedError` for who may not
-    create pipelines.
+    `compiled` compiles it; it is called again once a repository that templates lie in is permitted. Raises
+    `ConflictError` when the name is taken or the file is a pipeline already, `NotPermittedError` for who may not create
+    pipelines, and (with the pipeline made) for who may not permit such a repository.
     """
-    guard = orchestrator.store.guard
+    creation = _Creation(orchestrator, project, name, file, by)
+    plan = creation.compile(compiled) if grant else compiled()
     needs = [
         need_of_use(use, stage.name)
         for stage in plan.stages
         for use in protected(stage_resources(plan, stage, orchestrator.tasks()))
     ]
     with orchestrator.database.write() as transaction:
-        pipeline = _register(transaction, guard, project, name, file, by=by, at=orchestrator.clock())
+        pipeline = creation.register(transaction)
         if not grant or not needs:
-            return CreatedPipeline(pipeline=pipeline)
+            return CreatedPipeline(pipeline=pipeline, granted=tuple(creation.granted))
         assessment = assess_needs(transaction, orchestrator.store, pipeline.project_id, pipeline.id, needs)
-        granted, left = [], []
-        for pending in assessment.pending:
-            known = pending.resource
-            resource = Resource(pipeline.project_id, known.id, known.kind)
-            if _may_permit(transaction, guard, resource, known.name, pipeline.id):
-                permissions.grant(transaction, resource, pipeline.id, by=by, at=orchestrator.clock())
-                granted.append(known)
-            else:
-                left.append(known)
+        left = [one.resource for one in assessment.pending if not creation.grant(transaction, one.resource)]
     missing = tuple(refusal.need for refusal in assessment.refusals)
-    return CreatedPipeline(pipeline=pipeline, granted=tuple(granted), left=tuple(left), missing=missing)
+    return CreatedPipeline(pipeline=pipeline, granted=tuple(creation.granted), left=tuple(left), missing=missing)
+
+
+class _Creation:
+    """One creation: the pipeline once it is made, and what it was granted."""
+
+    def __init__(self, orchestrator: Orchestrator, project: str, name: str, file: PipelineFile, by: str) -> None:
+        self.granted: list[Known] = []
+        self._orchestrator = orchestrator
+        self._asked = (project, name, file)
+        self._by = by
+        self._made: Pipeline | None = None
+
+    def register(self, transaction: Transaction) -> Pipeline:
+        """The pipeline, made the first time."""
+        if self._made is None:
+            guard, now = self._orchestrator.store.guard, self._orchestrator.clock()
+            self._made = _register(transaction, guard, *self._asked, by=self._by, at=now)
+        return self._made
+
+    def compile(self, compiled: Callable[[], Plan]) -> Plan:
+        """The plan; repositories of templates are permitted on the way, since they are read on the way."""
+        while True:
+            try:
+                return compiled()
+            except RepositoryPendingError as pending:
+                with self._orchestrator.database.write() as transaction:
+                    self.register(transaction)
+                    known = Known(id=pending.resource.id, name=pending.connection)
+                    granted = self.grant(transaction, known)
+                if not granted:
+                    raise
+
+    def grant(self, transaction: Transaction, known: Known) -> bool:
+        """Permit the pipeline a resource; False when the person may not."""
+        guard, pipeline = self._orchestrator.store.guard, self.register(transaction)
+        resource = Resource(pipeline.project_id, known.id, known.kind)
+        if not _may_permit(transaction, guard, resource, known.name, pipeline.id):
+            return False
+        permissions.grant(transaction, resource, pipeline.id, by=self._by, at=self._orchestrator.clock())
+        self.granted.append(known)
+        return True
 
 
 def _register(

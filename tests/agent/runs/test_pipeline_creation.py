@@ -10,6 +10,7 @@ from tests.agent.runs.conftest import Bench
 from sluice.connections.store import ConnectionStore
 from sluice.errors import ConflictError, NotPermittedError, UsageError
 from sluice.identity.guard import RoleGuard
+from sluice.language.plan import Plan
 from sluice.rights import Actor
 from sluice.runs.compiling import Given, Identity, compile_file, find_file
 from sluice.runs.pipeline_creation import CreatedPipeline, create_pipeline
@@ -29,8 +30,11 @@ def create(bench: Bench, text: str = PIPELINE, name: str = "release", *, grant: 
     path.write_text(text)
     file = find_file(Path(path))
     identity = Identity(pipeline=file.name, requested_by="tester")
-    plan = compile_file(file, Given(), catalogue=bench.catalogue, identity=identity)
-    return create_pipeline(bench.orchestrator, "default", name, file, plan, by="tester", grant=grant)
+
+    def compiled() -> Plan:
+        return compile_file(file, Given(), catalogue=bench.catalogue, identity=identity)
+
+    return create_pipeline(bench.orchestrator, "default", name, file, compiled, by="tester", grant=grant)
 
 
 def test_a_created_pipeline_is_permitted_what_its_yaml_names(bench: Bench) -> None:

@@ -132,6 +132,15 @@ def test_permit_at_the_start_is_enough(person: Person) -> None:
     assert "from the template" in person.sluice("run", "--permit", "git-main")
 
 
+def test_a_created_pipeline_reads_its_templates_at_once(person: Person, server: GitServer) -> None:
+    said = person.sluice("pipeline", "create", "made", "azure-pipelines.yml", "--no-grant", status=4)
+    assert BANNER in said
+    assert server.asked == []
+    said = person.sluice("pipeline", "create", "made", "azure-pipelines.yml")
+    assert "Permitted: Service connection 'git-main'" in said
+    assert "from the template" in person.sluice("run")
+
+
 @pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 4)])
 def test_on_a_terminal_the_person_is_asked_before_anything_is_read(
     person: Person, server: GitServer, answer: str, status: int
