@@ -51,7 +51,7 @@ def test_a_tree_comes_back_from_its_text(tree: dict[str, Any]) -> None:
 
 def without_places(plan: Plan) -> str:
     """The plan as text, its places and what they lead to left out."""
-    bare = replace(plan, files=(), extends=(), parameters={}, notes=())
+    bare = replace(plan, files=(), extends=(), extended=(), parameters={}, notes=())
     return re.sub(r"Location\([^)]*\)", "", repr(bare))
 
 

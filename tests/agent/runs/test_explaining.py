@@ -94,5 +94,5 @@ def counts(bench: Bench) -> dict[str, int]:
     with bench.database.read() as transaction:
         return {
             name: transaction.value(select(func.count()).select_from(table))
-            for name, table in tables.metadata.tables.items()
+            for name, table in tables.projects.metadata.tables.items()
         }
