@@ -130,3 +130,24 @@ def test_the_question_for_a_permit_shows_what_changed_since_the_last_permitted_r
     assert status == 4
     assert "changed since run 1 used it" in shown
     assert "+  inputs: {sshEndpoint: web, runOptions: inline, inline: cat /etc/shadow}" in shown
+
+
+FROM_ELSEWHERE = """
+resources:
+  repositories:
+  - {repository: shared, type: github, name: acme/templates, endpoint: gh}
+steps:
+- template: steps.yml@shared
+"""
+
+
+def test_templates_are_not_read_through_a_connection_that_does_not_let_the_run_in(sluice: Sluice) -> None:
+    (sluice.folder / "azure-pipelines.yml").write_text(FROM_ELSEWHERE)
+    token = ("--type", "github", "--scheme", "PersonalAccessToken", "--secret", "accessToken=-")
+    sluice("connection", "create", "gh", *token, "--allow-all-pipelines", given="ghp_very-secret-token-0815")
+    for command in ("run", "explain"):
+        told = sluice.run(command, "--untrusted").stderr
+        assert "The service connection 'gh' is not given to this run: it runs the changes of a fork" in told
+    assert sluice.json("connection", "history", "gh") == []
+    refused = sluice.json("audit", "list", "--action", "AccessRefused")
+    assert {one["details"]["Reason"] for one in refused} == {"untrusted-ref"}

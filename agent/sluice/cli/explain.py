@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +55,7 @@ def command(
     from sluice.runs.compiling import compile_file
     from sluice.runs.explaining import Explainer
 
-    pipeline, given, identity = asked_file(file, parameters, repositories)
-    source = replace(pipeline.source, branch=branch or pipeline.source.branch, untrusted=untrusted or "")
-    pipeline = replace(pipeline, source=source)
+    pipeline, given, identity = asked_file(file, parameters, repositories, branch=branch, untrusted=untrusted or "")
     plan = compile_file(pipeline, given, catalogue=task_catalogue(), identity=identity)
     refuse_unsupported(plan)
     with opened_store() as store, store.database.read() as transaction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,15 @@ repository_option = click.option(
 
 
 def asked_file(
-    file: Path, parameters: tuple[str, ...], repositories: tuple[str, ...]
+    file: Path, parameters: tuple[str, ...], repositories: tuple[str, ...], *, branch: str = "", untrusted: str = ""
 ) -> tuple[PipelineFile, Given, Identity]:
-    """The pipeline file, what is given with it, and who asks."""
+    """The pipeline file, what is given with it, and who asks; `branch` and `untrusted` say whose changes it has."""
     from sluice.cli.template_permits import LookedAt
     from sluice.runs.compiling import Given, Identity, find_file
 
     pipeline = find_file(file)
+    source = replace(pipeline.source, branch=branch or pipeline.source.branch, untrusted=untrusted)
+    pipeline = replace(pipeline, source=source)
     given = Given(
         parameters=pairs("parameter", parameters),
         repositories={name: Path(path) for name, path in pairs("repository", repositories).items()},

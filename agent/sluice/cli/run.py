@@ -106,7 +106,7 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
         return replace(new, project=project, pipeline=pipeline)
 
     voided: list[str] = []
-    others = templates_of(orchestrator, lambda: identify()[1])
+    others = templates_of(orchestrator, lambda: identify()[1], source)
     given = Given(parameters=asked.parameters, repositories=asked.repositories, others=others)
     plan = permitting(compiled, orchestrator, lambda tx: register(tx)[1], permits=asked.permits, asks=asked.asks)
     asked.breaks.check_steps(plan)

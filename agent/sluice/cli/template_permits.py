@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sluice.language.plan import Repository
     from sluice.runs.compiling import PipelineFile
     from sluice.runs.orchestrator import Orchestrator
+    from sluice.runs.predefined import Source
     from sluice.runs.repositories import RepositoryOpener, RepositoryPendingError
     from sluice.runs.repository_cache import RepositoryCache
     from sluice.runs.template_repositories import TemplateRepositories
@@ -30,8 +31,8 @@ FOLDER = "repositories"
 T = TypeVar("T")
 
 
-def templates_of(orchestrator: Orchestrator, identify: Callable[[], Pipeline]) -> TemplateRepositories:
-    """Templates for a run that is about to be made; `identify` tells of which pipeline, 0 when it is new."""
+def templates_of(orchestrator: Orchestrator, identify: Callable[[], Pipeline], source: Source) -> TemplateRepositories:
+    """Templates for a run of `source` that is about to be made; `identify` tells of which pipeline, 0 when it is new."""
     from sluice.runs.repositories import UNREGISTERED
     from sluice.runs.template_repositories import TemplateRepositories
 
@@ -39,7 +40,7 @@ def templates_of(orchestrator: Orchestrator, identify: Callable[[], Pipeline]) -
     def opener() -> Iterator[RepositoryOpener]:
         pipeline = identify()
         number = pipeline.id or UNREGISTERED
-        yield _opener(orchestrator.store, orchestrator.clock, pipeline.project_id, number, pipeline.name)
+        yield _opener(orchestrator.store, orchestrator.clock, pipeline.project_id, number, pipeline.name, source)
 
     return TemplateRepositories(opener=opener, cache=lambda: _cache(orchestrator.home))
 
@@ -71,7 +72,8 @@ class LookedAt:
                 home = projects.find(transaction, self._project)
                 known = pipelines.by_source(transaction, home.id, str(self._file.path))
             name = known.name if known else self._file.name
-            yield _opener(store, time.time, home.id, known.id if known else UNREGISTERED, name)
+            number = known.id if known else UNREGISTERED
+            yield _opener(store, time.time, home.id, number, name, self._file.source)
 
 
 def permitting(
@@ -122,8 +124,14 @@ def _permits(pending: RepositoryPendingError) -> bool:
 
 
 def _opener(
-    store: ConnectionStore, clock: Callable[[], float], project_id: int, pipeline_id: int, pipeline: str
+    store: ConnectionStore,
+    clock: Callable[[], float],
+    project_id: int,
+    pipeline_id: int,
+    pipeline: str,
+    source: Source,
 ) -> RepositoryOpener:
+    from sluice.authorization.trust import RunOrigin
     from sluice.hooks.manager import installed
     from sluice.runs.repositories import RepositoryOpener
 
@@ -135,6 +143,7 @@ def _opener(
         pipeline=pipeline,
         actor=current_user(),
         rules=lambda: installed().repositories,
+        origin=RunOrigin(branch=source.branch, trust=source.trust),
     )
 
 

@@ -19,6 +19,7 @@ from sluice.language.tasks import CHECKOUT
 from sluice.runs.checkouts import COMMIT, PATH
 from sluice.runs.identifiers import join
 from sluice.runs.orchestrator import Orchestrator
+from sluice.runs.predefined import origin_of
 from sluice.runs.repositories import GIT_SECONDS, RepositoryOpener, git_for
 from sluice.runs.timeline import parent
 from sluice.runtime.cancellation import Cancellation
@@ -59,6 +60,7 @@ def pin(orchestrator: Orchestrator, run_id: int, job_ids: Sequence[str]) -> None
         actor=run.requested_by,
         rules=lambda: installed().repositories,
         run_id=run_id,
+        origin=origin_of(run.options),
     )
     found: dict[str, str] = {}
     for repository in left:

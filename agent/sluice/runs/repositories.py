@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice.authorization import texts
+from sluice.authorization.resources import Need, refuse
+from sluice.authorization.trust import TRUSTED_RUN, RunOrigin
 from sluice.connections import lookup
 from sluice.connections.preparation import prepare
 from sluice.errors import CanceledError, NotPermittedError, PermissionPendingError, SluiceError
 from sluice.hooks.repository import SourceRepository
 from sluice.language.plan import Repository
+from sluice.runs.access import RefusedError, known_connection
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
 from sluice.runtime.git import Git
 from sluice.runtime.remote import Remote, Rules, locate
-from sluice.storage import permissions, usage
+from sluice.storage import actions, audit, permissions, usage
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
@@ -70,12 +73,14 @@ class RepositoryOpener:
     actor: str
     rules: Callable[[], Rules]
     run_id: int = 0
+    origin: RunOrigin = TRUSTED_RUN
 
     @contextlib.contextmanager
     def opened(self, repository: Repository, *, purpose: str) -> Iterator[tuple[Remote, str]]:
         """The repository's address with its log-in, and the id of its connection ('' without one).
 
-        Raises `RepositoryPendingError` when the connection is not permitted yet. Left: the use is over.
+        Raises `RepositoryPendingError` when the connection is not permitted yet, and `RefusedError` when no Permit
+        could give it to this run. Left: the use is over.
         """
         source = SourceRepository(type=repository.type, name=repository.name)
         if repository.endpoint is None:
@@ -90,14 +95,21 @@ class RepositoryOpener:
             step=f"repository {repository.alias}",
             task=purpose,
         )
-        record = self._record(repository, repository.endpoint.value)
+        record, where = self._record(repository, repository.endpoint.value), repository.endpoint.where
 
         def check(transaction: Transaction, one: ConnectionRecord) -> None:
-            resource = permissions.Resource(one.project_id, one.id)
-            if not permissions.permitted(transaction, resource, self.pipeline_id):
+            known = known_connection(transaction, one, self.pipeline_id, self.origin.trust)
+            need = Need(name=one.name, where=str(where))
+            if refusal := refuse(need, known, (), self.origin):
+                raise RefusedError(refusal, one, need.where)
+            if not (known.permitted or known.within_limits(need, self.origin)):
                 raise RepositoryPendingError(repository, one, self.pipeline)
 
-        connection = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
+        try:
+            connection = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
+        except RefusedError as error:
+            self._audit(error)
+            raise
         result = "Failed"
         try:
             yield locate(self.rules(), source, prepare(connection)), record.id
@@ -105,6 +117,25 @@ class RepositoryOpener:
         finally:
             with self.store.database.write() as transaction:
                 usage.step_finished(transaction, use.run_id, use.step_id, result, at=self.clock())
+
+    def _audit(self, error: RefusedError) -> None:
+        details = {
+            "ResourceType": permissions.ENDPOINT,
+            "ResourceName": error.connection.name,
+            "RunId": self.run_id,
+            "PipelineName": self.pipeline,
+            "Reason": str(error.refusal.reason),
+        }
+        event = audit.Event(
+            action=actions.ACCESS_REFUSED,
+            actor=self.actor,
+            at=self.clock(),
+            project_id=self.project_id,
+            resource_id=error.connection.id,
+            details=details,
+        )
+        with self.store.database.write() as transaction:
+            audit.append(transaction, event)
 
     def _record(self, repository: Repository, name: str) -> ConnectionRecord:
         with self.store.database.read() as transaction:
