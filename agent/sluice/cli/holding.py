@@ -147,6 +147,9 @@ class _Question:
 def open_shell(held: Held) -> None:
     """Run the shell of a held job until the person leaves it."""
     shell = held.shell
+    if shell.missing:
+        _say(f"There is no shell here: {one_line(shell.missing)}")
+        return
     _say(_SHELL_NOTE)
     try:
         process = _start(shell)
@@ -163,7 +166,7 @@ def open_shell(held: Held) -> None:
 def _start(shell: Shell) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         shell.arguments,
-        cwd=shell.folder,
+        cwd=shell.start or shell.folder,
         env=shell.environment,
         stdin=sys.stdin.fileno(),
         stdout=sys.stdout.fileno(),

@@ -7,7 +7,6 @@ of the job and the step stand still meanwhile.
 from __future__ import annotations
 
 import enum
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from sluice.errors import SluiceError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import step_environment
+from sluice.runtime.place import HOST
 from sluice.runtime.request import Execution, JobRequest, StepRequest
 from sluice.runtime.step_scope import StepScope
 
@@ -54,11 +54,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """How a shell is started that sees what the step's handler sees. Secrets may be in its environment."""
+    """How a shell is started that sees what the step's handler sees. Secrets may be in its environment.
+
+    `folder` is where it is in its own place, perhaps a container; the process starts in `start`. `missing` says why
+    there is none.
+    """
 
     arguments: tuple[str, ...]
     folder: Path
     environment: Mapping[str, str] = field(repr=False)
+    start: Path | None = None
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +131,22 @@ def shell_of(scope: StepScope, plan: StepPlan | None) -> Shell:
     Its history goes with the job's private folder.
     """
     job = scope.job
+    place = plan.place if plan is not None else HOST
     environment, folder = _surroundings(scope, plan)
     # What the person types may hold secrets, and is no business of the history in the home folder.
-    environment["HISTFILE"] = f"{job.workspace.temp}/.shell_history"
+    environment["HISTFILE"] = place.inner(f"{job.workspace.temp}/.shell_history")
     environment["PS1"] = f"({scope.step.name or scope.step.task}) \\w\\$ "
-    bash = shutil.which("bash", path=environment.get("PATH"))
-    # Without start-up files: they would change what the step has.
-    arguments = (bash, "--noprofile", "--norc", "-i") if bash else ("/bin/sh", "-i")
-    return Shell(arguments=arguments, folder=folder, environment=environment)
+    if place.contained:
+        environment["TERM"] = job.environ.get("TERM", "xterm")
+    try:
+        bash = place.find("bash", environment)
+        # Without start-up files: they would change what the step has.
+        arguments = (bash, "--noprofile", "--norc", "-i") if bash else ("/bin/sh", "-i")
+        command, given = place.attached(arguments, cwd=folder, env=environment, private=job.workspace.temp)
+    except SluiceError as error:
+        return Shell(arguments=(), folder=folder, environment={}, missing=str(error))
+    inside = Path(place.inner(str(folder)))
+    return Shell(arguments=command, folder=inside, environment=given, start=folder if folder.is_dir() else None)
 
 
 def edited(step: StepRequest, script: str) -> StepRequest:
@@ -150,7 +164,7 @@ def _surroundings(scope: StepScope, plan: StepPlan | None) -> tuple[dict[str, st
     job = scope.job
     root = Path(job.variables.text("System.DefaultWorkingDirectory") or job.workspace.sources)
     folder = root if root.is_dir() else job.workspace.root
-    if plan is None or plan.place.contained:  # a container has no shell of ours: this one is on the host
+    if plan is None:
         return step_environment(job, {}), folder
     if plan.package is not None:
         from sluice.runtime.packages.running import handler_place
@@ -161,7 +175,8 @@ def _surroundings(scope: StepScope, plan: StepPlan | None) -> tuple[dict[str, st
             return dict(plan.environment), folder
         return dict(environment), where if where.is_dir() else folder
     written = next((text for name, text in plan.inputs.items() if name.casefold() == "workingdirectory"), "")
-    where = root / written.strip()
+    outer = plan.place.outer(written.strip()) if plan.place.contained else written.strip()
+    where = root / (outer or "")
     return dict(plan.environment), where if plan.native is not None and where.is_dir() else folder
 
 

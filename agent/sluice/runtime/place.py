@@ -38,6 +38,14 @@ class Place(Protocol):
     def find(self, program: str, environment: Mapping[str, str]) -> str | None:
         """Where a program is, by the `PATH` of a process with that environment."""
 
+    def attached(
+        self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], private: Path
+    ) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        """How a program here gets a person's terminal: the command on the host, and its environment.
+
+        `private` is a folder for files that go with the job. Raises `SluiceError` when it cannot be had.
+        """
+
     def inner(self, text: str) -> str:
         """A path of the host as it is called here; any other text stays as it is."""
 
@@ -68,6 +76,11 @@ class HostPlace:
 
     def find(self, program: str, environment: Mapping[str, str]) -> str | None:
         return shutil.which(program, path=environment.get("PATH"))
+
+    def attached(
+        self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], private: Path
+    ) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        return tuple(arguments), env
 
     def inner(self, text: str) -> str:
         return text

@@ -104,12 +104,13 @@ class StepRunner:
         for warning in _taken(scope.job.variables.warnings):
             scope.issue("warning", warning)
         scope.warn_unmasked()
-        answer = self._hold(scope, plan, Moment.BEFORE)
+        goes_on = scope.step.answer is not None
+        answer = None if goes_on else self._hold(scope, plan, Moment.BEFORE)
         if answer is None or not self._is_ended(scope, answer):
             self._carry_out(scope, plan, answer)
+        self._again_while_wanted(scope, plan)
         if scope.waits is not None and scope.result == Result.SUCCEEDED:
             return Pending(f"the step {scope.step.display_name} waits", scope.waits)
-        self._again_while_wanted(scope, plan)
         return self._finish(index, scope)
 
     def _carry_out(self, scope: StepScope, plan: StepPlan | None, answer: Answer | None) -> None:

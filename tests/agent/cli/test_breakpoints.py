@@ -81,7 +81,7 @@ def test_an_editor_that_is_missing_leads_back_to_the_question(pipeline: Sluice) 
 def test_a_job_is_held_before_a_step_and_aborted(pipeline: Sluice, step: str) -> None:
     status, shown = pipeline.on_a_terminal(["run", "--break-before", step], [(BEFORE, "a")])
     assert status == 3, shown
-    assert "Held before the step 'CmdLine' (Job.First)" in shown
+    assert "Held before the step 'First' (Job.First)" in shown
     assert results(pipeline) == {"Job.First": "Canceled", "Job.Test": "Skipped", "Job.Last": "Skipped"}
 
 

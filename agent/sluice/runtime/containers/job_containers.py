@@ -19,6 +19,7 @@ from sluice.runtime.containers.creation import CreateRequest, Surroundings, crea
 from sluice.runtime.containers.engine import Engine, EngineError, RegistryLogin
 from sluice.runtime.containers.paths import Mount, PathMap, mounts, path_map
 from sluice.runtime.containers.process import Command, run_in_container
+from sluice.runtime.containers.terminal import exec_with_terminal
 from sluice.runtime.containers.users import User, archive, entries
 from sluice.runtime.job_state import JobState
 from sluice.runtime.orphans import lookup_id
@@ -64,6 +65,11 @@ class JobContainers:
         workspace = job.workspace
         self._mounts: tuple[Mount, ...] = mounts(workspace.work, workspace.root, workspace.temp, tasks)
         self.paths: PathMap = path_map(workspace.work, self._mounts)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment of the host, which leads to the engine."""
+        return self._job.environ
 
     @property
     def started(self) -> bool:
@@ -324,6 +330,21 @@ class ContainerPlace:
         arguments = ["env", f"PATH={self._path(environment)}", "sh", "-c", _FINDS, program]
         status, text = engine.ask(running.id, arguments, f"{user.uid}:{user.gid}")
         return text.splitlines()[-1] if status == 0 and text else None
+
+    def attached(
+        self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], private: Path
+    ) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        _, running = self.containers.running(self.alias)
+        user = self.containers.user
+        return exec_with_terminal(
+            running.id,
+            arguments,
+            cwd=self.inner(os.fspath(cwd)),
+            user=f"{user.uid}:{user.gid}",
+            env={**env, "PATH": self._path(env)},
+            host=self.containers.environ,
+            private=private,
+        )
 
     def inner(self, text: str) -> str:
         return self.containers.paths.inner(text)
