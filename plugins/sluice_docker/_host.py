@@ -101,11 +101,12 @@ def _refused(connection: Connection, text: str) -> VerificationError:
     if "certificate_verify_failed" in known:
         what = "the engine's certificate is not signed by the connection's CA, or not for this address"
         return _refusal(connection, what, "")
-    if "alert" in known or "bad certificate" in known or "certificate required" in known:
+    if "wrong_version_number" in known or "record layer failure" in known:
+        return _refusal(connection, f"what answers at {connection.url} does not speak TLS", "")
+    # Its own certificate was all right: a refusal of the client's may come as an alert, or as an end without a word.
+    if any(one in known for one in ("ssl", "reset by peer", "broken pipe", "closed connection", "connection aborted")):
         return _refusal(connection, "the engine does not accept the client certificate", "")
-    if "ssl" in known:
-        return _refusal(connection, f"no TLS connection to {connection.url} came about", "")
-    reasons = ("Connection refused", "Name or service not known", "timed out", "No route to host", "reset by peer")
+    reasons = ("Connection refused", "Name or service not known", "timed out", "No route to host")
     if why := next((one for one in reasons if one in text), ""):
         return _refusal(connection, f"nothing answers at {connection.url}", why)
     return _refusal(connection, f"there is no Docker engine at {connection.url}", "")

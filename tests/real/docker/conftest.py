@@ -104,7 +104,7 @@ def engine(require_program: FindProgram, authority: Authority) -> Iterator[Engin
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
         [
-            *(str(dockerd), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none"),
+            *(str(dockerd), "--iptables=false", "--ip6tables=false", "--bridge=none"),
             *(f"--data-root={folder}/data", f"--exec-root={folder}/exec", "--pidfile", f"{folder}/pid", "-H", address),
             *("-H", f"tcp://{tcp}", "--tlsverify", f"--tlscacert={authority.path}"),
             *(f"--tlscert={certificate}", f"--tlskey={key}"),

@@ -82,7 +82,7 @@ def test_private_images_of_job_and_service_are_pulled_once_that_is_permitted(
         while process.poll() is None:
             seen += command_lines()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.02)
+                process.wait(0.1)
         text = process.stdout.read() if process.stdout is not None else ""
     assert process.returncode == 0, text
     assert "hello world from /__w/1/s and /__w/1/s" in text

@@ -55,7 +55,7 @@ def test_an_image_goes_to_every_registry_that_the_job_has_logged_in_to(
         while process.poll() is None:
             seen += command_lines()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.02)
+                process.wait(0.1)
         text = process.stdout.read() if process.stdout is not None else ""
     assert process.returncode == 0, text
     for registry in registries:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.doubles.certificates import Authority
+from tests.doubles.web import Double, served
 from tests.real.docker.conftest import Engine, Registry
 
 from sluice.plugin import Secret, VerificationError
@@ -57,3 +58,10 @@ def test_a_host_with_a_certificate_of_somebody_else_is_told(engine: Engine, tmp_
     other = Secret(Authority(tmp_path).path.read_text())
     with pytest.raises(VerificationError, match="is not signed by the connection's CA"):
         verify_host(replace(known, parameters={**known.parameters, "cacert": other}))
+
+
+def test_an_address_without_tls_is_told(engine: Engine) -> None:
+    double = Double()
+    with served(double), pytest.raises(VerificationError, match="does not speak TLS"):
+        verify_host(engine.connection(address=double.url.replace("http://", "tcp://")))
+    assert double.calls == []
