@@ -34,6 +34,13 @@ def run_docker(run: TaskRun) -> None:
     run_docker(run)
 
 
+def run_older_docker(run: TaskRun) -> None:
+    """`Docker@1`: log in and out."""
+    from sluice_docker._docker_task import run_older_docker
+
+    run_older_docker(run)
+
+
 def run_compose(run: TaskRun) -> None:
     """`DockerCompose@1`: build, push or run the services of a Compose file."""
     from sluice_docker._compose_task import run_compose
@@ -47,5 +54,19 @@ def sluice_family() -> Family:
         types=(HOST, REGISTRY),
         verify={HOST.name: verify_host, REGISTRY.name: verify_registry},
         prepare={REGISTRY.name: prepare_registry},
-        tasks=(Task("Docker@2", run_docker), Task("DockerCompose@1", run_compose)),
+        tasks=(
+            Task("Docker@1", run_older_docker, label="Docker", summary="Login or logout"),
+            Task(
+                "Docker@2",
+                run_docker,
+                label="Docker",
+                summary="Build or push Docker images, login or logout, start or stop containers, or run a Docker command",
+            ),
+            Task(
+                "DockerCompose@1",
+                run_compose,
+                label="Docker Compose",
+                summary="Build, push or run multi-container Docker applications",
+            ),
+        ),
     )

@@ -66,6 +66,25 @@ def run_docker(run: TaskRun) -> None:
     run.set_variable("DockerOutput", "\n".join(written), output=True)
 
 
+def run_older_docker(run: TaskRun) -> None:
+    """`Docker@1`, of which there are log-in and log-out: they do what those of `Docker@2` do."""
+    command = run.required("command").strip()
+    if command.casefold() not in {"login", "logout"}:
+        raise TaskFailedError(
+            f"the command '{command}' of Docker@1 is not supported", where=run.task, do="write the step with Docker@2"
+        )
+    connections = run.connections("dockerRegistryEndpoint")
+    if run.input("containerregistrytype").strip().casefold() != "container registry":
+        raise TaskFailedError(
+            "Azure subscriptions are not used for registries yet",
+            where=run.task,
+            do="write 'containerregistrytype: Container Registry', with a Docker Registry connection of the kind ACR",
+        )
+    login = login_of(connections[0]) if connections else None
+    log = _log_in if command.casefold() == "login" else _log_out
+    log(run, job_config(run), login)
+
+
 def _log_in(run: TaskRun, config: DockerConfig, login: RegistryLogin | None) -> None:
     if login is None:
         raise TaskFailedError("Input required: containerRegistry", where=run.task, why="login needs a registry")

@@ -66,5 +66,19 @@ def test_a_log_in_needs_a_registry(tmp_path: Path) -> None:
     assert docker(tmp_path, "logout").lines == ["Logged out of all registries."]
 
 
+def test_the_older_task_logs_in_and_out_and_nothing_else() -> None:
+    def older(command: str, kind: str = "Container Registry") -> TaskOutcome:
+        return run_task(
+            "Docker@1",
+            inputs={"command": command, "containerregistrytype": kind},
+            connections={"dockerRegistryEndpoint": registry("https://one.example")},
+        )
+
+    assert older("login").lines == ["Logged in to one.example as me, for this job alone."]
+    assert older("logout").lines == ["This job has not logged in to one.example."]
+    assert "'Build an image' of Docker@1 is not supported" in older("Build an image").message
+    assert "Azure subscriptions are not used" in older("login", "Azure Container Registry").message
+
+
 def test_the_path_has_to_have_docker(tmp_path: Path) -> None:
     assert "Unable to locate executable file: 'docker'" in docker(tmp_path, "build").message

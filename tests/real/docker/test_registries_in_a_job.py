@@ -25,21 +25,23 @@ PIPELINE = """
         command: login
         containerRegistry: two
     - task: Docker@2
+      name: built
       inputs:
         command: buildAndPush
         repository: team/app
         tags: |
           $(Build.BuildId)
           latest
-    - script: |
+    - bash: |
+        set -e
         echo "config $DOCKER_CONFIG"
         grep -o '127.0.0.1:[0-9]*' $DOCKER_CONFIG/config.json
-        cat $(DockerOutput)
+        echo "$(built.DockerOutput)" | xargs cat | grep 'digest: sha256'
     - task: Docker@2
       inputs:
         command: logout
         containerRegistry: one
-    - script: grep -c '127.0.0.1' $DOCKER_CONFIG/config.json
+    - bash: test $(grep -c '127.0.0.1' $DOCKER_CONFIG/config.json) = 1
 """
 
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.doubles.certificates import Authority
 from tests.doubles.web import Double, served
-from tests.real.docker.conftest import Engine, Registry
+from tests.real.docker.conftest import Engine, FindProgram, Registry
 
-from sluice.plugin import Secret, VerificationError
+from sluice.plugin import Connection, Secret, VerificationError
+from sluice.testing.ssh_host import SshHost
 from sluice_docker import verify_host, verify_registry
 
 pytestmark = pytest.mark.real
@@ -65,3 +70,33 @@ def test_an_address_without_tls_is_told(engine: Engine) -> None:
     with served(double), pytest.raises(VerificationError, match="does not speak TLS"):
         verify_host(engine.connection(address=double.url.replace("http://", "tcp://")))
     assert double.calls == []
+
+
+def test_a_host_is_reached_over_ssh_with_the_key_of_the_connection(
+    engine: Engine, tmp_path: Path, require_program: FindProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh_keygen = require_program("ssh-keygen", "apt-get install openssh-client")
+    subprocess.run([ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "id"], check=True)
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nDOCKER_HOST={engine.socket} exec {shutil.which("docker")} "$@"\n')
+    program.chmod(0o755)
+    with ExitStack() as running:
+        with monkeypatch.context() as far_side:  # where docker is another engine's
+            far_side.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+            host = running.enter_context(SshHost(authorized_keys=[(tmp_path / "id.pub").read_text()]))
+        connection = Connection(
+            id="1",
+            name="far",
+            type="dockerhost",
+            url=f"ssh://{host.user}@127.0.0.1:{host.port}",
+            scheme="PrivateKey",
+            parameters={
+                "privatekey": Secret((tmp_path / "id").read_text()),
+                "knownhosts": f"[127.0.0.1]:{host.port} {host.host_key}",
+            },
+        )
+        assert verify_host(connection).startswith("Docker engine ")
+        other = {**connection.parameters, "knownhosts": f"[127.0.0.1]:{host.port} ssh-ed25519 {'A' * 68}"}
+        with pytest.raises(VerificationError, match="there is no Docker engine at ssh://"):
+            verify_host(replace(connection, parameters=other))

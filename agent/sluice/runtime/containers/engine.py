@@ -125,7 +125,7 @@ class Engine:
 
     def create_network(self, name: str, lookup: str) -> None:
         with told(f"creating the network {name}"):
-            self.api.create_network(name, labels={JOB_LABEL: lookup}, check_duplicate=True)
+            self.api.create_network(name, labels={JOB_LABEL: lookup})
 
     def create(self, request: CreateRequest) -> str:
         """Create a container and answer its id."""

@@ -228,16 +228,19 @@ class JobContainers:
                 do="--entrypoint in 'options' of the container chooses another",
             )
         if targeted or not one.service:
-            self._add_user(engine, identifier)
+            self._add_user(scope, engine, identifier)
         self._running[one.alias.casefold()] = Running(identifier, found.path, found.labels.get(NODE_LABEL, ""))
 
-    def _add_user(self, engine: Engine, container: str) -> None:
+    def _add_user(self, scope: StepScope, engine: Engine, container: str) -> None:
         user = self.user
         passwd, group = (engine.read_file(container, path) for path in ("/etc/passwd", "/etc/group"))
         added = entries(user, passwd or "root:x:0:0:root:/root:/bin/sh\n", group or "root:x:0:\n")
         if added is not None:
             sudo = engine.read_file(container, "/etc/sudoers") is not None
-            engine.unpack(container, archive(user, *added, sudo=sudo))
+            try:
+                engine.unpack(container, archive(user, *added, sudo=sudo))
+            except EngineError as error:  # a read-only root, say: steps have the number of a user without a name
+                scope.issue("warning", f"The user {user.inner_name} cannot be added to the container: {error.why}")
 
     def _wait_for(self, scope: StepScope, engine: Engine, one: JobContainer) -> None:
         """Until the service is healthy; one without a check only has to run."""
