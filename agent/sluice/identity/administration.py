@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sluice.authorization import scopes
-from sluice.errors import NotPermittedError, UsageError
+from sluice.errors import UsageError
+from sluice.identity.guard import refusal_event
 from sluice.storage import groups, people, projects, tokens
 from sluice.storage.groups import Group
 from sluice.storage.people import User
+from sluice.storage.refusals import RefusedError
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard
@@ -135,9 +137,10 @@ class Administration:
         administrators = groups.default_id(project, groups.PROJECT_ADMINISTRATORS)
         if project is None or administrators not in self._guard.actor.subjects:
             if project is not None and not self._guard.actor.administrator:
-                raise NotPermittedError(
+                raise RefusedError(
                     f"you may not {what}",
                     why="that takes an administrator of the project",
                     do=f"ask a member of [{project.name}]\\{groups.PROJECT_ADMINISTRATORS}",
+                    event=refusal_event(self._guard.actor, what, "project", project.name),
                 )
             self._guard.require_administrator(what, _PEOPLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.authorization import roles as table
@@ -13,7 +14,7 @@ from sluice.authorization.roles import Held, Role
 from sluice.errors import NotPermittedError
 from sluice.identity import assignments
 from sluice.rights import OWNER_ID, Actor, Right
-from sluice.storage import actions, audit, role_assignments
+from sluice.storage import actions, audit, groups, projects, role_assignments
 from sluice.storage.refusals import RefusedError
 
 if TYPE_CHECKING:
@@ -76,10 +77,11 @@ class RoleGuard:
         """See `sluice.connections.guard.Guard`."""
         self.require_scope(scope or scopes.FULL_ACCESS)
         if not self._actor.administrator:
-            raise NotPermittedError(
+            raise RefusedError(
                 f"you may not {what}",
                 why="that takes an administrator of the organization",
-                do="ask the local administrator, or a member of [local]\\Project Collection Administrators",
+                do=f"ask the local administrator, or a member of [local]\\{groups.COLLECTION_ADMINISTRATORS}",
+                event=refusal_event(self._actor, what, "organization", groups.ORGANIZATION_NAME),
             )
 
     def _rights(self, held: Held, resource: Resource) -> frozenset[Right]:
@@ -104,7 +106,9 @@ class RoleGuard:
         above = held.organization.roles
         known = above if table.is_of_organization(right, resource.type) else {one: here[one].role for one in here}
         do = _who_can(transaction, known)
-        return RefusedError(what, why=why, do=do, event=_event(self._actor, right, resource, name, pipeline_id))
+        return RefusedError(
+            what, why=why, do=do, event=_event(transaction, self._actor, right, resource, name, pipeline_id)
+        )
 
 
 def _who_can(transaction: Transaction, known: Mapping[str, Role]) -> str:
@@ -113,26 +117,30 @@ def _who_can(transaction: Transaction, known: Mapping[str, Role]) -> str:
     return f"ask one of its administrators: {', '.join(names)}" if names else "ask the local administrator"
 
 
-def _event(actor: Actor, right: Right, resource: Resource, name: str, pipeline_id: int) -> audit.Event:
+def _event(
+    transaction: Transaction, actor: Actor, right: Right, resource: Resource, name: str, pipeline_id: int
+) -> audit.Event:
     action = {
         Right.PERMIT: actions.NOT_AUTHORIZED_FOR_PIPELINE,
         Right.OPEN_ACCESS: actions.NOT_AUTHORIZED_FOR_PROJECT,
     }.get(right, actions.ACTION_REFUSED)
-    details: dict[str, object] = {
-        "Right": str(right),
-        "ResourceType": resource.type,
-        "ResourceId": resource.id,
+    kind = resource.type if resource.id else f"{resource.type} in project"
+    shown = name if resource.id else projects.get(transaction, resource.project_id).name
+    event = refusal_event(actor, str(right), kind, shown)
+    details = {**event.details, "ResourceId": resource.id}
+    if right is Right.PERMIT:
+        details["PipelineId"] = pipeline_id
+    witness = role_assignments.witness_of(resource)
+    return replace(event, action=action, project_id=resource.project_id, resource_id=witness, details=details)
+
+
+def refusal_event(actor: Actor, what: str, kind: str, name: str) -> audit.Event:
+    """That a person was refused something, for the audit log."""
+    details = {
+        "Right": what,
+        "ResourceType": kind,
         "ResourceName": name,
         "SubjectName": actor.name,
         "SubjectDescriptor": actor.id,
     }
-    if right is Right.PERMIT:
-        details["PipelineId"] = pipeline_id
-    return audit.Event(
-        action=action,
-        actor=actor.name,
-        at=time.time(),
-        project_id=resource.project_id,
-        resource_id=resource.id if resource.type != table.PIPELINE else f"pipeline:{resource.id}",
-        details=details,
-    )
+    return audit.Event(action=actions.ACTION_REFUSED, actor=actor.name, at=time.time(), details=details)

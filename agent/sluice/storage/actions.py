@@ -356,7 +356,7 @@ ACTION_REFUSED = Action(
     "Sluice.ActionRefused",
     "Permissions",
     "Access",
-    'Refused {Right} on {ResourceType} "{ResourceName}" to {SubjectName}.',
+    'Refused to {SubjectName}: {Right} ({ResourceType} "{ResourceName}").',
 )
 PROJECT_CREATED = Action(
     "Project.CreateCompleted", "Project", "Create", "{ProjectName} project was created successfully"

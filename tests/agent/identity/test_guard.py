@@ -13,6 +13,7 @@ from sluice.connections.connection import ConnectionRecord, Draft, Update
 from sluice.connections.guard import require_permit
 from sluice.errors import ConflictError, NotFoundError, NotPermittedError, SealError
 from sluice.identity import assignments
+from sluice.identity.administration import Administration
 from sluice.secret import Secret
 from sluice.storage import groups, permissions, projects
 from sluice.storage.permissions import Resource
@@ -105,10 +106,20 @@ def test_what_was_refused_is_taken_back_and_told(town: Town) -> None:
     assert "takes the role Administrator, and you are its User" in refused.value.why
     assert "ask one of its administrators:" in refused.value.do
     assert town.store().get("default", "depot") == record
-    assert town.logged()[-1] == 'Refused delete on endpoint "depot" to ann.'
+    assert town.logged()[-1] == 'Refused to ann: delete (endpoint "depot").'
     with pytest.raises(NotPermittedError):
         permit(town, record, permissions.ALL_PIPELINES)
     assert town.logged()[-1].startswith("Did not authorize endpoint resource")
+
+
+def test_what_only_administrators_do_is_told_when_another_tries(town: Town) -> None:
+    town.move_in("ann")
+    with pytest.raises(NotPermittedError), town.database.write() as transaction:
+        Administration(town.guard("ann")).create_user(transaction, "eve", at=NOW)
+    assert town.logged()[-1] == 'Refused to ann: create a user (organization "local").'
+    with pytest.raises(NotPermittedError):
+        DEEDS["create"](town, town.make())
+    assert town.logged()[-1] == 'Refused to ann: create (endpoint in project "default").'
 
 
 def test_who_creates_a_connection_is_administrator_of_it_on_both_levels(town: Town) -> None:
