@@ -176,6 +176,9 @@ def test_without_a_server_a_person_hands_the_answer_over(service: Service) -> No
     assert decision.outcome == "waiting"
     assert decision.message.endswith("hand it over: sluice check complete 7 t1")
     assert "planurl" not in service.calls[0].headers
+    nowhere = Callback(url="", token=TOKEN)
+    decision = REST_API.evaluate(rest(service, {"waitForCompletion": "true"}, callback=nowhere))
+    assert decision.message == f"{service.url} has been asked and calls back"
 
 
 def test_who_decides_at_once_gets_no_token(service: Service) -> None:
