@@ -39,7 +39,7 @@ def test_the_kind_of_ones_own_loads_and_decides(tmp_path: Path, monkeypatch: pyt
 def test_the_table_names_every_kind_and_every_setting() -> None:
     rows = {cells[1].strip(" `"): cells[2] for line in PAGE.splitlines() if (cells := line.split("|"))[1:]}
     assert {kind.name for kind in TYPES} <= set(rows)
-    shared = {"method", "headers", "body", "waitForCompletion", "successCriteria"}
+    shared = {"method", "headers", "body", "waitForCompletion", "successCriteria", "linkedVariableGroup"}
     for kind in TYPES:
         missing = {one.key for one in kind.fields if f"`{one.key}`" not in rows[kind.name]}
         assert missing <= (shared if kind.name == "azure-function" else set()), kind.name

@@ -231,6 +231,12 @@ _CRITERIA = Field(
     help="An expression over root, the JSON of the answer, such as eq(root['status'], 'ok'). None: any 2xx passes.",
 )
 
+_GROUP = Field(
+    "linkedVariableGroup",
+    "Linked variable group",
+    help="$(name) stands for its variables too, secret ones included; they go before those of the run.",
+)
+
 REST_API = CheckType(
     "rest-api",
     "Invoke REST API",
@@ -267,6 +273,7 @@ REST_API = CheckType(
         Field("urlSuffix", "URL suffix and parameters", help="Follows the URL of the connection as it is."),
         _COMPLETION,
         _CRITERIA,
+        _GROUP,
     ),
     max_timeout=MAX_MINUTES,
     on_timeout="skipped",
@@ -291,6 +298,7 @@ AZURE_FUNCTION = CheckType(
         _BODY,
         _COMPLETION,
         _CRITERIA,
+        _GROUP,
     ),
     max_timeout=MAX_MINUTES,
     on_timeout="skipped",

@@ -19,7 +19,7 @@ from sluice.library import lookup as groups
 from sluice.library import secure_files
 from sluice.library.store import resource_of
 from sluice.rights import Right
-from sluice.runs.checking import SETTINGS, Criteria, open_secrets
+from sluice.runs.checking import LINKED_GROUP, SETTINGS, Criteria, open_secrets
 from sluice.storage import check_configurations as rows
 from sluice.storage import environments, people, permissions, projects
 from sluice.storage import groups as user_groups
@@ -216,9 +216,14 @@ class Configurations:
     def _connections(
         self, transaction: Transaction, on: On, kind: CheckType, settings: Mapping[str, str]
     ) -> Mapping[str, str]:
-        """The settings with service connections by their ids; who configures them must be allowed to use them."""
+        """The settings with connections and groups by their ids; who configures them must be allowed to use them."""
         found = dict(settings)
         for name, value in settings.items():
+            if name.casefold() == LINKED_GROUP.casefold() and value.strip() and kind.field(name):
+                group = groups.get(transaction, on.resource.project_id, value.strip(), self.guard)
+                self.guard.require(transaction, Right.USE, resource_of(group), group.name)
+                found[name] = group.id
+                continue
             declared = kind.field(name)
             if declared is None or declared.kind != "connection" or not value.strip():
                 continue

@@ -22,6 +22,7 @@ from sluice.errors import SluiceError
 from sluice.hooks.checks import Callback, CheckedResource, CheckFacts, CheckRun, Decision, Evaluations
 from sluice.language import success_criteria
 from sluice.language.expressions import ExpressionError
+from sluice.library import lookup as groups
 from sluice.runs import check_callbacks, suites
 from sluice.runs.check_facts import facts_of, variables_of
 from sluice.runs.checkpoints import Due
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from sluice.runs.orchestrator import Orchestrator
     from sluice.storage.engine import Transaction
     from sluice.storage.runs import RunRow
+
+LINKED_GROUP = "linkedVariableGroup"
+"""The setting with the id of the variable group whose variables a check may name."""
 
 SETTINGS = "check settings"
 """What the seal calls the secret settings of checks."""
@@ -101,8 +105,16 @@ def run_for(
     use: Use,
     callback: Callback | None = None,
 ) -> CheckRun:
-    """What an evaluation is given. A connection that it opens is one of the project, and its use is written down."""
+    """What an evaluation is given. A connection that it opens is one of the project, and its use is written down.
+
+    Variables of the linked group go before those of the run: what a pipeline defines is no match for them. Raises
+    `SluiceError` when the group cannot be opened.
+    """
     settings: dict[str, Value] = {**check.settings, **secrets}
+    if linked := check.settings.get(LINKED_GROUP, ""):
+        group = _opened_group(orchestrator, linked, use)
+        ours = {name.casefold() for name in group}
+        variables = {**{name: value for name, value in variables.items() if name.casefold() not in ours}, **group}
 
     def connection(name: str) -> Connection:
         with orchestrator.database.read() as transaction:
@@ -191,17 +203,29 @@ def _decision(orchestrator: Orchestrator, claimed: _Claimed) -> Decision:
         step=f"{check.label} check",
         task="",
     )
-    given = run_for(
-        orchestrator,
-        claimed.facts,
-        check,
-        now=orchestrator.clock(),
-        secrets=claimed.secrets,
-        variables=variables_of(run.options),
-        use=use,
-        callback=claimed.callback,
-    )
+    try:
+        given = run_for(
+            orchestrator,
+            claimed.facts,
+            check,
+            now=orchestrator.clock(),
+            secrets=claimed.secrets,
+            variables=variables_of(run.options),
+            use=use,
+            callback=claimed.callback,
+        )
+    except SluiceError as error:
+        return Decision.error(str(error))
     return ask(orchestrator, check.kind, given)
+
+
+def _opened_group(orchestrator: Orchestrator, group_id: str, use: Use) -> Mapping[str, Value]:
+    """The variables of the group that a check is linked with, its secrets opened; that is its use and written down."""
+    with orchestrator.database.read() as transaction:
+        group = groups.get(transaction, use.project_id, group_id)
+    fetched = orchestrator.groups.fetch(group)
+    with orchestrator.database.write() as transaction:
+        return orchestrator.groups.open_in(transaction, group, fetched, use).variables
 
 
 def _so_far(check: Check, now: float) -> Evaluations:

@@ -14,7 +14,7 @@ from tests.doubles.web import Call, Double, Reply, served
 from sluice.authorization.resources import ENDPOINT
 from sluice.connections.connection import Update
 from sluice.connections.guard import Unrestricted
-from sluice.errors import UsageError
+from sluice.errors import NotFoundError, UsageError
 from sluice.language.compiler import compile_pipeline
 from sluice.runs import suites
 from sluice.runs.check_callbacks import complete
@@ -243,3 +243,30 @@ def test_a_key_does_not_follow_to_another_address(bench: Bench, function: Functi
     assert bench.run_pipeline(DEPLOY, source=MAIN).run.result == "Succeeded"
     anew = Entered(settings=elsewhere.settings, secrets={"key": Secret("another")})
     assert configurations(bench).update("default", number, anew).secret_names == ("key",)
+
+
+def test_variables_of_a_linked_group_go_before_those_of_the_pipeline(bench: Bench, function: Function) -> None:
+    group = bench.group("settings", {"limit": "5"}, secrets={"functionKey": KEY})
+    entered = asking(function, linkedVariableGroup="Settings", queryParameters="limit=$(limit)&key=$(functionKey)")
+    add(bench, AZURE_FUNCTION, **{**entered, "secrets": {"key": Secret("$(functionKey)")}})
+    mine = "variables: {limit: 999, functionKey: mine}\n" + DEPLOY
+    outcome = bench.run_pipeline(mine, source=MAIN)
+    assert outcome.run.result == "Succeeded"
+    (call,) = function.calls
+    assert call.query == {"limit": "5", "key": "$(functionKey)"}  # a secret has no place in an address
+    (use,) = bench.orchestrator.groups.history(group)
+    assert (use.run_id, use.step) == (outcome.run.id, "Invoke Azure Function check")
+    assert KEY not in repr(check_of(bench, outcome.run.id))
+
+
+def test_a_linked_group_that_is_gone_passes_nothing(bench: Bench, function: Function) -> None:
+    bench.group("settings", {"limit": "5"})
+    add(bench, AZURE_FUNCTION, **asking(function, linkedVariableGroup="settings"))
+    bench.orchestrator.groups.delete("default", "settings", by="owner")
+    assert bench.run_pipeline(DEPLOY, source=MAIN).results()["Deploy"] == "Failed"
+    assert function.calls == []
+
+
+def test_a_group_that_there_is_not_cannot_be_linked(bench: Bench, function: Function) -> None:
+    with pytest.raises(NotFoundError, match="nothing-here"):
+        add(bench, AZURE_FUNCTION, **asking(function, linkedVariableGroup="nothing-here"))
