@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluice.connections.store import ConnectionStore, Outcome
+    from sluice.storage.engine import Transaction
 
 _UNTRUSTED = click.Choice(["none", "pull-requests", "forks"])
 _VALUE_HELP = "A field that is not secret: KEY=VALUE. See 'sluice connection types TYPE'."
@@ -54,6 +55,7 @@ def _entry_options(command: Callable[..., None]) -> Callable[..., None]:
 @_entry_options
 @click.option("--description", default="", help="What it is for.")
 @click.option("--allow-all-pipelines", is_flag=True, help="Grant access permission to all pipelines.")
+@click.option("--pipeline", "pipelines", multiple=True, metavar="NAME", help="Permit this pipeline (several: repeat).")
 @click.option("--verify", "verify_too", is_flag=True, help="Try it at once.")
 @project_option
 @output_option
@@ -70,6 +72,7 @@ def create(
     expires: str | None,
     description: str,
     allow_all_pipelines: bool,
+    pipelines: tuple[str, ...],
     verify_too: bool,
     project: str,
     output: str,
@@ -101,7 +104,13 @@ def create(
             untrusted=untrusted or "none",
             expires=expires or "",
         )
-        outcome = store.create(project, draft, by=current_user(), all_pipelines=allow_all_pipelines)
+        with store.database.write() as transaction:
+            created = store.create_in(
+                transaction, project, [draft], by=current_user(), all_pipelines=allow_all_pipelines
+            )
+            outcome = created[0]
+            for pipeline in pipelines:
+                _permit(transaction, store, outcome, project, pipeline)
         _report(outcome, f"created the service connection '{outcome.record.name}'", output)
         if verify_too:
             _verify(store, outcome, project)
@@ -159,6 +168,21 @@ def update(
         _report(outcome, done if outcome.changed else f"'{outcome.record.name}' is as it was", output)
         if verify_too:
             _verify(store, outcome, project)
+
+
+def _permit(transaction: Transaction, store: ConnectionStore, outcome: Outcome, project: str, pipeline: str) -> None:
+    """Permit a pipeline in the transaction that creates the connection: both or neither."""
+    import time
+
+    from sluice.cli.permitting import named_pipeline
+    from sluice.connections.guard import require_permit
+    from sluice.storage import permissions
+
+    record = outcome.record
+    resource = permissions.Resource(record.project_id, record.id)
+    found = named_pipeline(transaction, project, record.project_id, pipeline, store.guard, new=True)
+    require_permit(store.guard, transaction, resource, record.name, found.id)
+    permissions.grant(transaction, resource, found.id, by=current_user(), at=time.time())
 
 
 def _report(outcome: Outcome, done: str, output: str) -> None:

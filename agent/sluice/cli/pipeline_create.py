@@ -65,7 +65,7 @@ def create(
                 return look_up(transaction, project, found)[1]
 
         def compiled() -> Plan:
-            others = templates_of(orchestrator, identify)
+            others = templates_of(orchestrator, identify, found.source)
             plan = compile_file(found, replace(given, others=others), catalogue=task_catalogue(), identity=identity)
             refuse_unsupported(plan)
             return plan

@@ -407,3 +407,13 @@ def test_usages_unite_who_names_it_who_may_use_it_and_who_has(sluice: Sluice) ->
     assert [one["name"] for one in sluice.json("connection", "usages", "--unused", "0d")] == ["other", "web"]
     assert sluice.json("connection", "usages", "--unused", "1d") == []
     assert "name a service connection" in sluice("connection", "usages", status=2)
+
+
+def test_pipelines_are_permitted_at_creation_with_it_or_not_at_all(sluice: Sluice) -> None:
+    (sluice.folder / "nightly.yml").write_text("steps:\n- bash: echo\n")
+    sluice.create("web", "--pipeline", "nightly.yml")
+    assert sluice.json("connection", "show", "web")["pipelines"] == ["nightly"]
+    fields = ("--type", "ssh", "--set", "Host=h.invalid", "--set", "username=u", "--secret", "password=-")
+    told = sluice("connection", "create", "other", *fields, "--pipeline", "nowhere.yml", given=SECRET, status=2)
+    assert "there is no pipeline 'nowhere.yml'" in told
+    assert [one["name"] for one in sluice.json("connection", "list")] == ["web"]
