@@ -234,6 +234,26 @@ def test_a_job_that_waited_for_a_permit_goes_on_in_fresh_containers(
     assert not person.containers()
 
 
+def test_a_retry_from_a_step_finds_what_the_steps_before_have_made(person: Person, busybox: str) -> None:
+    person.write(f"""
+        resources:
+          containers:
+          - container: box
+            image: {busybox}
+            localImage: true
+        container: box
+        steps:
+        - script: echo made >made.txt
+          name: one
+        - script: cat made.txt && test $(System.JobAttempt) = 2
+          name: two
+    """)
+    person.sluice("run", status=1)
+    text = person.sluice("retry", "1", "--from", "Job.two")
+    assert "made" in text.splitlines()
+    assert not person.containers()
+
+
 def test_a_file_of_the_container_alone_is_not_taken_from_the_host(person: Person, busybox: str) -> None:
     person.write(f"""
         resources:

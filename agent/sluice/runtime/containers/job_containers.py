@@ -63,7 +63,8 @@ class JobContainers:
         self._starting = False
         self._lookup = lookup_id(job.request)
         workspace = job.workspace
-        self._mounts: tuple[Mount, ...] = mounts(workspace.work, workspace.root, workspace.temp, tasks)
+        earlier = _earlier(job)
+        self._mounts: tuple[Mount, ...] = mounts(workspace.work, workspace.root, workspace.temp, tasks, earlier)
         self.paths: PathMap = path_map(workspace.work, self._mounts)
 
     @property
@@ -274,6 +275,14 @@ class JobContainers:
                     for inner, outer in bound.items()
                 }
         self._job.define(told)
+
+
+def _earlier(job: JobState) -> Path | None:
+    """The workspace of an earlier attempt, where a job that goes on from one of its steps finds its sources."""
+    workspace = job.workspace
+    sources = Path(job.variables.text("System.DefaultWorkingDirectory") or workspace.sources)
+    inside = workspace.root in sources.parents or workspace.work not in sources.parent.parents
+    return None if inside else sources.parent
 
 
 def _login(opened: Sequence[Connection]) -> RegistryLogin | None:

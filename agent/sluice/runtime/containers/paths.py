@@ -45,17 +45,21 @@ class PathMap:
 
 
 def mounts(
-    work: Path, workspace: Path, temp: Path, tasks: Iterable[Path], read_only: frozenset[str] = frozenset()
+    work: Path, workspace: Path, temp: Path, tasks: Iterable[Path], earlier: Path | None = None
 ) -> tuple[Mount, ...]:
-    """What is mounted: nothing of the folder above the work folder, where Sluice may keep its keys."""
+    """What is mounted: nothing of the folder above the work folder, where Sluice may keep its keys.
+
+    `earlier` is another workspace below the work folder that the job goes on in.
+    """
     found = [
         Mount(os.fspath(workspace), WORKSPACE, "work"),
         Mount(os.fspath(temp), TEMP, "temp"),
         Mount(f"{work}/_tool", TOOLS, "tools"),
     ]
     found += [Mount(os.fspath(folder), f"{TASKS}/{number}", "tasks") for number, folder in enumerate(tasks)]
-    fixed = {"tasks"} | {name.casefold() for name in read_only}
-    return tuple(Mount(one.host, one.container, one.kind, read_only=one.kind in fixed) for one in found)
+    if earlier is not None:
+        found.append(Mount(os.fspath(earlier), f"{WORK}/{earlier.relative_to(work)}", "work"))
+    return tuple(Mount(one.host, one.container, one.kind, read_only=one.kind == "tasks") for one in found)
 
 
 def path_map(work: Path, mounted: Iterable[Mount]) -> PathMap:
