@@ -50,6 +50,15 @@ class TerminalBreakpoints:
         return is_main(step) and self._breaks.holds_before(job, step)
 
     def ask(self, held: Held) -> Answer:
+        """As the port says; when the terminal goes away meanwhile, the job goes on as if it had not been held."""
+        import termios
+
+        try:
+            return self._ask(held)
+        except (OSError, termios.error):
+            return Answer(next=Next.CONTINUE)
+
+    def _ask(self, held: Held) -> Answer:
         with self._lock:
             if held.cancellation.canceled:  # while another job had the terminal
                 return Answer(next=Next.CONTINUE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,3 +131,17 @@ def test_a_retry_from_a_step_can_be_held_too(pipeline: Sluice) -> None:
     status, shown = pipeline.on_a_terminal(["retry", "1", "--from", "Job.Test", "--break-before", "Test"], answers)
     assert status == 0, shown
     assert "Nothing was changed." in shown
+
+
+def test_a_terminal_that_goes_away_ends_the_question_and_the_run(pipeline: Sluice) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(pipeline.folder)
+        os.execve(sys.executable, [sys.executable, "-m", "sluice", "run", "--break-on-failure"], pipeline.environment)
+    shown = b""
+    while MENU.encode() not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+    assert pipeline.json("runs", "show", "1")["state"] == "completed"
+    assert results(pipeline)["Job.Last"] == "Skipped"
