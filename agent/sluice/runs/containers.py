@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,7 +38,8 @@ def containers_of(listed: Iterable[Container], job: Job, steps: Sequence[Step], 
     for name, service in job.services.items():
         one = _named(known, service, evaluate, name)
         if one is not None:
-            alias = name if one.alias.casefold() in found else one.alias
+            names = itertools.chain((one.alias, name), (f"{name}_{number}" for number in itertools.count(2)))
+            alias = next(each for each in names if each.casefold() not in found)
             found[alias.casefold()] = replace(one, alias=alias, service=name, connection_input=_input(alias))
     for step in steps:
         alias = step.target.container if step.target is not None and names_container(step) else ""

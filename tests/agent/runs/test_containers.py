@@ -63,6 +63,12 @@ def test_services_are_containers_of_their_own_even_of_one_alias() -> None:
     assert len({one.connection_input for one in found.containers}) == 4
 
 
+def test_a_service_never_takes_the_place_of_another_container() -> None:
+    found = resolve(job(container=text("box"), services={"box": text("box"), "db": text("box")}))
+    assert [(one.alias, one.service) for one in found.containers] == [("Box", ""), ("box_2", "box"), ("db", "db")]
+    assert target_of(script(target=False), found) == "Box"
+
+
 def test_what_steps_target_is_started_once() -> None:
     steps = (script("Other"), script("other"), script("host"), script(""))
     found = resolve(job(container=text("box")), *steps)
