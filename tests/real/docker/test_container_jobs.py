@@ -234,6 +234,28 @@ def test_a_job_that_waited_for_a_permit_goes_on_in_fresh_containers(
     assert not person.containers()
 
 
+def test_a_process_that_closes_its_output_is_waited_for(person: Person, busybox: str) -> None:
+    person.write(f"""
+        resources:
+          containers:
+          - container: box
+            image: {busybox}
+            localImage: true
+        container: box
+        steps:
+        - bash: |
+            exec >/dev/null 2>&1
+            sleep 1.5
+            touch done.txt
+            exit 5
+        - bash: ls done.txt
+          condition: failed()
+    """)
+    text = person.sluice("run", status=1)
+    assert "Bash exited with code '5'." in text
+    assert "done.txt" in text.splitlines()
+
+
 def test_a_retry_from_a_step_finds_what_the_steps_before_have_made(person: Person, busybox: str) -> None:
     person.write(f"""
         resources:

@@ -21,6 +21,7 @@ from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.containers.engine import Engine, EngineError, told
 from sluice.runtime.process import IDLE_SECONDS, Exit, Graces, Sink
 
+FIRST_LOOK_SECONDS = 0.01
 LOOK_SECONDS = 1.0
 """So often the engine is asked whether a silent process has ended."""
 
@@ -157,11 +158,18 @@ class _Watch:
         return self._over and (self.cancellation.canceled or now - silent_since >= self.graces.linger)
 
     def _end(self, *, left_open: bool) -> Exit:
-        """Its status; what a canceled process left of its group goes."""
+        """Its status, once it has one: it may outlive its output. What a canceled process left of its group goes."""
+        pause = FIRST_LOOK_SECONDS
         running, code = self._state()
-        if running or self.cancellation.canceled:
-            self._signal("KILL")
+        while running:
+            if self.cancellation.canceled:
+                self._stop()
+            with contextlib.suppress(queue.Empty):
+                self._pieces.get(timeout=pause)
+            pause = min(2 * pause, LOOK_SECONDS)
             running, code = self._state()
+        if self.cancellation.canceled:
+            self._signal("KILL")
         return Exit(code=code if code is not None else 137, left_open=left_open)
 
     def _state(self) -> tuple[bool, int | None]:
