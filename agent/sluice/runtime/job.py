@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -147,7 +148,8 @@ def _containers(job: JobState, packages: Packages | None) -> JobContainers:
         with contextlib.suppress(SluiceError):  # the step itself tells what is wrong with its package
             if packages is not None:
                 folders.append(packages.open(package).folder)
-    return JobContainers(job, folders)
+    node = shutil.which(packages.node) if packages is not None and packages.node and folders else None
+    return JobContainers(job, folders, os.path.realpath(node) if node else "")
 
 
 class _Teller:

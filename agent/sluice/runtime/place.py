@@ -19,8 +19,8 @@ class Place(Protocol):
         """Whether it is a container."""
 
     @property
-    def node(self) -> str:
-        """The Node that the place itself names for tasks; ''."""
+    def nodes(self) -> tuple[str, ...]:
+        """The Nodes that the place may have for task packages: names and paths, the first that is there counts."""
 
     def run(
         self,
@@ -57,7 +57,7 @@ class HostPlace:
     """This machine."""
 
     contained = False
-    node = ""
+    nodes = ("node",)
 
     def run(
         self,

@@ -28,6 +28,11 @@ PIPELINE = """
         localImage: true
         options: --hostname inside
         volumes: ['/usr:/usr:ro', '/lib:/lib:ro', '/lib64:/lib64:ro']
+      - container: other
+        image: {image}
+        localImage: true
+        options: --hostname elsewhere
+        volumes: ['/usr/lib:/usr/lib:ro', '/usr/share:/usr/share:ro', '/lib:/lib:ro', '/lib64:/lib64:ro']
       - container: bare
         image: {image}
         localImage: true
@@ -39,6 +44,11 @@ PIPELINE = """
         file: sub/file.txt
     - bash: echo "seen $(seen), made $(cat $(Build.ArtifactStagingDirectory)/made.txt)"
     - task: Probe@1
+      target: other
+      inputs:
+        file: $(Build.SourcesDirectory)/sub/file.txt
+    - bash: echo "then $(seen)"
+    - task: Probe@1
       target: bare
       inputs:
         file: sub/file.txt
@@ -48,7 +58,7 @@ PIPELINE = """
 def test_a_package_runs_with_the_node_of_the_image(
     person: Person, busybox: str, require_program: FindProgram, tmp_path: Path
 ) -> None:
-    require_program("node", "apt-get install nodejs")
+    node = require_program("node", "apt-get install nodejs")
     package = tmp_path / "Probe"
     package.mkdir()
     manifest = {
@@ -66,6 +76,10 @@ def test_a_package_runs_with_the_node_of_the_image(
     person.sluice("task", "install", str(package))
     person.environment["ONLY_ON_THE_HOST"] = "secret of the host"
     person.write(PIPELINE.format(image=busybox))
+    person.environment["SLUICE_NODE"] = str(node)
+    text = person.sluice("run", status=1)
+    assert "then elsewhere" in text
+    del person.environment["SLUICE_NODE"]
     text = person.sluice("run", status=1)
     assert "in /__w/1/s with /__w/1/s/sub/file.txt from /__w/_tasks/0" in text
     assert "read text" in text

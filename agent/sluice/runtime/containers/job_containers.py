@@ -17,7 +17,7 @@ from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.containers import leftovers
 from sluice.runtime.containers.creation import CreateRequest, Surroundings, create_request, qualified
 from sluice.runtime.containers.engine import Engine, EngineError, RegistryLogin
-from sluice.runtime.containers.paths import Mount, PathMap, mounts, path_map
+from sluice.runtime.containers.paths import NODE, Mount, PathMap, mounts, path_map
 from sluice.runtime.containers.process import Command, run_in_container
 from sluice.runtime.containers.terminal import exec_with_terminal
 from sluice.runtime.containers.users import User, archive, entries
@@ -54,7 +54,7 @@ class Running:
 class JobContainers:
     """Starts and ends the containers of a job. One thread at a time."""
 
-    def __init__(self, job: JobState, tasks: Sequence[Path]) -> None:
+    def __init__(self, job: JobState, tasks: Sequence[Path], node: str = "") -> None:
         self._job = job
         self._engine: Engine | None = None
         self._running: dict[str, Running] = {}
@@ -64,7 +64,9 @@ class JobContainers:
         self._lookup = lookup_id(job.request)
         workspace = job.workspace
         earlier = _earlier(job)
-        self._mounts: tuple[Mount, ...] = mounts(workspace.work, workspace.root, workspace.temp, tasks, earlier)
+        self._mounts: tuple[Mount, ...] = mounts(workspace.work, workspace.root, workspace.temp, tasks, earlier, node)
+        self.node = NODE if node else ""
+        """Where the Node that a person has chosen is in each container; ''."""
         self.paths: PathMap = path_map(workspace.work, self._mounts)
 
     @property
@@ -309,9 +311,10 @@ class ContainerPlace:
         return True
 
     @property
-    def node(self) -> str:
-        """The Node that the image names for tasks; ''."""
-        return self.containers.running(self.alias)[1].node
+    def nodes(self) -> tuple[str, ...]:
+        """The Node that the image names for tasks, its own, then the one that is mounted."""
+        chosen = (self.containers.running(self.alias)[1].node, "node", self.containers.node)
+        return tuple(filter(None, chosen))
 
     def run(
         self,

@@ -12,6 +12,7 @@ TEMP = "/__w/_temp"
 TASKS = "/__w/_tasks"
 TOOLS = "/__t"
 ROOT = "/__a"
+NODE = "/__a/externals/node/bin/node"
 WORKSPACE = "/__w/1"
 """`Pipeline.Workspace`: the agent numbers them, a container has but one."""
 
@@ -45,11 +46,12 @@ class PathMap:
 
 
 def mounts(
-    work: Path, workspace: Path, temp: Path, tasks: Iterable[Path], earlier: Path | None = None
+    work: Path, workspace: Path, temp: Path, tasks: Iterable[Path], earlier: Path | None = None, node: str = ""
 ) -> tuple[Mount, ...]:
     """What is mounted: nothing of the folder above the work folder, where Sluice may keep its keys.
 
-    `earlier` is another workspace below the work folder that the job goes on in.
+    `earlier` is another workspace below the work folder that the job goes on in, `node` the Node that a person has
+    chosen for task packages ('' for none).
     """
     found = [
         Mount(os.fspath(workspace), WORKSPACE, "work"),
@@ -59,7 +61,10 @@ def mounts(
     found += [Mount(os.fspath(folder), f"{TASKS}/{number}", "tasks") for number, folder in enumerate(tasks)]
     if earlier is not None:
         found.append(Mount(os.fspath(earlier), f"{WORK}/{earlier.relative_to(work)}", "work"))
-    return tuple(Mount(one.host, one.container, one.kind, read_only=one.kind == "tasks") for one in found)
+    if node:
+        found.append(Mount(node, NODE, "externals"))
+    fixed = {"tasks", "externals"}
+    return tuple(Mount(one.host, one.container, one.kind, read_only=one.kind in fixed) for one in found)
 
 
 def path_map(work: Path, mounted: Iterable[Mount]) -> PathMap:

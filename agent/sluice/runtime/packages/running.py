@@ -18,7 +18,7 @@ from sluice.runtime.job_state import JobState
 from sluice.runtime.logging_commands import Command, parse
 from sluice.runtime.packages.choosing import NODE, PROCESS
 from sluice.runtime.packages.contract import task_environment
-from sluice.runtime.packages.execution import PackageRun
+from sluice.runtime.packages.execution import NODE_VARIABLE, PackageRun
 from sluice.runtime.place import Place
 from sluice.runtime.process import LINGER_SECONDS, Exit, Sink
 from sluice.runtime.request import Execution, Result
@@ -85,13 +85,15 @@ def handler_place(
 
 
 def _found(program: str, place: Place, environment: Mapping[str, str]) -> str:
-    """The Node or PowerShell of a container: the one that the image's label names, else on its path."""
-    found = (place.node if program == "node" else "") or place.find(program, environment)
-    if not found:
+    """The Node or PowerShell of a container."""
+    names = place.nodes if program == "node" else (program,)
+    found = next((each for name in names if (each := place.find(name, environment))), None)
+    if found is None:
         raise TaskFailedError(
             f"Unable to locate executable file: '{program}'",
             why="the image of the container does not have it",
-            do="take an image with it, or write 'target: host' at the step",
+            do="take an image with it, or write 'target: host' at the step"
+            + (f"; {NODE_VARIABLE} names a Node that needs nothing else, to be mounted" if program == "node" else ""),
         )
     return found
 
