@@ -150,26 +150,34 @@ def assess(
     known: Mapping[Key, Known],
     names: Mapping[str, Iterable[str]],
     origin: RunOrigin = TRUSTED_RUN,
+    *,
+    disabled_waits: bool = False,
 ) -> Assessment:
     """Sort needs of a run into permitted, pending and refused.
 
     `known` maps what was asked for to the resource it resolves to (connections that others link to included, by their
     name), `names` are, by kind, all names of the project, from which the nearest is offered.
+    With `disabled_waits` a disabled connection is waited for until it is enabled, instead of refused.
     """
     permitted: dict[Key, Known] = {}
     pending: dict[Key, Pending] = {}
     refusals: list[Refusal] = []
     for need in _with_linked(needs, known):
         resource = known.get(need.key)
-        if refusal := refuse(need, resource, names.get(need.kind, ()), origin):
+        enabled = replace(resource, disabled=False) if resource and disabled_waits else resource
+        if refusal := refuse(need, enabled, names.get(need.kind, ()), origin):
             refusals.append(replace(refusal, resource_id=resource.id if resource else ""))
-        elif resource is not None and (resource.permitted or resource.within_limits(need, origin)):
+        elif resource is not None and not resource.disabled and _may_have(need, resource, origin):
             permitted[resource.kind, resource.id] = resource
         elif resource is not None:
             key = resource.kind, resource.id
             earlier = pending[key].needs if key in pending else ()
             pending[key] = Pending(resource=resource, needs=(*earlier, need))
     return Assessment(permitted=tuple(permitted.values()), pending=tuple(pending.values()), refusals=tuple(refusals))
+
+
+def _may_have(need: Need, resource: Known, origin: RunOrigin) -> bool:
+    return resource.permitted or resource.within_limits(need, origin)
 
 
 def refuse(

@@ -194,7 +194,8 @@ def print_waiting(run: RunRow, requests: Sequence[RequestRow]) -> None:
     for request in requests:
         place = f" ({request.where})" if request.where else ""
         label = TYPE_LABELS.get(request.resource_type, request.resource_type).lower()
-        detail = f": {plain(request.detail)}" if request.detail and request.resource_type in CHECKS else ""
+        told = request.detail and request.resource_type not in STEP_WAITS
+        detail = f": {plain(request.detail)}" if told else ""
         click.echo(f"Run {run.id} waits for {label} '{plain(request.resource_name)}'{place}{detail}")
     kinds = {request.resource_type for request in requests}
     if STAGE in kinds:

@@ -21,7 +21,7 @@ from sluice.connections.sealing import Identity, Sealed
 from sluice.connections.validation import MAX_NAME
 from sluice.errors import ConflictError, NotFoundError, SealError, SecureFileInvalidError
 from sluice.rights import Right
-from sluice.storage import actions, audit, permissions, policies, projects, usage
+from sluice.storage import actions, audit, check_configurations, permissions, policies, projects, usage
 from sluice.storage import secure_files as rows
 from sluice.storage.names import clean_name, hidden_characters, is_guid
 from sluice.storage.seals import SealedRow
@@ -127,6 +127,10 @@ class SecureFileStore:
             kind = permissions.SECURE_FILE
             permissions.revoke_everywhere(transaction, file.id, by=by, at=now, resource_type=kind)
             policies.forget(transaction, rows.resource_of(file))
+            change = check_configurations.Change(
+                by=by, at=now, kind="", resource_type="secure file", resource=file.name
+            )
+            check_configurations.remove_of_resource(transaction, rows.resource_of(file), change)
             rows.remove(transaction, file.id)
             audit.append(transaction, _event(actions.SECURE_FILE_DELETED, file, home, by=by, at=now))
             return file

@@ -18,7 +18,7 @@ from sluice.library.changes import Contents, check_group_description, check_grou
 from sluice.library.group import GroupDraft, GroupUpdate, OpenedGroup, VariableGroup
 from sluice.rights import Right
 from sluice.secret import Secret
-from sluice.storage import actions, audit, permissions, policies, projects, usage
+from sluice.storage import actions, audit, check_configurations, permissions, policies, projects, usage
 from sluice.storage import variable_groups as rows
 from sluice.storage.names import name_key
 
@@ -149,6 +149,10 @@ class VariableGroupStore:
             now = self._clock()
             _revoke_all(transaction, group, by=by, at=now)
             policies.forget(transaction, resource_of(group))
+            change = check_configurations.Change(
+                by=by, at=now, kind="", resource_type="variable group", resource=group.name
+            )
+            check_configurations.remove_of_resource(transaction, resource_of(group), change)
             rows.remove(transaction, group.id)
             audit.append(transaction, journal.changed(actions.VARIABLE_GROUP_DELETED, group, home, by=by, at=now))
             return group

@@ -55,8 +55,10 @@ def assess_needs(
     pipeline_id: int,
     needs: Sequence[Need],
     origin: RunOrigin = TRUSTED_RUN,
+    *,
+    disabled_waits: bool = False,
 ) -> Assessment:
-    """Which of the needs of a run are permitted now, wait for a permit, or cannot be met."""
+    """Which of the needs of a run are permitted now, wait for a permit, or cannot be met; see `assess`."""
     if not needs:
         return Assessment()
     found: dict[Key, Known] = {}
@@ -73,7 +75,7 @@ def assess_needs(
             found[SECURE_FILE, name] = known_file(transaction, file, pipeline_id, origin.trust)
     missing = {need.kind for need in needs if need.key not in found}
     names = {kind: seen_names(transaction, store, kind, project_id) for kind in missing}
-    assessment = assess(needs, found, names, origin)
+    assessment = assess(needs, found, names, origin, disabled_waits=disabled_waits)
     refusals = tuple(_or_elsewhere(transaction, store, project_id, one) for one in assessment.refusals)
     return replace(assessment, refusals=refusals)
 
@@ -226,6 +228,9 @@ class RunAccess:
         if record is None or refusal:
             text = refusal.text if refusal else ""
             self.audit_refusal(name, record.id if record else "", refusal.reason if refusal else "missing")
+            if refusal and refusal.reason is Reason.DISABLED:  # whoever disabled it may enable it again
+                self.pending[step.id] = need
+                raise PermissionPendingError(refusal.text, where=need.where or None, do=refusal.hint)
             raise NotPermittedError(text, where=need.where or None, do=refusal.hint if refusal else "")
         use = self.use_of(job, step)
         try:

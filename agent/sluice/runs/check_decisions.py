@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction
     from sluice.storage.runs import RunRow
 
+APPROVE_SCOPE = "vso.pipelineresources_use"
+"""What an access token needs for decisions about approvals."""
+
 _ACTIONS = {Verdict.APPROVE: actions.APPROVAL_GIVEN, Verdict.REJECT: actions.APPROVAL_REFUSED}
 
 
@@ -76,6 +79,7 @@ class CheckDecisions:
         Raises `NotFoundError` for an id that is none of the run's, `ConflictError` for one that is decided already or
         belongs to an earlier attempt, `NotPermittedError` when the person may not decide it.
         """
+        self.guard.require_scope(APPROVE_SCOPE)
         decided: list[Decided] = []
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
@@ -116,6 +120,7 @@ class CheckDecisions:
 
     def reassign(self, run_id: int, check: str, approver: str, to: str, *, comment: str = "") -> Decided:
         """Give one approver's part to another; takes that approver, or the right to manage the resource's checks."""
+        self.guard.require_scope(APPROVE_SCOPE)
         with self.database.write() as transaction:
             run = _run(transaction, run_id)
             one, found = self._named(transaction, run, check, of=approval.is_approval)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -187,7 +188,12 @@ def _ask_again(transaction: Transaction, run: RunRow, request: RequestRow) -> bo
     found = _current(transaction, run.project_id, request)
     if (request.project_id, request.pipeline_id) != (run.project_id, run.pipeline_id) or found is None:
         raise ConflictError(f"what run {run.id} asks for does not exist any more: {_asked(request)}")
-    name, version = found
+    name, version, disabled = found
+    if disabled:
+        raise ConflictError(
+            f"nothing is permitted: {_asked(request)} is disabled",
+            do=f"enable it with 'sluice connection update {shlex.quote(name)} --enable', or deny it",
+        )
     if name_key(name) != name_key(request.resource_name):
         raise ConflictError(f"what run {run.id} asks for has another name now: {_asked(request)} is '{name}'")
     since = audit.changes_since(transaction, request.resource_id, request.resource_version)
@@ -197,8 +203,8 @@ def _ask_again(transaction: Transaction, run: RunRow, request: RequestRow) -> bo
     return True
 
 
-def _current(transaction: Transaction, project_id: int, request: RequestRow) -> tuple[str, int] | None:
-    """Name and version that a resource has now; those of the request for what has no version."""
+def _current(transaction: Transaction, project_id: int, request: RequestRow) -> tuple[str, int, bool] | None:
+    """Name and version that a resource has now, and whether it is disabled; as asked for where there is no version."""
     found: connections.PublicRow | variable_groups.PublicRow | secure_files.FileRow | None
     if request.resource_type == permissions.ENDPOINT:
         found = connections.by_id(transaction, project_id, request.resource_id)
@@ -207,8 +213,8 @@ def _current(transaction: Transaction, project_id: int, request: RequestRow) -> 
     elif request.resource_type == permissions.SECURE_FILE:
         found = secure_files.by_id(transaction, project_id, request.resource_id)
     else:
-        return request.resource_name, request.resource_version
-    return (found.name, found.version) if found else None
+        return request.resource_name, request.resource_version, False
+    return (found.name, found.version, bool(getattr(found, "disabled", False))) if found else None
 
 
 def _means(name: str | ResourceName, request: RequestRow) -> bool:

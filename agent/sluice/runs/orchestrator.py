@@ -241,7 +241,9 @@ class _World:
             return Assessment()
         run = self._loaded.run
         store, origin = self._orchestrator.store, origin_of(run.options)
-        assessment = assess_needs(self._transaction, store, run.project_id, run.pipeline_id, needs, origin)
+        assessment = assess_needs(
+            self._transaction, store, run.project_id, run.pipeline_id, needs, origin, disabled_waits=True
+        )
         self.refused.extend(assessment.refusals)
         return assessment
 

@@ -21,6 +21,9 @@ NOT_STARTED = "Nobody started it in time."
 GAVE_UP = frozenset({TIMED_OUT, NOT_STARTED})
 """How a stage says that it waited too long."""
 
+DISABLED = "it is disabled"
+"""What is said of a connection that is waited for until somebody enables it."""
+
 GAVE_UP_ON = "gaveUpOnChecks"
 """Detail of a stage whose checks did not pass in time."""
 
@@ -74,6 +77,10 @@ class Waits:
         asked = [*asks, *(one for one in self.asked if (one.stage, one.job_id) == (stage, job_id))]
         known = {(one.resource_type, one.resource_id) for one in asked}
         for one in pending:
+            for request in asks:
+                same = (request.resource_type, request.resource_id) == (one.resource.kind, one.resource.id)
+                if same and request.detail != _why(one):
+                    self.details.append((request.id, _why(one)))
             if (one.resource.kind, one.resource.id) not in known:
                 self.asked.append(self._request(one, stage, attempt, job_id, step_id))
 
@@ -109,6 +116,7 @@ class Waits:
             resource_version=pending.resource.version,
             created_at=self._now,
             expires_at=self._now + asker.wait_seconds,
+            detail=_why(pending),
         )
 
     def close(self, requests: Iterable[RequestRow], state: str) -> None:
@@ -199,6 +207,11 @@ def is_denial(request: RequestRow) -> bool:
 def waited_too_long(stage: RecordRow) -> bool:
     """Whether a stage was skipped since nobody decided in time."""
     return stage.message in GAVE_UP or bool(stage.details.get(GAVE_UP_ON))
+
+
+def _why(pending: Pending) -> str:
+    """What is waited for, where it is not the permit alone."""
+    return DISABLED if pending.resource.disabled else ""
 
 
 def needs_of(record: RecordRow) -> list[Need]:

@@ -147,7 +147,7 @@ def remove(tx: Transaction, row: ConfigurationRow, change: Change) -> None:
 
 
 def remove_of_resource(tx: Transaction, resource: Resource, change: Change) -> None:
-    """Remove the checks of a resource that is deleted."""
+    """Remove the checks of a resource that is deleted, or leaves its project; `change` says who, when and of what."""
     for row in of_resource(tx, resource):
         remove(tx, row, replace(change, kind=row.kind))
 

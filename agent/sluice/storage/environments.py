@@ -13,7 +13,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.errors import ConflictError, NotFoundError, UsageError
-from sluice.storage import actions, audit, permissions, projects
+from sluice.storage import actions, audit, check_configurations, permissions, projects
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.tables import deployments, environment_resources, environments, pipelines, runs
@@ -141,6 +141,8 @@ def delete(transaction: Transaction, environment: Environment, *, by: str, at: f
     """Delete an environment with its resources, permits and history."""
     resource_type = permissions.ENVIRONMENT
     permissions.revoke_everywhere(transaction, environment.id, by=by, at=at, resource_type=resource_type)
+    change = check_configurations.Change(by=by, at=at, kind="", resource_type="environment", resource=environment.name)
+    check_configurations.remove_of_resource(transaction, resource_of(environment), change)
     for table in (deployments, environment_resources):
         transaction.execute(sqlalchemy.delete(table).where(table.c.environment_id == environment.id))
     transaction.execute(sqlalchemy.delete(environments).where(environments.c.id == environment.id))

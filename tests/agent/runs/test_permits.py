@@ -169,19 +169,31 @@ def test_a_permit_that_is_revoked_before_the_run_goes_on_is_asked_for_again(benc
     assert [one.state for one in bench.requests(run.id)] == ["approved", "running"]
 
 
-def test_a_connection_that_is_disabled_while_a_run_waits_fails_the_stage(bench: Bench) -> None:
+def test_a_connection_that_is_disabled_while_a_run_waits_is_waited_for(bench: Bench) -> None:
     bench.connection("depot-west")
     run = bench.run_pipeline(STAGED).run
     bench.store.update("default", "depot-west", Update(disabled=True), by="tester")
+    with pytest.raises(ConflictError, match="is disabled"):
+        bench.decisions.permit(run.id)
+    bench.drive(run.id)
+    assert [one.detail for one in bench.requests(run.id, "running")] == ["it is disabled"]
+    bench.store.update("default", "depot-west", Update(disabled=False), by="tester")
+    bench.drive(run.id)
+    assert [one.detail for one in bench.requests(run.id, "running")] == [""]
     bench.decisions.permit(run.id)
-    failed = bench.drive(run.id)
-    stage = next(one for one in failed.records if one.type == "Stage")
-    assert stage.result == "Failed"
-    assert stage.message.startswith(
-        "azure-pipelines.yml:11:20: Job Out: Step hand input depot references service connection depot-west which could"
-    )
-    assert failed.run.result == "Failed"
-    assert bench.requests(run.id, "running") == []
+    assert bench.drive(run.id).run.result == "Succeeded"
+
+
+def test_a_connection_that_is_disabled_after_its_permit_pauses_the_run(bench: Bench) -> None:
+    bench.connection("depot-west")
+    run = bench.run_pipeline(STAGED).run
+    bench.decisions.permit(run.id)
+    bench.store.update("default", "depot-west", Update(disabled=True), by="tester")
+    paused = bench.drive(run.id)
+    assert paused.run.result == ""
+    assert [one.detail for one in bench.requests(run.id, "running")] == ["it is disabled"]
+    bench.store.update("default", "depot-west", Update(disabled=False), by="tester")
+    assert bench.drive(run.id).run.result == "Succeeded"
 
 
 def test_a_connection_that_is_edited_while_a_run_waits_is_used_as_it_is_then(bench: Bench) -> None:
@@ -321,14 +333,16 @@ def test_a_permit_that_is_revoked_after_the_checkpoint_pauses_at_the_step(bench:
     assert bench.drive(run.id).run.result == "Succeeded"
 
 
-def test_a_run_time_connection_that_is_disabled_meanwhile_fails_the_step(bench: Bench) -> None:
-    bench.connection("depot-late")
+def test_a_run_time_connection_that_is_disabled_meanwhile_is_waited_for(bench: Bench) -> None:
+    record = bench.connection("depot-late")
     run = late(bench).run
+    bench.permit(record)
     bench.store.update("default", "depot-late", Update(disabled=True), by="tester")
-    failed = bench.drive(run.id)
-    assert failed.results()["Job.hand"] == "Failed"
-    assert failed.run.result == "Failed"
-    assert bench.requests(run.id, "running") == []
+    paused = bench.drive(run.id)
+    assert paused.run.result == ""
+    assert [one.detail for one in bench.requests(run.id, "running")] == ["it is disabled"]
+    bench.store.update("default", "depot-late", Update(disabled=False), by="tester")
+    assert bench.drive(run.id).run.result == "Succeeded"
 
 
 def test_a_run_time_connection_that_is_deleted_meanwhile_fails_the_step(bench: Bench) -> None:

@@ -93,7 +93,7 @@ def turn(mine: Claim, queues: Sequence[Sequence[Claim]]) -> Turn:
     others = [[one for one in queue if one.suite_id != mine.suite_id] for queue in queues]
     if mine.latest and any(_supersedes(one, mine) for queue in others for one in queue):
         return Turn.SUPERSEDED
-    if not mine.driven:
+    if not (mine.ready and mine.driven):
         return Turn.WAIT
     free = not any(one.held and one.driven for queue in others for one in queue)
     first = not any(_goes_before(one, mine, queue) for queue in others for one in queue)

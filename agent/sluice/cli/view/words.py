@@ -114,6 +114,8 @@ def needed(request: RequestRow) -> str:
         return f"Until {moment(request.expires_at)}"
     if request.resource_type in texts.CHECKS:
         return one_line(request.detail)
+    if request.resource_type == "endpoint" and request.detail:
+        return f"{one_line(request.detail[:1].upper() + request.detail[1:])}; enabled, the run goes on"
     return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
 
 
@@ -154,6 +156,8 @@ def permit_command(request: RequestRow) -> str:
         return f"sluice resume {request.run_id}"
     if request.resource_type == texts.DELAY:
         return f"sluice resume {request.run_id}"
+    if request.resource_type == "endpoint" and request.detail:
+        return f"sluice connection update {shlex.quote(one_line(request.resource_name))} --enable"
     command = f"sluice permit {request.run_id}"
     option = _PERMIT_OPTIONS.get(request.resource_type)
     return f"{command} {option} {shlex.quote(one_line(request.resource_name))}" if option else command

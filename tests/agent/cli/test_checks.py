@@ -1,0 +1,114 @@
+"""Checks from the command line where processes and people matter: killed while waiting, roles, tokens, terminals."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.agent.cli.conftest import Sluice
+
+PIPELINE = """
+jobs:
+- deployment: Web
+  environment: production
+  strategy: {runOnce: {deploy: {steps: [{bash: echo deployed it}]}}}
+"""
+ON = ("--environment", "production")
+
+
+@pytest.fixture
+def here(sluice: Sluice) -> Sluice:
+    (sluice.folder / "azure-pipelines.yml").write_text(PIPELINE)
+    sluice("environment", "create", "production", "--allow-all-pipelines")
+    return sluice
+
+
+def approval(here: Sluice, approver: str = "Project Administrators") -> None:
+    here("check", "add", "approval", *ON, "--approver", approver)
+
+
+def by(here: Sluice, token: str, *arguments: str, status: int = 0) -> str:
+    here.environment["SLUICE_TOKEN"] = token
+    try:
+        return here(*arguments, status=status)
+    finally:
+        del here.environment["SLUICE_TOKEN"]
+
+
+def token(here: Sluice, user: str, *scopes: str) -> str:
+    options = [option for scope in scopes for option in ("--scope", scope)] or ["--full-access"]
+    made = here.json("token", "create", f"{user} {len(scopes)}", "--user", user, *options)
+    assert isinstance(made["token"], str)
+    return made["token"]
+
+
+def test_a_run_that_is_killed_while_it_waits_goes_on_from_the_approval(here: Sluice) -> None:
+    approval(here)
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "sluice", "run"],
+        cwd=here.folder,
+        env=here.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stdout is not None
+    assert any("sluice approve 1" in line for line in waiting.stdout)
+    waiting.send_signal(signal.SIGKILL)
+    waiting.communicate()
+    here("approve", "1")
+    assert "deployed it" in here("resume", "1")
+
+
+def test_an_approver_at_the_terminal_is_asked_there(here: Sluice) -> None:
+    approval(here)
+    status, shown = here.on_a_terminal(["run"], [("[w]ait: ", "a"), ("Approve? [y/N]: ", "y")])
+    assert status == 0
+    assert "deployed it" in shown
+
+
+def test_who_is_no_administrator_neither_adds_checks_nor_bypasses_them(here: Sluice) -> None:
+    for name in ("alice", "bob"):
+        here("user", "create", name)
+    here("environment", "roles", "production", "--set", "bob=User")
+    bob, alice = token(here, "bob"), token(here, "alice")
+    approval(here, "alice")
+    assert "Administrator" in by(here, bob, "check", "add", "exclusive-lock", *ON, status=1)
+    here("run", "--non-interactive", status=4)
+    assert "bob is no approver" in by(here, bob, "approve", "1", status=1)
+    by(here, bob, "check", "bypass", "1", "production", status=1)
+    by(here, bob, "check", "disable", "1", status=1)
+    assert "production" in by(here, alice, "approvals")
+    assert "No approval" in by(here, bob, "approvals")
+    by(here, alice, "approve", "1", "--comment", "fine")
+    assert "deployed it" in here("resume", "1")
+    assert "approved by alice" in here("runs", "show", "1")
+
+
+def test_a_token_without_the_scope_approves_nothing(here: Sluice) -> None:
+    here("user", "create", "alice")
+    approval(here, "alice")
+    here("run", "--non-interactive", status=4)
+    reader = token(here, "alice", "vso.build")
+    assert "vso.pipelineresources_use" in by(here, reader, "approve", "1", status=1)
+    by(here, token(here, "alice", "vso.pipelineresources_use", "vso.build"), "approve", "1")
+
+
+def test_a_deleted_environment_takes_its_checks_along(here: Sluice) -> None:
+    here("check", "add", "exclusive-lock", *ON)
+    here("environment", "delete", "production", "--yes")
+    assert "No checks yet" in here("check", "list")
+    here("audit", "verify")
+
+
+def test_a_step_of_a_run_approves_nothing(here: Sluice) -> None:
+    approval(here)
+    here("run", "--non-interactive", status=4)
+    (here.folder / "attack.yml").write_text(f"steps: [{{bash: '{sys.executable} -m sluice approve 1'}}]\n")
+    here("run", "attack.yml", "--non-interactive", status=1)
+    assert "waits for approval" in here("runs", "show", "1")
