@@ -70,7 +70,7 @@ def _replaced(bench: Bench) -> None:
         (_revoked, "waiting"),
         (_replaced, "waiting"),
         (_limited, "Failed"),
-        (_disabled, "Failed"),
+        (_disabled, "waiting"),
     ],
 )
 def test_what_changes_between_checkpoint_and_step_counts(
