@@ -21,6 +21,7 @@ from sluice.storage.tables import (
     runs,
     variable_groups,
 )
+from sluice.storage.tables_checks import check_configurations
 from sluice.storage.tables_connections import deleted_connections
 from sluice.storage.tables_people import user_groups
 from sluice.storage.tables_secure_files import secure_files
@@ -133,6 +134,7 @@ _CONTENT = {
     variable_groups: "variable groups",
     secure_files: "secure files",
     environments: "environments",
+    check_configurations: "checks",
     runs: "runs",
     pipelines: "pipelines",
     permissions: "permits",
