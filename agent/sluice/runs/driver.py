@@ -185,14 +185,22 @@ class Driver:
             while self._dispatcher.active():
                 self._news.get(timeout=END_SECONDS)
 
+    @property
+    def _active(self) -> bool:
+        """Whether anything of the run is being carried out."""
+        return bool(self._dispatcher.active()) or self._evaluator.active
+
     def _loop(self, run_id: int, starter: Starter, changes: Changes) -> bool:
         while True:
+            was_active = self._active
             advanced = self._orchestrator.advance(run_id, driven=True)
             self._tell(advanced)
             self._evaluator.begin(advanced.evaluate)
             if self._act(run_id, advanced, starter):
                 continue
-            active = bool(self._dispatcher.active()) or self._evaluator.active
+            active = self._active
+            if was_active and not active:
+                continue  # a job that has ended meanwhile may wait for something: that is asked for before anybody leaves
             status, asked = self._look(run_id)
             if status.completed and not active:
                 return True
