@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice.authorization import texts
 from sluice.authorization.checks.approval import Verdict
 from sluice.authorization.texts import APPROVAL, CHECKS, STAGE, STEP_WAITS
 from sluice.cli.session import check_decisions_of, decisions_of
+from sluice.cli.view import words
 from sluice.cli.view.choose import lively
 from sluice.cli.view.prompt import Choice, Screen, ask
 from sluice.errors import ConflictError, NotPermittedError
@@ -38,6 +40,7 @@ class Asking:
     view: View
     interrupted: Callable[[], bool]
     left: frozenset[int] = field(default=frozenset())
+    told: frozenset[int] = field(default=frozenset())
 
     def __call__(self, requests: Sequence[RequestRow]) -> Waiting:
         ids = frozenset(request.id for request in requests)
@@ -47,6 +50,7 @@ class Asking:
             loaded = self.orchestrator.load(transaction, self.run_id)
             mark = check_suites.mark(transaction, self.run_id)
         if not (asked := self._for_me(requests)):
+            self._tell(ids, [one for one in requests if one.resource_type == APPROVAL])
             return Waiting.STAY
         screen = Screen(stdin=sys.stdin, stdout=sys.stdout, colour=lively(sys.stdout, os.environ))
         try:
@@ -71,6 +75,16 @@ class Asking:
         elif decision.choice is not Choice.SETTLED:
             self._record(decision.choice, [request.resource_id for request in decision.requests])
         return Waiting.STAY
+
+    def _tell(self, ids: frozenset[int], others: Sequence[RequestRow]) -> None:
+        """Say once who is asked, when it is not this person; a view that is redrawn shows it anyway."""
+        if not others or ids == self.told or lively(sys.stdout, os.environ):
+            return
+        self.told = ids
+        with self.view.suspended(), contextlib.suppress(OSError):
+            for request in others:
+                sys.stdout.write(f"{texts.PANEL_TITLE}: {words.resource(request)}: {words.needed(request)}\n")
+            sys.stdout.flush()
 
     def _changes(self, loaded: Loaded, request: RequestRow) -> tuple[str, Sequence[str]]:
         """What is different in the pipeline's files since it last received what it asks for, as git knows it."""

@@ -112,3 +112,18 @@ def test_a_step_of_a_run_approves_nothing(here: Sluice) -> None:
     (here.folder / "attack.yml").write_text(f"steps: [{{bash: '{sys.executable} -m sluice approve 1'}}]\n")
     here("run", "attack.yml", "--non-interactive", status=1)
     assert "waits for approval" in here("runs", "show", "1")
+
+
+def test_who_is_no_approver_is_told_at_the_terminal_who_is(here: Sluice) -> None:
+    here("user", "create", "alice")
+    approval(here, "alice")
+    here.environment["NO_COLOR"] = "1"
+
+    def approve() -> str:
+        by(here, token(here, "alice"), "approve", "1")
+        return ""
+
+    status, shown = here.on_a_terminal(["run"], [("Approval 'environment production': alice", approve)])
+    assert status == 0
+    assert "Waiting for review: Approval 'environment production': alice" in shown
+    assert "deployed it" in shown

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from sluice.storage.runs import RunRow
 
 _STARTED: Final = "inProgress"
+_NOT_ASKED: Final = texts.STEP_WAITS | {texts.CHECK}
+"""What nobody is asked about at the terminal: it is announced there too."""
 
 
 class PlainView:
     """An `Observer` that writes lines to a text stream and flushes after each call.
 
-    With `asks` the command asks for permits itself, so the pause is not announced here. A stream that nobody reads
+    With `asks` the command asks for permits and approvals itself, so that pause is not announced here. A stream that nobody reads
     any more raises `BrokenPipeError`.
     """
 
@@ -73,7 +75,8 @@ class PlainView:
         ended = self._announced and not keys
         self._announced = keys
         if self._asks:
-            return
+            new = {key for key in new if key[2].partition(":")[0] in _NOT_ASKED}
+            ended = False
         if ended:
             self._say("The wait is over")
         if new:
