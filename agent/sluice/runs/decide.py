@@ -98,6 +98,7 @@ class _Advance:
             checkpoints=self.checkpoints,
             world=world,
             canceled=situation.canceled,
+            lock_behavior=situation.plan.lock_behavior,
         )
 
     def run(self) -> Advanced:

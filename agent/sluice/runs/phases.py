@@ -90,6 +90,7 @@ class Phases:
     checkpoints: Checkpoints
     world: World
     canceled: bool
+    lock_behavior: str = ""
 
     def advance(self, stage: Stage, job: Job) -> bool:
         """Take a job as far as it goes; whether anything changed."""
@@ -257,7 +258,7 @@ class Phases:
             attempt=record.attempt,
             job_id=job.id,
             step_id=str(job.details.get("suspendedAt", "")),
-            lock_behavior=stage.lock_behavior,
+            lock_behavior=stage.lock_behavior or self.lock_behavior,
         )
         passage = self.checkpoints.enter(spot, assessment.permitted)
         show_checks(self.timeline, record, passage.suite, self.world.now)
