@@ -36,12 +36,16 @@ Passphrase = Callable[[bool], bytes]
 
 
 class PassphraseKeys(FileKeys):
-    """Master keys that a passphrase opens. The keys of a plain key file beside it are taken over when it is made."""
+    """Master keys that a passphrase opens. The keys of a plain key file beside it are taken over when it is made.
 
-    def __init__(self, folder: Path, passphrase: Passphrase) -> None:
+    `cost` is what scrypt takes for a file that is written; the file says what it took.
+    """
+
+    def __init__(self, folder: Path, passphrase: Passphrase, *, cost: int = COST) -> None:
         super().__init__(folder / "master.passphrase.json")
         self._plain = FileKeys(folder / "master.json")
         self._passphrase = passphrase
+        self._cost = cost
         self._known: dict[tuple[bytes, int, int, int], bytes] = {}
 
     def _first(self) -> tuple[str, dict[str, bytes]]:
@@ -55,12 +59,12 @@ class PassphraseKeys(FileKeys):
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         salt = next((known[0] for known in self._known), b"") or secrets.token_bytes(_SALT_BYTES)
-        cipher = AESGCM(self._key_of(salt, COST, BLOCK, PARALLEL, new=not self._known))
+        cipher = AESGCM(self._key_of(salt, self._cost, BLOCK, PARALLEL, new=not self._known))
         sealed = {}
         for name, key in keys.items():
             nonce = os.urandom(_NONCE_BYTES)
             sealed[name] = _text(nonce + cipher.encrypt(nonce, key, _bound(name)))
-        kdf = {"name": "scrypt", "salt": _text(salt), "n": COST, "r": BLOCK, "p": PARALLEL}
+        kdf = {"name": "scrypt", "salt": _text(salt), "n": self._cost, "r": BLOCK, "p": PARALLEL}
         return {"kdf": kdf, "keys": sealed}
 
     def _opened(self, content: Mapping[str, Any]) -> dict[str, bytes | None]:

@@ -16,8 +16,9 @@ from sluice.errors import SealError
 RIGHT = "correct horse battery staple"
 
 
-def keys(folder: Path, text: str = RIGHT) -> PassphraseKeys:
-    return PassphraseKeys(folder, lambda new: given_passphrase({"SLUICE_PASSPHRASE": text}, new=new))
+def keys(folder: Path, text: str = RIGHT, *, cost: int = 2**12) -> PassphraseKeys:
+    """Cheap ones, but where the cost is what the test is about."""
+    return PassphraseKeys(folder, lambda new: given_passphrase({"SLUICE_PASSPHRASE": text}, new=new), cost=cost)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_the_right_passphrase_opens_the_key_and_another_does_not(folder: Path) -
 
 
 def test_a_guess_takes_memory_and_no_two_installations_share_one(folder: Path, tmp_path: Path) -> None:
-    keys(folder).current()
+    keys(folder, cost=COST).current()
     keys(tmp_path / "other").current()
     kdf = content(folder)["kdf"]
     assert (kdf["name"], 128 * kdf["n"] * kdf["r"]) == ("scrypt", 128 * COST * BLOCK)
