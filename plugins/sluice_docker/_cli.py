@@ -24,6 +24,7 @@ _CHUNK = 64 * 1024
 _LAST = 20
 _STEP = re.compile(r"(?:Step (\d+)/(\d+) :|#\d+ \[(?:[\w.-]+ )?(\d+)/(\d+)\])")
 _LAYER = re.compile(r"([0-9a-f]{12}): (\w.*)")
+_ERRORS = ("error", "unauthorized", "denied", "cannot connect")
 _LAYER_DONE = ("Pushed", "Layer already exists", "Mounted from", "Pull complete", "Already exists")
 
 
@@ -129,9 +130,10 @@ class _Output:
         return b"".join(self._pieces).decode("utf-8", "replace")
 
     def reason(self) -> str:
-        """The last line, which is where commands say what is wrong."""
+        """The last line that begins as errors do, else the last line: advice may follow what is wrong."""
         rest = self._line.decode("utf-8", "replace").strip()
-        return next((line for line in (rest, *reversed(self._last)) if line), "")
+        lines = [line for line in (rest, *reversed(self._last)) if line]
+        return next((line for line in lines if line.casefold().startswith(_ERRORS)), lines[0] if lines else "")
 
     def _look_at(self, line: str) -> None:
         self._last = [*self._last[-_LAST:], line]

@@ -71,7 +71,7 @@ def test_an_image_is_pushed_to_the_registry_that_the_step_names(
     engine.docker("image", "rm", f"{registry.host}/app:7")
     refused = docker("pull", arguments=f"{registry.host}/app:7")
     assert refused.result == Result.FAILED
-    assert "failed with exit code 1" in refused.message
+    assert "failed with exit code 1: Error response from daemon:" in refused.message
     assert docker("pull", registry.connection(), arguments=f"{registry.host}/app:7").result == Result.SUCCEEDED
 
 
