@@ -6,11 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from tests.real.docker.conftest import Engine, Person, Registry
+from tests.real.docker.conftest import Engine, FindProgram, Person, Registry
 
 from sluice.runtime.containers.engine import Engine as RuntimeEngine
 from sluice.runtime.containers.users import User, archive, entries
@@ -356,6 +357,40 @@ def test_a_service_that_is_not_healthy_fails_the_job_with_its_log(person: Person
     text = person.sluice("run", status=1)
     assert "Failed to initialize, db service is unhealthy." in text
     assert "Log of the service db:" in text
+
+
+def test_steps_run_as_the_user_of_the_host(
+    person: Person, engine: Engine, busybox: str, require_program: FindProgram
+) -> None:
+    setpriv = require_program("setpriv", "apt-get install util-linux")
+    person.write(f"""
+        resources: {{containers: [{{container: box, image: '{busybox}', localImage: true}}]}}
+        container: box
+        steps:
+        - checkout: none
+        - bash: |
+            echo "$(id -u) $(whoami) $HOME"
+            touch $HOME/mine $(Build.ArtifactStagingDirectory)/mine
+            stat -c 'owned by %u' $(Build.ArtifactStagingDirectory)/mine
+    """)
+    # another user, who may still read the interpreter and its libraries, wherever those lie
+    capabilities = "+dac_override,+dac_read_search"
+    become = [str(setpriv), "--reuid", "4321", "--regid", "4321", "--clear-groups"]
+    become += ["--inh-caps", capabilities, "--ambient-caps", capabilities]
+    Path(engine.socket.removeprefix("unix://")).chmod(0o666)
+    for folder in (person.folder.parent, person.folder):
+        os.chown(folder, 4321, 4321)
+    done = subprocess.run(
+        [*become, sys.executable, "-m", "sluice", "run"],
+        cwd=person.folder,
+        env=person.environment | {"USER": "somebody", "LOGNAME": "somebody"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4321 somebody_azpcontainer /home/somebody_azpcontainer" in done.stdout
+    assert "owned by 4321" in done.stdout.splitlines()
 
 
 def test_the_user_of_the_host_is_known_in_the_container(engine: Engine, busybox: str) -> None:
