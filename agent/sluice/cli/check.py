@@ -55,7 +55,7 @@ def add_command(kind: str, *, project: str, output: str, **given: Any) -> None:
 
     \b
     Example: sluice check add approval --environment production --approver alice --approver bob --minimum 1
-    Example: sluice check add business-hours --connection web --set startTime=08:00 --set endTime=17:00
+             sluice check add business-hours --connection web --set startTime=08:00 --set endTime=17:00
     """  # noqa: D301  # as above
     with opened_orchestrator() as orchestrator:
         configurations = configurations_of(orchestrator)
