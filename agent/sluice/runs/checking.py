@@ -186,8 +186,21 @@ def _claim(orchestrator: Orchestrator, one: Due) -> _Claimed | None:
         callback = check_callbacks.callback_of(
             claimed, check, token, server=orchestrator.server, project_id=project.guid, plan_id=facts.plan_id
         )
-        secrets = open_secrets(orchestrator, transaction, check.configuration_id, check.configuration_version)
+        secrets = _secrets_of(orchestrator, transaction, run.project_id, check)
     return _Claimed(run=run, suite=claimed, check=check, facts=facts, secrets=secrets, callback=callback)
+
+
+def _secrets_of(
+    orchestrator: Orchestrator, transaction: Transaction, project_id: int, check: Check
+) -> Mapping[str, Secret]:
+    """The secret settings of a check that has begun: those of now, as long as they go with the settings it began with.
+
+    Settings that were changed meanwhile may say where the secrets are sent to: then none is given to the old ones.
+    """
+    row = check_configurations.get(transaction, project_id, check.configuration_id)
+    if row is None or dict(row.settings) != dict(check.settings):
+        return {}
+    return open_secrets(orchestrator, transaction, row.id, row.version)
 
 
 def _decision(orchestrator: Orchestrator, claimed: _Claimed) -> Decision:

@@ -377,6 +377,21 @@ def test_a_secret_setting_survives_the_rotation_of_the_master_key(bench: Bench, 
     assert checks.gate.runs[0].secret("key") == Secret("s3cr3t-key")
 
 
+def test_a_check_that_has_begun_gets_its_secret_until_its_settings_lead_elsewhere(bench: Bench, checks: Checks) -> None:
+    checks.gate.answers = [Decision.waiting("not yet")]
+    row = checks.add(settings={"what": "weather"}, secrets={"key": Secret("s3cr3t-key")}, retry_interval=1)
+    configurations = Configurations(orchestrator=bench.orchestrator, guard=Unrestricted("tester"))
+    bench.clock.now = bench.clock()
+    run = bench.create(DEPLOY)
+    bench.drive(run.id)
+    for changes in (Entered(timeout=20), Entered(settings={"what": "elsewhere"})):
+        configurations.update("default", row.id, changes)
+        bench.clock.late += MINUTE
+        bench.drive(run.id)
+    assert [one.secret("key") for one in checks.gate.runs] == [Secret("s3cr3t-key"), Secret("s3cr3t-key"), None]
+    assert {one.setting("what") for one in checks.gate.runs} == {"weather"}
+
+
 def test_a_rejection_with_a_retry_interval_is_asked_again(bench: Bench, checks: Checks) -> None:
     checks.gate.answers = [Decision.rejected("closed"), Decision.approved()]
     checks.add(retry_interval=1)

@@ -14,11 +14,11 @@ IN_SEQUENCE = "inSequence"
 
 def _ask_people(run: CheckRun) -> Decision:
     people = ", ".join(one.strip() for one in run.setting("approvers").split(",") if one.strip())
-    return Decision.waiting(f"waits for the approval of {people}")
+    return Decision.waiting(f"the approval of {people}")
 
 
 def _queue_up(run: CheckRun) -> Decision:
-    return Decision.waiting(f"waits for its turn to use '{run.resource.name}'")
+    return Decision.waiting(f"its turn to use '{run.resource.name}'")
 
 
 APPROVAL = CheckType(
