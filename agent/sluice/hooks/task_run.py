@@ -84,6 +84,12 @@ class TaskRun(Protocol):
     def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
         """Set a job variable for the steps that follow; an output variable also for other jobs."""
 
+    def restore_at_end(self, path: Path) -> None:
+        """Have a file put back as it is now when the job ends, however it ends; one that is not there yet is removed.
+
+        To be called before a file outside of `temp` is given credentials. Of several calls the first counts.
+        """
+
     def fulfils(self, criteria: str, root: Any) -> bool:
         """Whether a JSON value fulfils success criteria such as `eq(root['status'], 'ok')`.
 

@@ -25,6 +25,7 @@ def encode_progress(progress: JobProgress) -> bytes:
             step: {name: _plain(value) for name, value in values.items()}
             for step, values in progress.task_variables.items()
         },
+        "masked": [[name, value.reveal()] for name, value in progress.masked],
         "used": round(progress.used_seconds, 3),
     }
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -47,6 +48,7 @@ def decode_progress(raw: bytes) -> JobProgress:
             for step, values in content.get("task", {}).items()
         },
         used_seconds=content.get("used", 0),
+        masked=tuple((name, Secret(text)) for name, text in content.get("masked", ())),
     )
 
 

@@ -61,6 +61,8 @@ class JobState:
         """Why the job was canceled, in a person's words."""
         self.variables = JobVariables(progress.variables or request.variables, masker)
         self.named_short: set[str] = set()
+        for name, secret in progress.masked:
+            masker.add(secret.reveal(), name)
         for values in self.task_variables.values():
             for name, value in values.items():
                 if isinstance(value, Secret):
@@ -100,6 +102,7 @@ class JobState:
             result=self.result,
             task_variables={step: dict(values) for step, values in self.task_variables.items()},
             used_seconds=self.clock.used,
+            masked=tuple((name, Secret(value)) for value, name in self.masker.known.items()),
         )
 
     def path(self, base: str) -> str:

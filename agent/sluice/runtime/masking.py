@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sluice.runtime.bytes_text import decode, encode
@@ -215,6 +215,12 @@ class Masker:
         """Names of the secrets that are too short or too common to be masked."""
         with self._lock:
             return tuple(dict.fromkeys(name for value, name in self._values.items() if name and not self._fit(value)))
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """Every secret that has been added, with what a person calls it."""
+        with self._lock:
+            return dict(self._values)
 
     @property
     def busy(self) -> bool:

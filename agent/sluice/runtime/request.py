@@ -129,7 +129,8 @@ class JobProgress:
     `next_step` is the index of the first step that has not finished, `variables` all job variables as they are now,
     `outputs` those of finished steps as `step.name`, `prepended_paths` newest first, `result` the job's status so far;
     `task_variables` are what the executions of a step keep for each other, by the step's name; `used_seconds` is what
-    the job has used of its time, which a pause does not count to.
+    the job has used of its time, which a pause does not count to; `masked` every secret that the job has met, with its
+    name: those of connections too, since what earlier steps made of them is still there.
     """
 
     next_step: int = 0
@@ -139,6 +140,7 @@ class JobProgress:
     result: Result = Result.SUCCEEDED
     task_variables: Mapping[str, Mapping[str, str | Secret]] = field(default_factory=dict)
     used_seconds: float = 0
+    masked: tuple[tuple[str, Secret], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

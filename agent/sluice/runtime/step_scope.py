@@ -12,6 +12,7 @@ from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.events import IssueRaised, LogWritten, StepProgressed
 from sluice.runtime.job_state import JobState
+from sluice.runtime.originals import keep_original
 from sluice.runtime.place import HOST, Place
 from sluice.runtime.request import JobVariable, Result, StepRequest, WaitFor
 from sluice.runtime.restrictions import may_set
@@ -232,6 +233,10 @@ class ScopeOutput:
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
         with self._open() as scope:
             self._set_variable(scope, name, value, output=output)
+
+    def restore_at_end(self, path: Path) -> None:
+        with self._open() as scope:
+            keep_original(scope.job.workspace.temp, path)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[StepScope]:

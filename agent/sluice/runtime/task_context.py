@@ -36,6 +36,9 @@ class HandlerOutput(Protocol):
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
         """Set a job variable, or an output variable of the step; raises `TaskFailedError` when it is read-only."""
 
+    def restore_at_end(self, path: Path) -> None:
+        """Have a file put back as it is now when the job ends; raises `OSError`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HandlerRun:
@@ -117,6 +120,13 @@ class HandlerRun:
 
     def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
         self.output.set_variable(name, value, output=output)
+
+    def restore_at_end(self, path: Path) -> None:
+        try:
+            self.output.restore_at_end(path)
+        except OSError as error:
+            where, why = os.fspath(error.filename or path), error.strerror or str(error)
+            raise TaskFailedError("the file cannot be kept as it is", where=where, why=why) from error
 
     def fulfils(self, criteria: str, root: Any) -> bool:
         from sluice.language.success_criteria import holds

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import SluiceError
+from sluice.runtime.originals import put_back
 from sluice.runtime.orphans import kill_orphans, lookup_id
 from sluice.runtime.predefined import TOOL_SETTINGS
 from sluice.runtime.request import JobRequest
@@ -143,6 +144,7 @@ class Lease:
         if self._keep:
             os.pwrite(self._fd, SUSPENDED.encode().ljust(64), 0)
         else:
+            put_back(self._folder)
             remove(self._folder)
             with contextlib.suppress(OSError):
                 self._lock.unlink()
@@ -151,7 +153,7 @@ class Lease:
 
 
 def sweep(work: Path) -> None:
-    """Remove the private folders of jobs whose process is gone, and end what those jobs left running."""
+    """Remove the private folders of jobs whose process is gone, end what those jobs left running, undo their changes."""
     with os.scandir(work / "_temp") as entries:
         paths = [entry.path for entry in entries]
     for lock in paths:
@@ -238,6 +240,7 @@ def _sweep(lock: Path) -> None:
             return
         if text.startswith("vsts_"):
             kill_orphans(text)
+        put_back(lock.with_suffix(""))
         remove(lock.with_suffix(""))
         lock.unlink(missing_ok=True)
     finally:

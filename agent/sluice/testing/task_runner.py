@@ -35,7 +35,8 @@ class TaskOutcome:
     """What a task did, as a person and the steps that follow would see it: secrets in texts are masked.
 
     `message` says why it failed or was canceled, and is then the last of `issues` too. `progress` holds every report
-    as percent and operation; `variables` and `outputs` what it set.
+    as percent and operation; `variables` and `outputs` what it set, `restored` the files that a job puts back when it
+    ends.
     """
 
     result: Result
@@ -45,6 +46,7 @@ class TaskOutcome:
     progress: tuple[tuple[int, str], ...] = ()
     variables: Mapping[str, str | Secret] = field(default_factory=dict)
     outputs: Mapping[str, str | Secret] = field(default_factory=dict)
+    restored: tuple[Path, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -112,6 +114,7 @@ class RecordedOutput:
         self._progress: list[tuple[int, str]] = []
         self._variables: dict[str, str | Secret] = {}
         self._outputs: dict[str, str | Secret] = {}
+        self._restored: list[Path] = []
 
     def write(self, text: bytes) -> None:
         """Write whole lines."""
@@ -147,6 +150,11 @@ class RecordedOutput:
         with self._lock:
             (self._outputs if output else self._variables)[name] = value
 
+    def restore_at_end(self, path: Path) -> None:
+        """Note a file that the job would put back."""
+        with self._lock:
+            self._restored.append(path)
+
     def outcome(self, result: Result, message: str) -> TaskOutcome:
         """Everything that was recorded."""
         if message:
@@ -160,6 +168,7 @@ class RecordedOutput:
                 progress=tuple(self._progress),
                 variables=dict(self._variables),
                 outputs=dict(self._outputs),
+                restored=tuple(self._restored),
             )
 
     def _append(self, masked: bytes, unfinished: bool) -> None:  # what a step's log is told

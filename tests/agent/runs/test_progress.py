@@ -20,6 +20,7 @@ VARIABLES = st.builds(JobVariable, name=TEXTS, value=VALUES, readonly=st.boolean
         outputs=st.dictionaries(TEXTS, VALUES, max_size=5),
         prepended_paths=st.lists(TEXTS, max_size=3).map(tuple),
         result=st.sampled_from(Result),
+        masked=st.lists(st.tuples(TEXTS, TEXTS.map(Secret)), max_size=3).map(tuple),
     )
 )
 def test_progress_comes_back_as_it_was(progress: JobProgress) -> None:

@@ -407,6 +407,27 @@ def test_a_refused_connection_fails_the_step_and_runs_nothing(jobs: Jobs) -> Non
     assert ran_handler == []
 
 
+def test_what_was_secret_before_a_pause_is_secret_after_it(jobs: Jobs) -> None:
+    def log_in(run: TaskRun) -> None:
+        password = run.connection("depot").secret("apitoken")
+        assert password is not None
+        (run.temp / "login").write_text(password.reveal())
+
+    jobs.tasks["AcmeDeliver@1"] = Task("AcmeDeliver@1", log_in, inputs=())
+    jobs.connections.known = {"one": depot("one", 1), "two": PermissionPendingError("not yet")}
+    steps = [
+        jobs.step("AcmeDeliver@1", name, inputs={"depot": given}, connection_inputs=(DEPLOY,))
+        for name, given in (("A", "one"), ("B", "two"))
+    ]
+    show = 'cat "$AGENT_TEMPDIRECTORY/login"; echo told-by-a-tool'
+    tell = jobs.script("echo '##vso[task.setsecret]told-by-a-tool'", "T")
+    request = jobs.request(tell, *steps, jobs.script(show, "C", condition="always()"))
+    waits = jobs.go(request).last()
+    assert isinstance(waits, JobSuspended)
+    jobs.connections.known = {"two": SluiceError("no")}
+    assert jobs.go(dataclasses.replace(request, progress=waits.progress)).output("C") == ["***"]  # two that touch
+
+
 def test_a_pending_permit_suspends_the_job_and_it_goes_on_later(jobs: Jobs) -> None:
     handled: list[str] = []
     jobs.tasks["AcmeDeliver@1"] = Task(

@@ -33,6 +33,9 @@ class Recorded:
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
         self.said.append((name, value, output))
 
+    def restore_at_end(self, path: Path) -> None:
+        self.said.append(path)
+
 
 def a_run(output: Recorded, **parts: object) -> HandlerRun:
     given: dict[str, object] = {"task": "Acme@1", "sources": Path("/s"), "temp": Path("/t"), "output": output}
