@@ -111,7 +111,7 @@ class JobRecorder:
 
     def _step_started(self, event: StepStarted) -> None:
         step = self._put(event.step, state="inProgress", started_at=self._clock(), worker=self._job.worker)
-        with self._database.write() as transaction:
+        with self._database.write(synced=False) as transaction:
             records.save(transaction, self._run.id, [step])
         self._changed(step)
 
@@ -132,7 +132,7 @@ class JobRecorder:
         now = self._clock()
         if not 0 <= now - self._details_stored < DETAIL_SECONDS:
             self._details_stored = now
-            with self._database.write() as transaction:
+            with self._database.write(synced=False) as transaction:
                 self._save_details(transaction)
 
     def _save_details(self, transaction: Transaction) -> None:
@@ -154,7 +154,7 @@ class JobRecorder:
         )
         self._progress = event.progress
         self._logs.close(event.step)
-        with self._database.write() as transaction:
+        with self._database.write(synced=False) as transaction:
             records.save(transaction, self._run.id, [step])
             self._save_details(transaction)
             self._save_progress(transaction, event.progress)

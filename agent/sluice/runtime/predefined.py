@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -184,6 +185,15 @@ def environment_name(name: str, *, preserve_case: bool = False) -> str:
     What is asked of a name (is it read-only, does it reach a loader) is asked of this spelling, since several names
     share it: `Build.Reason` and `build_reason`, but also names with letters that only become ASCII in upper case.
     """
+    # asked for every variable of a job before every step; names that are kept are short
+    return (_spell if len(name) <= _SHORT else _spell.__wrapped__)(name, preserve_case)
+
+
+_SHORT = 128
+
+
+@functools.lru_cache(maxsize=4096)
+def _spell(name: str, preserve_case: bool) -> str:  # private
     spelled = name.replace(".", "_").replace(" ", "_")
     return spelled if preserve_case else spelled.upper()
 

@@ -71,6 +71,8 @@ def append(transaction: Transaction, event: Event) -> int:
 
 def append_all(transaction: Transaction, events: list[Event]) -> int:
     """Record events in order; answers the last one's sequence number."""
+    if events and not transaction.synced:
+        raise RuntimeError("what is audited is never stored in a transaction that the machine may take back")
     _refuse_steps(transaction, events)
     head = check_head(transaction)
     key = transaction.voucher.audit_key.key

@@ -27,6 +27,7 @@ WRITER_LOCK = 0x51_1C_E1
 """The number of the lock that writers take in PostgreSQL; ours alone by convention."""
 
 _WRITE_OPTION = "sluice_write"
+_UNSYNCED_OPTION = "sluice_unsynced"
 
 Row = sqlalchemy.Row[*tuple[Any, ...]]
 """A row of a query whose columns are not known to the type checker."""
@@ -37,7 +38,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 class Transaction:
     """One transaction: every read sees the same state, and all writes happen or none."""
 
-    __slots__ = ("_after", "_connection", "home", "voucher", "writes")
+    __slots__ = ("_after", "_connection", "home", "synced", "voucher", "writes")
 
     def __init__(
         self,
@@ -46,10 +47,12 @@ class Transaction:
         voucher: Voucher | None = None,
         *,
         writes: bool = False,
+        synced: bool = True,
     ) -> None:
         self.home = home
         self.voucher = voucher or Voucher(None)
         self.writes = writes
+        self.synced = synced
         self._connection = connection
         self._after: dict[str, Callable[[], None]] = {}
 
@@ -132,6 +135,7 @@ class Database:
         self.voucher = Voucher(home.audit_key if home else None)
         self._engine = engine
         self._writing_engine = engine.execution_options(**{_WRITE_OPTION: True})
+        self._unsynced_engine = engine.execution_options(**{_WRITE_OPTION: True, _UNSYNCED_OPTION: True})
         self._writer = threading.RLock()
         self._writing = False
 
@@ -172,16 +176,22 @@ class Database:
             yield Transaction(connection, self.home, self.voucher)
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A transaction that reads and writes: one at a time, stored for good when the block ends without an error."""
+    def write(self, *, synced: bool = True) -> Iterator[Transaction]:
+        """A transaction that reads and writes: one at a time, stored for good when the block ends without an error.
+
+        Not `synced`, it outlives the end of this process, but a failure of the machine may take it back, unless a later
+        one was synced. That is for how far a running job is, which comes often, and never for what people decide:
+        nothing is audited in it.
+        """
         try:
             with self._writer:
                 if self._writing:
                     raise RuntimeError("this thread has a write transaction open already: hand it on instead")
                 self._writing = True
                 try:
-                    with explained(self.place), self._writing_engine.begin() as connection:
-                        transaction = Transaction(connection, self.home, self.voucher, writes=True)
+                    engine = self._writing_engine if synced else self._unsynced_engine
+                    with explained(self.place), engine.begin() as connection:
+                        transaction = Transaction(connection, self.home, self.voucher, writes=True, synced=synced)
                         yield transaction
                 finally:
                     self._writing = False
@@ -247,12 +257,22 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITE_OPTION)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(_WRITE_OPTION):
+        connection.exec_driver_sql("BEGIN")
+        return
+    synced = not options.get(_UNSYNCED_OPTION)
+    if connection.info.get(_UNSYNCED_OPTION, False) is synced:  # the connection was used in the other way before
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+        connection.info[_UNSYNCED_OPTION] = not synced
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _begin_postgresql(connection: sqlalchemy.Connection) -> None:
-    if connection.get_execution_options().get(_WRITE_OPTION):
+    options = connection.get_execution_options()
+    if options.get(_WRITE_OPTION):
+        if options.get(_UNSYNCED_OPTION):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         # one writer at a time, as with SQLite: the audit log is a chain, and decisions read what they rely on
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
     else:

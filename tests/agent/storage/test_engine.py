@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy
 
 from sluice.errors import StorageError
-from sluice.storage import projects
+from sluice.storage import actions, audit, projects
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
 from sluice.storage.tables import counters, pipelines
@@ -116,7 +116,7 @@ import sys
 from pathlib import Path
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
-from sluice.storage import projects
+from sluice.storage import actions, audit, projects
 database = Database.open(Home(Path(sys.argv[1])))
 for index in range(25):
     with database.write() as transaction:
@@ -211,7 +211,7 @@ import resource, sys
 from pathlib import Path
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
-from sluice.storage import projects
+from sluice.storage import actions, audit, projects
 from sluice.errors import StorageError
 database = Database.open(Home(Path(sys.argv[1])))
 with database.write() as transaction:
@@ -249,7 +249,7 @@ import os, sys
 from pathlib import Path
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
-from sluice.storage import projects
+from sluice.storage import actions, audit, projects
 from sluice.errors import StorageError
 import sqlite3, sqlalchemy.dialects.sqlite.pysqlite
 os.setgid(65534); os.setuid(65534)
@@ -300,3 +300,34 @@ def test_the_counters_table_refuses_two_values_for_one_prefix(database: Database
     row = {"pipeline_id": number, "kind": "counter", "prefix": "", "value": 1}
     with pytest.raises(sqlalchemy.exc.IntegrityError), database.write() as transaction:
         transaction.execute(sqlalchemy.insert(counters), [row, row])
+
+
+def test_what_is_not_synced_outlives_the_process(home: Home) -> None:
+    write = (
+        "import os, sys; from pathlib import Path; from sluice.storage.engine import Database;"
+        "from sluice.storage.home import Home; from sluice.storage import projects\n"
+        "database = Database.open(Home(Path(sys.argv[1])))\n"
+        "with database.write(synced=False) as transaction: projects.ensure(transaction, 'one')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    Database.open(home).close()
+    assert _run(write, str(home.root)).returncode == -9
+    again = Database.open(home)
+    with again.read() as transaction:
+        assert projects.find(transaction, "one").name == "one"
+    again.close()
+
+
+def test_a_connection_syncs_again_after_it_did_not(database: Database) -> None:
+    how = sqlalchemy.text("PRAGMA synchronous")
+    seen = []
+    for synced in (True, False, True, False):
+        with database.write(synced=synced) as transaction:
+            seen.append(transaction.value(how))
+    assert seen == [2, 1, 2, 1]
+
+
+def test_nothing_is_audited_that_the_machine_may_take_back(database: Database) -> None:
+    event = audit.Event(action=actions.HEAD_ACCEPTED, actor="me", at=1.0, details={"Head": "a", "Noted": "b"})
+    with database.write(synced=False) as transaction, pytest.raises(RuntimeError, match="may take back"):
+        audit.append(transaction, event)
