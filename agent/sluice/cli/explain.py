@@ -54,12 +54,14 @@ def command(
     from sluice.language.unsupported import refuse_unsupported
     from sluice.runs.compiling import compile_file
     from sluice.runs.explaining import Explainer
+    from sluice.runs.pipelines import require_seen_or_new
 
     pipeline, given, identity = asked_file(file, parameters, repositories, branch=branch, untrusted=untrusted or "")
     plan = compile_file(pipeline, given, catalogue=task_catalogue(), identity=identity)
     refuse_unsupported(plan)
     with opened_store() as store, store.database.read() as transaction:
         new = _as_new(transaction, plan, pipeline, project, pairs("variable", variables))
+        require_seen_or_new(transaction, store.guard, new.project.id, new.pipeline if new.pipeline.id else None)
         explainer = Explainer(store=store, catalogue=task_catalogue(), new=new, now=time.time(), file=str(file))
         stages = explainer.stages(transaction)
     if output == "json":

@@ -6,6 +6,7 @@ too late, finds it decided, or not there, and changes nothing. Who may decide is
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from sluice.runs import suites
 from sluice.runs.check_journal import decided_event
 from sluice.runs.checkpoints import named
 from sluice.runs.outcomes import in_words
+from sluice.runs.pipelines import no_run, sees
 from sluice.storage import actions, audit, groups, people, projects, runs
 from sluice.storage.names import name_key
 from sluice.storage.permissions import Resource
@@ -82,7 +84,7 @@ class CheckDecisions:
         self.guard.require_scope(APPROVE_SCOPE)
         decided: list[Decided] = []
         with self.database.write() as transaction:
-            run = _run(transaction, run_id)
+            run = self._run(transaction, run_id)
             matches = self._matches(transaction, run)
             statement = Statement(
                 verdict=verdict, by=self.by, at=self.clock(), comment=comment, deferred_to=deferred_to
@@ -101,7 +103,7 @@ class CheckDecisions:
     def bypass(self, run_id: int, check: str, *, comment: str = "") -> Decided:
         """Let a running check count as passed; takes the right to bypass checks of its resource."""
         with self.database.write() as transaction:
-            run = _run(transaction, run_id)
+            run = self._run(transaction, run_id)
             one, found = self._named(transaction, run, check, of=lambda _: True)
             resource = Resource(run.project_id, found.resource.id, found.resource.kind)
             self.guard.require(transaction, Right.BYPASS, resource, found.resource.name)
@@ -122,7 +124,7 @@ class CheckDecisions:
         """Give one approver's part to another; takes that approver, or the right to manage the resource's checks."""
         self.guard.require_scope(APPROVE_SCOPE)
         with self.database.write() as transaction:
-            run = _run(transaction, run_id)
+            run = self._run(transaction, run_id)
             one, found = self._named(transaction, run, check, of=approval.is_approval)
             project = projects.get(transaction, run.project_id)
             if not self._matches(transaction, run)(approver, self.by):
@@ -159,6 +161,25 @@ class CheckDecisions:
     def may_decide(self, transaction: Transaction, run: RunRow, check: Check) -> bool:
         """Whether the person could approve or reject that check now."""
         return not approval.objection(check, self.by, run.requested_by, self._matches(transaction, run))
+
+    def _run(self, transaction: Transaction, run_id: int) -> RunRow:
+        """A run that the person sees, or is an approver in, or of which it sees what a check is on."""
+        run = runs.get(transaction, run_id)
+        if run is None or not (sees(transaction, self.guard, run) or self._concerns(transaction, run)):
+            raise no_run(run_id)
+        if not run.whole:
+            raise runs.tampered(run_id)
+        return run
+
+    def _concerns(self, transaction: Transaction, run: RunRow) -> bool:
+        matches = self._matches(transaction, run)
+        checks = [check for one in suites.of_run(transaction, run.id) for check in one.checks]
+        if any(matches(step.approver, self.by) for check in checks for step in check.steps):
+            return True
+        resources = {Resource(run.project_id, check.resource.id, check.resource.kind) for check in checks}
+        with contextlib.suppress(NotPermittedError):
+            return any(self.guard.allows(transaction, Right.SEE, one) for one in resources)
+        return False
 
     def _chosen(
         self, transaction: Transaction, run: RunRow, ids: Sequence[str], matches: approval.Matches
@@ -239,15 +260,6 @@ class CheckDecisions:
 
 _SHORTEST = 4
 """So many characters of an id are enough, where they are unmistakable."""
-
-
-def _run(transaction: Transaction, run_id: int) -> RunRow:
-    run = runs.get(transaction, run_id)
-    if run is None:
-        raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
-    if not run.whole:
-        raise runs.tampered(run_id)
-    return run
 
 
 def _check(one: Suite, check_id: str) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from sluice.authorization.texts import CHECKS, STAGE, STEP_WAITS, TYPE_LABELS
 from sluice.connections.guard import UNRESTRICTED, Guard
-from sluice.errors import ConflictError, NotFoundError
+from sluice.errors import ConflictError, NotFoundError, NotPermittedError
 from sluice.rights import Right
 from sluice.runs.outcomes import in_words
-from sluice.runs.pipelines import require_queue
+from sluice.runs.pipelines import no_run, require_queue, require_seen, sees
 from sluice.runtime.request import Result
 from sluice.storage import actions, audit, connections, permissions, requests, runs, secure_files, variable_groups
 from sluice.storage.names import name_key
@@ -62,19 +63,19 @@ class Decisions:
             run = run_of(transaction, run_id)
             if not runs.is_whole(transaction, run_id):
                 raise runs.tampered(run_id)
-            chosen = choose(transaction, run, names, of=lambda kind: kind not in _NO_PERMITS)
+            shown = self._shown(transaction, run)
+            chosen = choose(transaction, run, names, of=lambda kind: kind not in _NO_PERMITS, shown=shown)
             for request in chosen:
                 self._require(transaction, run, request)
             changed = [one for one in chosen if _ask_again(transaction, run, one)]
             now = self.clock()
             for request in () if changed else chosen:
-                resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
-                permissions.grant(transaction, resource, request.pipeline_id, by=self.by, at=now)
+                permissions.grant(transaction, _resource(request), request.pipeline_id, by=self.by, at=now)
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
         if changed:
-            shown = ", ".join(_asked(one) for one in changed)
+            moved = ", ".join(_asked(one) for one in changed)
             raise ConflictError(
-                f"nothing is permitted: since run {run_id} asked for it, somebody made it lead elsewhere: {shown}",
+                f"nothing is permitted: since run {run_id} asked for it, somebody made it lead elsewhere: {moved}",
                 do="look at what it is now, and permit it again if that is what you want",
             )
         return chosen
@@ -85,7 +86,7 @@ class Decisions:
         Answers the requests that were granted. Raises `NotFoundError` for a stage that does not wait.
         """
         with self.database.write() as transaction:
-            run = run_of(transaction, run_id)
+            run = require_seen(transaction, self.guard, run_id)
             names = [ResourceName(STAGE, stage) for stage in stages]
             chosen = choose(transaction, run, names, of=lambda kind: kind == STAGE, what="does not wait to be started")
             require_queue(transaction, self.guard, run)
@@ -101,7 +102,8 @@ class Decisions:
         """Refuse what a run waits for: it cancels the stage that asks, and nothing is kept for later runs."""
         with self.database.write() as transaction:
             run = run_of(transaction, run_id)
-            chosen = choose(transaction, run, names, of=lambda kind: kind not in STEP_WAITS | CHECKS)
+            shown = self._shown(transaction, run)
+            chosen = choose(transaction, run, names, of=lambda kind: kind not in STEP_WAITS | CHECKS, shown=shown)
             for request in chosen:
                 self._require(transaction, run, request)
             now = self.clock()
@@ -118,7 +120,7 @@ class Decisions:
         Answers the run as it is then.
         """
         with self.database.write() as transaction:
-            run = run_of(transaction, run_id)
+            run = require_seen(transaction, self.guard, run_id)
             require_queue(transaction, self.guard, run)
             if run.state == "completed":
                 raise ConflictError(f"run {run_id} is over ({in_words(run.result)})")
@@ -132,13 +134,35 @@ class Decisions:
                 )
             return run_of(transaction, run_id)
 
+    def _shown(self, transaction: Transaction, run: RunRow) -> Callable[[RequestRow], bool]:
+        """What of that for which a run waits there is for the person: all of a run that it sees, else what it may permit.
+
+        Raises `NotFoundError` where there is nothing: the run is not there, then.
+        """
+        if sees(transaction, self.guard, run):
+            return lambda _: True
+        waiting = requests.of_run(transaction, run.id, state="running")
+        mine = {one.id for one in waiting if self._may_permit(transaction, one)}
+        if not mine:
+            raise no_run(run.id)
+        return lambda request: request.id in mine
+
+    def _may_permit(self, transaction: Transaction, request: RequestRow) -> bool:
+        if request.resource_type in _NO_PERMITS:
+            return False
+        with contextlib.suppress(NotPermittedError):
+            return self.guard.allows(transaction, Right.PERMIT, _resource(request))
+        return False
+
     def _require(self, transaction: Transaction, run: RunRow, request: RequestRow) -> None:
         """Raise `NotPermittedError` unless the person may decide on what a run asks for."""
         if request.resource_type in _NO_PERMITS:
             require_queue(transaction, self.guard, run)
             return
-        resource = permissions.Resource(request.project_id, request.resource_id, request.resource_type)
-        self.guard.require(transaction, Right.PERMIT, resource, request.resource_name, pipeline_id=request.pipeline_id)
+        pipeline_id = request.pipeline_id
+        self.guard.require(
+            transaction, Right.PERMIT, _resource(request), request.resource_name, pipeline_id=pipeline_id
+        )
 
 
 def waiting_for(database: Database, run_id: int) -> list[RequestRow]:
@@ -152,7 +176,7 @@ def run_of(transaction: Transaction, run_id: int) -> RunRow:
     """The run that somebody decides about; raises `NotFoundError`."""
     run = runs.get(transaction, run_id)
     if run is None:
-        raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
+        raise no_run(run_id)
     return run
 
 
@@ -163,8 +187,10 @@ def choose(
     *,
     of: Callable[[str], bool] = lambda _: True,
     what: str = "asks for no permission",
+    shown: Callable[[RequestRow], bool] = lambda _: True,
 ) -> list[RequestRow]:
-    waiting = requests.of_run(transaction, run.id, state="running")
+    """What of that for which a run waits is meant: what has one of the names, or all (of the kinds, and as `shown`)."""
+    waiting = [request for request in requests.of_run(transaction, run.id, state="running") if shown(request)]
     open_requests = [request for request in waiting if of(request.resource_type)]
     if not open_requests:
         state = f"it is over ({in_words(run.result)})" if run.state == "completed" else "it is not waiting"
@@ -178,6 +204,10 @@ def choose(
             asked = ", ".join(_asked(one) for one in open_requests)
             raise NotFoundError(f"run {run.id} does not wait for {_shown(name)}", do=f"it waits for {asked}")
     return [one for one in open_requests if any(_means(name, one) for name in names)]
+
+
+def _resource(request: RequestRow) -> permissions.Resource:
+    return permissions.Resource(request.project_id, request.resource_id, request.resource_type)
 
 
 def _ask_again(transaction: Transaction, run: RunRow, request: RequestRow) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from sluice.authorization.roles import PIPELINE
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.connections.homes import home_for
-from sluice.errors import NotFoundError
+from sluice.errors import NotFoundError, NotPermittedError
 from sluice.rights import Right
 from sluice.runs.compiling import PipelineFile
 from sluice.storage import pipelines, projects, runs
@@ -75,15 +77,40 @@ def get(transaction: Transaction, project_id: int, name: str, guard: Guard = UNR
     raise pipelines.not_found(name, [one.name for one in listed(transaction, project_id, guard)])
 
 
+def require_seen_or_new(transaction: Transaction, guard: Guard, project_id: int, found: Pipeline | None) -> None:
+    """Raise `NotPermittedError` unless the person sees a pipeline, or may make those of the project that it does not see.
+
+    Who may do neither is told nothing about what a pipeline could use.
+    """
+    if found is None or not guard.allows(transaction, Right.SEE, resource_of(found)):
+        guard.require(transaction, Right.CREATE, Resource(project_id, "", PIPELINE))
+
+
 def require_seen(transaction: Transaction, guard: Guard, run_id: int) -> RunRow:
     """A run; raises `NotFoundError` also for one of a pipeline that the person does not see."""
     run = runs.get(transaction, run_id)
-    if run and guard.allows(transaction, Right.SEE, Resource(run.project_id, str(run.pipeline_id), PIPELINE)):
+    if run and guard.allows(transaction, Right.SEE, resource_of_run(run)):
         return run
-    raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
+    raise no_run(run_id)
+
+
+def sees(transaction: Transaction, guard: Guard, run: RunRow) -> bool:
+    """Whether the person, and the access token that speaks for it, see a run."""
+    with contextlib.suppress(NotPermittedError):
+        return guard.allows(transaction, Right.SEE, resource_of_run(run))
+    return False
+
+
+def no_run(run_id: int) -> NotFoundError:
+    """What whoever names a run is told that is not there, or not for them to see."""
+    return NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
+
+
+def resource_of_run(run: RunRow) -> Resource:
+    """A run's pipeline as what roles are given on."""
+    return Resource(run.project_id, str(run.pipeline_id), PIPELINE)
 
 
 def require_queue(transaction: Transaction, guard: Guard, run: RunRow) -> None:
     """Raise `NotPermittedError` unless the person may start and stop runs of a run's pipeline."""
-    resource = Resource(run.project_id, str(run.pipeline_id), PIPELINE)
-    guard.require(transaction, Right.USE, resource, run.pipeline)
+    guard.require(transaction, Right.USE, resource_of_run(run), run.pipeline)

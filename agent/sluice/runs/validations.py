@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sluice.authorization.texts import VALIDATION
 from sluice.errors import NotPermittedError, UsageError
-from sluice.runs.decisions import Decisions, ResourceName, choose, run_of
-from sluice.runs.pipelines import require_queue
+from sluice.runs.decisions import Decisions, ResourceName, choose
+from sluice.runs.pipelines import require_queue, require_seen
 from sluice.runs.step_waits import wait_of, with_answer
 from sluice.runtime.request import Outcome, StepAnswer
 from sluice.storage import actions, audit, records, requests, runs
@@ -33,7 +33,7 @@ def respond(
     if len(comment) > MAX_COMMENT:
         raise UsageError(f"the comment is longer than {MAX_COMMENT} characters")
     with decisions.database.write() as transaction:
-        run = run_of(transaction, run_id)
+        run = require_seen(transaction, decisions.guard, run_id)
         if not runs.is_whole(transaction, run_id):
             raise runs.tampered(run_id)
         wanted = [ResourceName(VALIDATION, name) for name in names]

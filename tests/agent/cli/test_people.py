@@ -128,13 +128,40 @@ def test_runs_of_pipelines_that_one_does_not_see_are_not_there(sluice: Sluice, a
     sluice("run", "p.yml")
     assert ada.json("runs", "list") == []
     assert ada.json("pipeline", "list") == []
-    for command in (("runs", "show", "1"), ("runs", "logs", "1"), ("retry", "1")):
+    shown = [("runs", "show", "1"), ("runs", "logs", "1"), ("retry", "1"), ("cancel", "1"), ("approve", "1")]
+    for command in (*shown, ("permit", "1"), ("deny", "1"), ("reject", "1"), ("check", "bypass", "1", "x")):
         assert "there is no run 1" in ada(*command, status=2)
     sluice("pipeline", "roles", "p", "--set", "ada=Reader")
     ada("runs", "logs", "1")
     assert "you may not start or stop runs of the pipeline 'p'" in ada("run", "p.yml", status=1)
     sluice("pipeline", "roles", "p", "--set", "ada=User")
     ada("run", "p.yml")
+
+
+def test_who_may_permit_one_thing_that_a_hidden_run_waits_for_is_asked_about_that_only(
+    sluice: Sluice, ada: Sluice
+) -> None:
+    sluice.create("web")
+    sluice.create("hidden")
+    text = PIPELINE + PIPELINE.replace("web", "hidden").replace("\nsteps:", "").lstrip("\n")
+    (sluice.folder / "p.yml").write_text(text)
+    sluice("run", "p.yml", "--non-interactive", status=4)
+    assert "there is no run 1" in ada("permit", "1", status=2)
+    sluice("connection", "roles", "web", "--set", "ada=User")
+    said = ada("permit", "1", "--connection", "hidden", status=2)
+    assert "it waits for service connection 'web'" in said
+    assert "'web'" in ada("permit", "1")
+    assert "there is no run 1" in ada("permit", "1", status=2)
+
+
+def test_only_who_sees_a_pipeline_or_may_make_one_is_told_what_it_could_use(sluice: Sluice, ada: Sluice) -> None:
+    sluice.create("web")
+    (sluice.folder / "p.yml").write_text(PIPELINE)
+    assert "you may not create a pipeline" in ada("explain", "p.yml", status=1)
+    sluice("pipeline", "create", "release", "p.yml")
+    assert "you may not create a pipeline" in ada("explain", "p.yml", status=1)
+    sluice("pipeline", "roles", "release", "--set", "ada=Reader")
+    assert "permitted for this pipeline" in ada("explain", "p.yml")
 
 
 def test_a_created_pipeline_may_use_what_it_names(sluice: Sluice) -> None:
