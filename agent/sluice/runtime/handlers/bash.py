@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.handlers.inputs import StepInputs
-from sluice.runtime.handlers.script import BANNER, find_program, run_script, say_contents, script_file
+from sluice.runtime.handlers.script import BANNER, find_program, run_script, say_generated, script_file
 from sluice.runtime.step_scope import StepScope
 
 _INSTALL = "install it, such as with 'apt-get install bash' or 'apk add bash'"
@@ -14,9 +14,7 @@ def run_command_line(scope: StepScope, inputs: StepInputs) -> None:
     """`CmdLine@2`: a script in bash, without start-up files."""
     script = inputs.text("script")
     folder = inputs.folder("workingDirectory")
-    scope.say("Generating script.")
-    say_contents(scope, script)
-    scope.say(BANNER)
+    say_generated(scope, script, BANNER)
     bash = find_program("bash", inputs, _INSTALL)
     with script_file(scope, script, ".sh") as path:
         run_script(
@@ -42,8 +40,7 @@ def run_bash(scope: StepScope, inputs: StepInputs) -> None:
         scope.say(f"Formatted command: {script}")
     else:
         script = inputs.text("script")
-        scope.say("Generating script.")
-        say_contents(scope, script)
+        say_generated(scope, script)
     bash = find_program("bash", inputs, _INSTALL)
     scope.say(BANNER)
     with script_file(scope, script, ".sh") as path:

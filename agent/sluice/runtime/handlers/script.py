@@ -24,11 +24,10 @@ _MAX_PIECES = 10
 _MAX_PIECE = 1000
 
 
-def say_contents(scope: StepScope, script: str) -> None:
-    """Show a script of one line, as the tasks do."""
-    if "\n" not in script and "##VSO[" not in script.upper():
-        scope.say("Script contents:")
-        scope.say(script)
+def say_generated(scope: StepScope, script: str, *more: str) -> None:
+    """Tell that a script is made, and show one of one line, as the tasks do; then what more is to be said."""
+    shown = "\n" not in script and "##VSO[" not in script.upper()
+    scope.say("\n".join(["Generating script.", *(["Script contents:", script] if shown else []), *more]))
 
 
 @contextlib.contextmanager
