@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from sluice.errors import VerificationError
@@ -93,18 +93,30 @@ class Probe:
     seconds: float = 0.0
 
     def ask(
-        self, url: str, *, method: str = "GET", body: bytes = b"", authenticate: bool = True, limit: int = 0
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes | IO[bytes] = b"",
+        authenticate: bool = True,
+        limit: int = 0,
+        sink: Callable[[bytes], None] | None = None,
+        follow: bool = True,
     ) -> Answer:
-        """The answer after redirects, which are followed only within the origin; of its body `limit` bytes at most."""
+        """The answer after redirects, which are followed only within the origin; of its body `limit` bytes at most.
+
+        With `follow=False` a redirect is the answer; a file as `body` is sent once, so nothing is followed then either.
+        `sink` is given the whole body of a success in pieces as they come; what it raises passes through.
+        """
         import requests
 
         origin = self.origin(url)
+        follow = follow and isinstance(body, bytes)
         with requests.Session() as session, self._deadline(origin) as clock:
             _watch(session, clock)
-            session.verify = not self.trust_any_certificate
             for _ in range(MAX_REDIRECTS + 1):
-                answer = self._send(session, origin, method, url, body, limit, authenticate=authenticate)
-                if answer.status not in REDIRECTS or "location" not in answer.headers:
+                answer = self._send(session, origin, method, url, body, limit, sink, authenticate=authenticate)
+                if not follow or answer.status not in REDIRECTS or "location" not in answer.headers:
                     return answer
                 url = self._next(origin, url, answer.headers["location"])
         raise self._error(f"{origin} redirects more than {MAX_REDIRECTS} times")
@@ -175,8 +187,9 @@ class Probe:
         origin: Origin,
         method: str,
         url: str,
-        body: bytes,
+        body: bytes | IO[bytes],
         limit: int,
+        sink: Callable[[bytes], None] | None,
         *,
         authenticate: bool,
     ) -> Answer:
@@ -199,7 +212,13 @@ class Probe:
                 allow_redirects=False,
                 stream=True,
                 timeout=self._waits,
+                # said here: what the session says, requests forgets when REQUESTS_CA_BUNDLE is set
+                verify=False if self.trust_any_certificate else None,
             ) as response:
+                if sink is not None and response.ok and response.status_code not in REDIRECTS:
+                    for piece in response.iter_content(_CHUNK):
+                        sink(piece)
+                    limit = 0
                 return Answer(
                     status=response.status_code,
                     url=response.url,
@@ -331,6 +350,11 @@ def _watch(session: requests.Session, clock: _Clock) -> None:
 
     class Tls(HTTPSConnectionPool):
         ConnectionCls = WatchedTls
+
+        def _validate_conn(self, conn: Any) -> None:
+            # as the base class, without its warning on standard error: the connection itself says what it trusts
+            if conn.is_closed:
+                conn.connect()
 
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *arguments: Any, **named: Any) -> None:

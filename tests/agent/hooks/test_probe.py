@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from tests.doubles.certificates import Authority
 from tests.doubles.web import Call, Double, Reply, served
 
-from sluice.errors import VerificationError
+from sluice.errors import CanceledError, VerificationError
 from sluice.hooks import probe as module
 from sluice.hooks.connection import Connection
 from sluice.hooks.probe import Probe, SpecialAddressError, check_host
@@ -162,3 +166,48 @@ def test_an_answer_in_time_is_whole(start: Callable[[], Service]) -> None:
 
 def test_headers_are_not_in_the_representation() -> None:
     assert "k3y" not in repr(Probe(connection=CONNECTION, headers={"x-functions-key": "k3y"}))
+
+
+def test_a_body_goes_piece_by_piece_where_it_is_asked_to(start: Callable[[], Service]) -> None:
+    pieces: list[bytes] = []
+    answer = Probe(connection=CONNECTION).ask(f"{start().url}/there", limit=10, sink=pieces.append)
+    assert (answer.ok, answer.body) == (True, b"")
+    assert b"".join(pieces).count(b"x") == 100_000
+
+
+def test_what_takes_the_pieces_may_end_it(start: Callable[[], Service]) -> None:
+    def stop(piece: bytes) -> None:
+        raise CanceledError("enough")
+
+    with pytest.raises(CanceledError, match="enough"):
+        Probe(connection=CONNECTION).ask(f"{start().url}/there", sink=stop)
+
+
+def test_a_redirect_is_the_answer_where_it_is_not_followed(start: Callable[[], Service]) -> None:
+    service = start()
+    answer = Probe(connection=CONNECTION).ask(f"{service.url}/to/http://elsewhere.invalid/", follow=False)
+    assert (answer.status, answer.headers["location"]) == (307, "http://elsewhere.invalid/")
+
+
+def test_a_file_is_sent_once(start: Callable[[], Service]) -> None:
+    service = start()
+    probe = Probe(connection=CONNECTION)
+    content = io.BytesIO(b"much")
+    assert probe.ask(f"{service.url}/to//there", method="POST", body=content).status == 307
+    assert service.calls[-1].body == b"much"
+    assert len(service.calls) == 1
+
+
+def test_any_certificate_is_trusted_only_where_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority = Authority(tmp_path)
+    context.load_cert_chain(*authority.issue("service", tmp_path))
+    with served(service, context):
+        for bundle in ("", "/etc/ssl/certs/ca-certificates.crt"):  # whatever the environment says
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+            with pytest.raises(VerificationError, match="is not trusted"):
+                Probe(connection=CONNECTION).ask(service.url)
+            assert Probe(connection=CONNECTION, trust_any_certificate=True).ask(service.url).ok
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
+        assert Probe(connection=CONNECTION).ask(service.url).ok
