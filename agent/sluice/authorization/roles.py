@@ -236,6 +236,9 @@ def refusal(right: Right, kind: str, name: str, role: Role | None) -> tuple[str,
         it = f"the {label} '{name}'" if name else f"the {label}s of this project"
     if role is Role.CREATOR and right is not Right.CREATE and kind != PIPELINE:
         role = None  # of what others created it is none
-    has = f"you are its {role}" if role and name else f"you are {role} there" if role else "you have no role there"
+    level = " in this project" if is_of_organization(right, kind) else ""
+    has = (
+        f"you are its {role}{level}" if role and name else f"you are {role} there" if role else "you have no role there"
+    )
     words = "start or stop runs of {it}" if (right, kind) == (Right.USE, PIPELINE) else _WORDS[right]
     return f"you may not {words.replace('{it}', it)}", f"that takes {needed(right, kind)}, and {has}"

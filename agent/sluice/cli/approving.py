@@ -156,5 +156,9 @@ def approvals(*, everybody: bool, project: str, output: str) -> None:
     columns = ["run", "pipeline", "stage", "approval", "waits for", "until", "requested by"]
     who = "anybody" if everybody else "you"
     print_table(rows, columns, empty=f"No approval waits for {who}.")
+    for row in rows:
+        if row["instructions"]:
+            click.echo(f"\nInstructions for {plain(row['approval'])}, run {row['run']}:")
+            click.echo("\n".join(f"  {plain(line)}" for line in str(row["instructions"]).splitlines()))
     if rows:
         click.echo("\nDecide with: sluice approve RUN, or sluice reject RUN")

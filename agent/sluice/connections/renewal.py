@@ -10,7 +10,7 @@ from sluice.connections.changes import merge
 from sluice.connections.connection import ConnectionRecord, Key, Update
 from sluice.connections.sealing import Identity, Sealed
 from sluice.connections.verification import verify
-from sluice.errors import ConflictError, NotFoundError, UsageError
+from sluice.errors import ConflictError, NotFoundError, UsageError, VerificationError
 from sluice.rights import Right
 from sluice.secret import Secret
 from sluice.storage import audit, permissions, previous, projects
@@ -44,7 +44,7 @@ def rotate(
         raise UsageError("there is no secret to rotate to", do="give it with --secret KEY=-")
     update = Update(secrets=secrets)
     record, entered = _entered(store, project, name, update)
-    told = verify(store, record, by=by, verifiers=verifiers, clock=clock, instead=entered) if tried else ""
+    told = _try(store, record, entered, by=by, clock=clock, verifiers=verifiers) if tried else ""
     with store.database.write() as transaction:
         now = lookup.get(transaction, record.project_id, record.id)
         if now.version != record.version:
@@ -55,6 +55,23 @@ def rotate(
         if replaced and not outcome.revoked:
             _keep(transaction, store, outcome.record, replaced, by=by, at=clock())
     return outcome, told
+
+
+def _try(
+    store: ConnectionStore,
+    record: ConnectionRecord,
+    entered: Mapping[Key, Secret],
+    *,
+    by: str,
+    clock: Callable[[], float],
+    verifiers: Mapping[str, Verify] | None,
+) -> str:
+    try:
+        return verify(store, record, by=by, verifiers=verifiers, clock=clock, instead=entered)
+    except VerificationError as error:
+        if not error.do:
+            error.do = "nothing was replaced; --unverified does it without a try"
+        raise
 
 
 def undo(store: ConnectionStore, project: str, name: str, *, by: str, clock: Callable[[], float]) -> Outcome:

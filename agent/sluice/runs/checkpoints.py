@@ -6,8 +6,10 @@ for this attempt and for where the resource leads now. A resource that leads els
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from sluice.authorization.checks import approval, lock, suite
@@ -20,6 +22,9 @@ from sluice.runtime.request import Result
 
 BEING_EVALUATED: Final = "it is being evaluated"
 """What a check waits for whose first evaluation is on its way: not worth telling, since that takes seconds."""
+
+_LONGEST = 200
+"""So much of the instructions to approvers is told along with what a run waits for: 'sluice approvals' shows them all."""
 
 CHANGED: Final = "What it was asked for leads elsewhere now: it is asked again."
 
@@ -285,14 +290,22 @@ def detail(check: Check) -> str:
     if approval.is_approval(check):
         given = sum(bool(step.actual) for step in check.steps)
         wanted = approval.required(check)
-        text = " or ".join(approval.waits_for(check)) or "a moment that an approver named"
+        text = " or ".join(approval.waits_for(check)) or f"{_deferred(check)}, which an approver named"
         if wanted > 1:
             text += f" ({given} of {wanted} approved)"
+        if instructions := textwrap.shorten(check.settings.get("instructions", ""), _LONGEST, placeholder="..."):
+            text += f"; instructions: {instructions}"
     elif suite.is_lock(check):
         text = "its turn to use the resource alone"
     else:
         text = check.message or BEING_EVALUATED
     return f"{text}; a variable named it at run time" if check.resource.named_at_run_time else text
+
+
+def _deferred(check: Check) -> str:
+    """The moment from which on the last approval counts."""
+    last = max((step.deferred_to for step in check.steps if step.deferred_to is not None), default=0.0)
+    return datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _result(ended: Suite) -> Result:

@@ -192,6 +192,8 @@ def test_a_refusal_says_what_is_missing() -> None:
     what, why = refusal(PERMIT, ENDPOINT, "web", Role.READER)
     assert what == "you may not permit a pipeline to use the service connection 'web'"
     assert why == "that takes the role User or Administrator, and you are its Reader"
+    _, why = refusal(EDIT, ENDPOINT, "web", Role.ADMINISTRATOR)
+    assert why.endswith("of the organization level, and you are its Administrator in this project")
     assert refusal(CREATE, ENVIRONMENT, "", None)[0] == "you may not create an environment in this project"
     assert refusal(USE, PIPELINE, "release", None)[0] == "you may not start or stop runs of the pipeline 'release'"
 

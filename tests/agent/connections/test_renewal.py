@@ -52,8 +52,9 @@ def test_a_secret_that_works_replaces_the_old_one_and_permits_stay(
 def test_a_secret_that_does_not_work_leaves_the_old_one_in_place(
     store: ConnectionStore, record: ConnectionRecord, use: usage.Use
 ) -> None:
-    with pytest.raises(VerificationError, match="401"):
+    with pytest.raises(VerificationError, match="401") as failed:
         rotate(store, "default", "depot", NEW, by="bob", clock=lambda: 5.0, verifiers={"depot": fails})
+    assert "nothing was replaced" in failed.value.do
     assert store.get("default", "depot") == record
     assert token(store, record, use) == Secret("token-1234")
 

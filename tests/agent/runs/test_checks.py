@@ -194,6 +194,16 @@ def test_approvers_in_sequence_are_asked_one_after_the_other(bench: Bench, check
     assert bench.drive(run.id).run.result == "Succeeded"
 
 
+def test_what_approvers_are_told_is_part_of_what_the_run_waits_for(bench: Bench, checks: Checks) -> None:
+    checks.approval("alice", instructions="look at\n  the plan")
+    run = bench.create(DEPLOY)
+    bench.drive(run.id)
+    assert bench.requests(run.id, "running")[0].detail == "alice; instructions: look at the plan"
+    checks.approve("alice", run.id, deferred_to=bench.orchestrator.clock() + 7 * 86400)
+    bench.drive(run.id)
+    assert "UTC, which an approver named" in bench.requests(run.id, "running")[0].detail
+
+
 def test_the_requester_may_not_approve_where_that_is_excluded_whoever_asks(bench: Bench, checks: Checks) -> None:
     checks.approval("tester, alice", minRequiredApprovers="1", requesterCannotBeApprover="true")
     run = bench.create(DEPLOY)

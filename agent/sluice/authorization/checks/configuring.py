@@ -120,7 +120,7 @@ def _value(one: Field, written: str, problems: list[str]) -> str:
     if one.kind == "number" and not text.isdecimal():
         problems.append(f"{one.label} ('{one.key}') is a whole number")
     elif one.validation and re.fullmatch(one.validation, text) is None:
-        problems.append(f"{one.label} ('{one.key}') {one.validation_message or 'is not as it has to be'}")
+        problems.append(f"{one.label} ('{one.key}'): {one.validation_message or 'it is not as it has to be'}")
     return text
 
 
@@ -139,5 +139,5 @@ def _enough_approvers(kind: CheckType, values: Mapping[str, str]) -> list[str]:
         return []
     count = len({name.strip().casefold() for name in values.get("approvers", "").split(",") if name.strip()})
     if int(values.get("minRequiredApprovers", "0")) > count:
-        return [f"there are {count} approvers, fewer than the minimum"]
+        return [f"the minimum is more than there are approvers ({count})"]
     return []
