@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -84,7 +85,9 @@ class CommandProcessor:
     def run(self, line: str) -> bool:
         """Carry out the command in a line; False when the line has to be logged as text as well."""
         with self._lock:
-            command = parse(line)
+            command = parse(
+                line, unescape_percents=self._scope.job.variables.text("DECODE_PERCENTS").lower() != "false"
+            )
             self._learn(command, line)
             if command is None:
                 if KEYWORD.decode() in line:
@@ -103,7 +106,10 @@ class CommandProcessor:
                 meant = line[found.start() :]
                 self._secret(meant.partition("]")[2] or meant.rpartition(";")[2])
         elif command.flag("issecret") or command.event == "setsecret":
-            self._secret(command.data, command.properties.get("variable", "task.setsecret"))
+            name = command.properties.get("variable", "task.setsecret")
+            self._secret(command.data, name)
+            if "%AZP25" in command.data:  # DECODE_PERCENTS is false: what it stands for is no less a secret
+                self._secret(unescape(command.data), name)
 
     def _run(self, command: Command, line: str) -> bool:
         scope = self._scope
@@ -256,6 +262,12 @@ class CommandProcessor:
     def _telemetry(self, command: Command) -> None:
         self._required(command, "area")
         self._required(command, "feature")
+        try:
+            told = json.loads(command.data)
+        except (ValueError, RecursionError):
+            told = None
+        if not isinstance(told, dict):
+            raise CommandError("The data of ##vso[telemetry.publish] is not a JSON object.")
         self._scope.debug("telemetry is not sent anywhere")
 
     def _keep(self, command: Command) -> None:

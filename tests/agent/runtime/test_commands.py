@@ -131,6 +131,11 @@ def test_an_issue_has_its_place_and_does_not_change_the_result(jobs: Jobs) -> No
         ("##vso[release.updatereleasename]x", [("error", "not supported for build flow")], "Failed"),
         ("##vso[telemetry.publish area=a;feature=f]{}", [], "Succeeded"),
         ("##vso[telemetry.publish]{}", [("error", "Unable to process"), ("error", "'area' is missing")], "Failed"),
+        (
+            "##vso[telemetry.publish area=a;feature=f]no",
+            [("error", "Unable to process"), ("error", "not a JSON object")],
+            "Failed",
+        ),
         ("##vso[task.logdetail id=no]x", [("error", "Unable to process"), ("error", "not a GUID")], "Failed"),
         ("##vso[task.uploadsummary]/no/such", [("error", "Unable to process"), ("error", "does not exist")], "Failed"),
         (
@@ -266,3 +271,12 @@ def test_a_python_handler_obeys_the_same_rules(jobs: Jobs) -> None:
 
 def test_no_read_only_name_can_be_misspelt() -> None:
     assert all(name == name.lower() and " " not in name for name in READ_ONLY)
+
+
+def test_a_percent_sign_stays_escaped_on_request(jobs: Jobs) -> None:
+    ran = jobs.run(
+        jobs.script("echo '##vso[task.setvariable variable=v]a%AZP25%0Ab'", "A"),
+        jobs.script('echo "$V"', "B"),
+        variables=jobs.variables(DECODE_PERCENTS="false"),
+    )
+    assert ran.output("B") == ["a%AZP25", "b"]
