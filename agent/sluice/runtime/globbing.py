@@ -27,16 +27,23 @@ def find_files(root: Path, patterns: Sequence[str]) -> list[Path]:
 
 
 def choose(
-    names: Sequence[str], root: Path, patterns: Sequence[str], *, dot: bool = True, braces: bool = True
+    names: Sequence[str],
+    root: Path,
+    patterns: Sequence[str],
+    *,
+    dot: bool = True,
+    braces: bool = True,
+    from_all: bool = True,
 ) -> list[str]:
     """Those of the sorted names below `root` that the patterns choose, as `find_files` says, sorted.
 
-    Without `dot` wildcards leave alone what begins with a dot; without `braces` these are literal.
+    Without `dot` wildcards leave alone what begins with a dot; without `braces` these are literal. Without `from_all`
+    patterns that all exclude choose nothing.
     """
     rules = [rule for pattern in patterns if (rule := _rule(root, pattern.strip(), dot=dot, braces=braces))]
     if not rules:
         return []
-    chosen: set[str] = set() if any(add for add, _ in rules) else set(names)
+    chosen: set[str] = set(names) if from_all and not any(add for add, _ in rules) else set()
     for add, expressions in rules:
         pool = names if add else tuple(chosen)
         matched = {name for name in pool if any(expression.fullmatch(name) for expression in expressions)}

@@ -7,15 +7,16 @@ to far more than they are. Links that stay inside are made last, so that nothing
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
 import stat
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -101,7 +102,7 @@ class Unpacking:
                     raise self._refusal(info.filename, "is a link that is too long")
                 self._link(info.filename, os.fsdecode(text))
             else:
-                self._file(info.filename, source, mode)
+                self._file(info.filename, source, mode, _local_seconds(info.date_time))
 
     def _tar_entry(self, file: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         if info.isdir():
@@ -113,23 +114,25 @@ class Unpacking:
         elif info.isreg():
             source = file.extractfile(info)
             if source is not None:
-                self._file(info.name, source, info.mode)
+                self._file(info.name, source, info.mode, info.mtime)
         else:
             raise self._refusal(info.name, "is a device or a pipe")
 
-    def _file(self, name: str, source: IO[bytes], mode: int) -> None:
+    def _file(self, name: str, source: IO[bytes], mode: int, changed: float | None) -> None:
+        """With the permissions that it was packed with, less what the umask takes: never looser for others."""
         path = self._way(name)
         self._make_room(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        with os.fdopen(os.open(path, flags, 0o666), "wb") as target:
+        with os.fdopen(os.open(path, flags, mode & 0o777 or 0o666), "wb") as target:
             while chunk := source.read(_CHUNK):
                 self.check()
                 self._left -= len(chunk)
                 if self._left < 0:
                     raise self._bomb()
                 target.write(chunk)
-        if mode & 0o111:
-            path.chmod(path.stat().st_mode | (mode & 0o111))
+        if changed is not None:
+            with contextlib.suppress(OverflowError, ValueError, OSError):  # a time that the file system cannot keep
+                os.utime(path, (changed, changed), follow_symlinks=False)
 
     def _folder(self, name: str) -> None:
         if name.strip("/.") == "" and ".." not in name.split("/"):
@@ -151,7 +154,8 @@ class Unpacking:
         if there.is_symlink() or not there.is_file():
             raise self._refusal(name, f"is a link to '{goal}', which is no file of the archive")
         with there.open("rb") as source:
-            self._file(name, source, there.stat().st_mode)
+            status = there.stat()
+            self._file(name, source, status.st_mode, status.st_mtime)
 
     def _make_links(self) -> None:
         root = Path(os.path.realpath(self.target))
@@ -217,7 +221,7 @@ class Unpacking:
             do="unpack it with a script if it is meant to",
         )
 
-    @contextmanager
+    @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
@@ -227,7 +231,7 @@ class Unpacking:
             ) from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def decompressed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     """What is in a compressed file (gz, bz2, xz, lzma), told by its beginning; the file itself if it is none of them."""
     start = raw.read(6)
@@ -243,6 +247,14 @@ def decompressed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
             yield file
     else:
         yield raw
+
+
+def _local_seconds(moment: tuple[int, int, int, int, int, int]) -> float | None:
+    """When a zip says that an entry was changed: a local time; None when it is none."""
+    try:
+        return time.mktime((*moment, 0, 0, -1))
+    except (OverflowError, ValueError):
+        return None
 
 
 class _Metered:

@@ -8,6 +8,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -204,3 +205,14 @@ def test_damage_anywhere_is_told_and_leaves_nothing_outside(
     with contextlib.suppress(TaskFailedError, OSError):
         unpack(tmp_path / name, folder, overwrite=True)
     assert {path.name for path in tmp_path.iterdir()} <= {"a.tar", "a.tgz", "a.zip", "t"}
+
+
+def test_files_keep_their_modes_and_times(tmp_path: Path, target: Path) -> None:
+    dated = member("t600", size=1, mode=0o4600)
+    dated.mtime = 1_000_000_000
+    unpack(tar(tmp_path / "a.tgz", dated, member("t755", mode=0o755)), target)
+    unpack(packed(tmp_path / "a.zip", ("z400", "x", 0o100400), ("z4711", "x", 0o104711)), target)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in target.iterdir()}
+    assert modes == {"t600": 0o600, "t755": 0o755, "z400": 0o400, "z4711": 0o711}
+    assert (target / "t600").stat().st_mtime == 1_000_000_000
+    assert datetime.fromtimestamp((target / "z400").stat().st_mtime).year == 1980  # noqa: DTZ006  # a zip tells local time

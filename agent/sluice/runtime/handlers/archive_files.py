@@ -45,6 +45,8 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
         )
     if not os.path.lexists(root):
         raise TaskFailedError(f"No file or directory found - {root}", where="rootFolderOrFile")
+    if not _roots(inputs, root)[1]:
+        raise TaskFailedError(f"There is nothing to archive in {root}", where="rootFolderOrFile", why="it is empty")
     try:
         archive.parent.mkdir(parents=True, exist_ok=True)
         _make_way(scope, inputs, archive)

@@ -12,7 +12,7 @@ _INSTALL = "install it, such as with 'apt-get install bash' or 'apk add bash'"
 
 def run_command_line(scope: StepScope, inputs: StepInputs) -> None:
     """`CmdLine@2`: a script in bash, without start-up files."""
-    script = inputs.text("script")
+    script = _required_script(inputs)
     folder = inputs.folder("workingDirectory")
     say_generated(scope, script, BANNER)
     bash = find_program("bash", inputs, _INSTALL)
@@ -39,13 +39,20 @@ def run_bash(scope: StepScope, inputs: StepInputs) -> None:
         scope.say("Generating script.")
         scope.say(f"Formatted command: {script}")
     else:
-        script = inputs.text("script")
+        script = _required_script(inputs)
         say_generated(scope, script)
     bash = find_program("bash", inputs, _INSTALL)
     scope.say(BANNER)
     with script_file(scope, script, ".sh") as path:
         strict = inputs.flag("failOnStderr")
         run_script(scope, inputs, (bash, str(path)), cwd=folder, program="Bash", fail_on_stderr=strict)
+
+
+def _required_script(inputs: StepInputs) -> str:
+    script = inputs.text("script")
+    if not script.strip():
+        raise TaskFailedError("Input required: script", do="write the commands to run")
+    return script
 
 
 def _call(inputs: StepInputs) -> str:

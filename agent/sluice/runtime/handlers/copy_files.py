@@ -28,14 +28,33 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
     work = _Copy(scope, inputs, source, target)
     try:
         items = list(walk(source))
-        chosen = choose(sorted(item.name for item in items), source, patterns, braces=False)
+        names = sorted(item.name for item in items)
+        chosen = choose(names, source, list(filter(_can_match, patterns)), braces=False, from_all=False)
         folders = {item.name for item in items if item.folder}
         files = [name for name in chosen if name not in folders]
+        _all_there(source, files)
         scope.say(f"found {len(files)} files")
         if files:
             work.copy(files)
     except OSError as error:
         raise _failure(error, source) from error
+
+
+def _can_match(pattern: str) -> bool:
+    """Whether any name can match: the task takes `.` for the name of a folder, and a `/` at the end for one more."""
+    parts = pattern.strip().split("/")
+    return bool(parts[-1]) and "." not in [parts[0].lstrip("!").strip(), *parts[1:]]
+
+
+def _all_there(source: Path, files: list[str]) -> None:
+    """Nothing is copied, nor cleaned away, when one of the files is a link that leads nowhere."""
+    for name in files:
+        if not (source / name).exists():
+            raise TaskFailedError(
+                f'Entry "{source / name}" does not exist',
+                why="it is a link that leads nowhere",
+                do="leave it out with a pattern such as '!**/NAME'",
+            )
 
 
 def _target(inputs: StepInputs) -> Path:
@@ -77,7 +96,7 @@ class _Copy:
             return
         self.scope.say(f"Copying {file} to {target}")
         self._retried(lambda: _put(file, target))
-        if self.inputs.flag("preserveTimestamp"):
+        if self.inputs.flag("preserveTimestamp") and not target.is_symlink():
             status = file.stat()
             os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
@@ -130,6 +149,11 @@ def remove(path: Path) -> None:
 
 
 def _put(file: Path, target: Path) -> None:
+    """A link to a file is copied as the link that it is."""
+    if file.is_symlink():
+        target.unlink(missing_ok=True)
+        target.symlink_to(file.readlink())
+        return
     if target.exists() and not os.access(target, os.W_OK):
         target.unlink()  # one that is read-only is replaced, as `cp -f` does it
     shutil.copyfile(file, target)

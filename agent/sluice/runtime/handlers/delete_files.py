@@ -28,7 +28,13 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
         raise TaskFailedError(
             "The folder cannot be read", where=str(error.filename or folder), why=error.strerror or ""
         ) from error
-    chosen = choose(names, folder, patterns, dot=inputs.flag("RemoveDotFiles"))
+    if inputs.flag("BuildCleanup") and any(name.rpartition("/")[2].casefold() == "000admin" for name in names):
+        scope.issue("warning", f"Skipping delete for symbol store file share: {folder}")
+        return
+    below = [one for pattern in patterns if (one := _below(folder, pattern))]
+    chosen = choose(names, folder, below, dot=inputs.flag("RemoveDotFiles"), from_all=False)
+    if any(_joined(folder, pattern) == (0, str(folder)) for pattern in patterns):
+        chosen, names = ["", *chosen], ["", *names]
     if any(_excludes(pattern) for pattern in patterns):
         chosen = _without_kept(chosen, names)
     failed = False
@@ -36,10 +42,25 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
         if scope.stop.canceled:
             raise CanceledError("deleting was canceled")
         failed |= not _remove(scope, folder / name)
-    if inputs.flag("RemoveSourceFolder") and not failed and not any(folder.iterdir()):
+    if inputs.flag("RemoveSourceFolder") and not failed and folder.is_dir() and not any(folder.iterdir()):
         failed = not _remove(scope, folder)
     if failed:
         raise TaskFailedError("Couldn't delete one or more files")
+
+
+def _joined(folder: Path, pattern: str) -> tuple[int, str]:
+    """How many `!` a pattern begins with, and the rest joined to the folder: as the task does it, also when absolute."""
+    body = pattern.lstrip("!")
+    path = os.path.normpath(f"{folder}/{body}")
+    return len(pattern) - len(body), f"{path}/" if body.endswith("/") else path
+
+
+def _below(folder: Path, pattern: str) -> str:
+    """The pattern for names below the folder; empty for one that none of them matches."""
+    marks, path = _joined(folder, pattern)
+    if path.endswith("/") or not path.startswith(f"{folder}/"):
+        return ""
+    return f"{'!' * marks}./{path[len(str(folder)) + 1 :]}"
 
 
 def _excludes(pattern: str) -> bool:

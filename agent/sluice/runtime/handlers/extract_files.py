@@ -64,7 +64,7 @@ def _find(root: Path, pattern: str) -> list[Path]:
     items = list(walk(folder))
     folders = {item.name for item in items if item.folder}
     # as the task: wildcards do not match names that begin with a dot
-    names = choose(sorted(item.name for item in items), folder, [search], dot=False)
+    names = choose(sorted(item.name for item in items), folder, [search], dot=False, from_all=False)
     return [folder / name for name in names if name not in folders]
 
 

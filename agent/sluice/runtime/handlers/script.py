@@ -91,7 +91,7 @@ def _judge(scope: StepScope, end: Exit, program: str, errors: Sequence[str] | No
         return
     if end.code:
         if end.code < 0:
-            scope.say(f"{program} was ended by {signal.Signals(-end.code).name}.")
+            scope.say(f"{program} was ended by {_signal_name(-end.code)}.")
         # A shell's number for an end by a signal.
         scope.fail(f"{program} exited with code '{end.code if end.code > 0 else 128 - end.code}'.")
     if errors is not None:
@@ -99,6 +99,13 @@ def _judge(scope: StepScope, end: Exit, program: str, errors: Sequence[str] | No
         for text in errors:
             scope.issue("error", text)
     scope.complete(Result.SUCCEEDED)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {number}"
 
 
 def graces_of(scope: StepScope) -> Graces:

@@ -114,3 +114,12 @@ def test_a_7z_without_its_program_says_how_to_get_it(jobs: Jobs, folder: Path, t
 
 def test_an_unknown_type_is_told(jobs: Jobs, folder: Path, tmp_path: Path) -> None:
     assert "Invalid archiveType 'rar'" in archive(jobs, folder, tmp_path / "a.rar", "rar").log()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_folder_with_nothing_to_pack_is_an_error(jobs: Jobs, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "empty").mkdir()
+    target = tmp_path / "out"
+    ran = archive(jobs, tmp_path / "empty", target, kind, includeRootFolder="false")
+    assert f"There is nothing to archive in {tmp_path}/empty" in ran.issues()[0][1]
+    assert not target.exists()

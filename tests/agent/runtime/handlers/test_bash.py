@@ -152,3 +152,15 @@ def test_an_environment_that_is_too_large_is_an_error_of_the_step(jobs: Jobs) ->
     ((_, message),) = ran.issues()
     assert message.startswith("cannot start /")
     assert "Argument list too long" in message
+
+
+@pytest.mark.parametrize("task", ["CmdLine@2", "Bash@3"])
+def test_an_empty_script_fails_as_in_the_task(jobs: Jobs, task: str) -> None:
+    ran = jobs.run(jobs.step(task, inputs={"script": " ", "targetType": "inline"}))
+    assert ran.issues() == [("error", "Input required: script (write the commands to run)")]
+
+
+def test_a_signal_without_a_name_is_an_end_like_another(jobs: Jobs) -> None:
+    ran = jobs.run(jobs.script("kill -40 $$"))
+    assert "Bash was ended by signal 40." in ran.log()
+    assert ran.issues() == [("error", "Bash exited with code '168'.")]

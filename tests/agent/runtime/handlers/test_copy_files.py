@@ -106,3 +106,27 @@ def test_a_copy_is_tried_again_as_often_as_asked(jobs: Jobs, copied: Path) -> No
     ran = run(jobs, step(jobs, "a.txt", TargetFolder=f"{target}/x", retryCount="2", delayBetweenRetries="1"))
     assert ran.log("C").count("Trying again.") == 2
     assert ran.results()["C"] == "Failed"
+
+
+@pytest.mark.parametrize("pattern", ["./a.txt", "bin/./*", "bin/**/", "!a.txt", "!(bin)"])
+def test_a_pattern_that_the_task_matches_with_nothing_copies_nothing(jobs: Jobs, copied: Path, pattern: str) -> None:
+    assert "found 0 files" in run(jobs, step(jobs, pattern)).log("C")
+    assert not copied.exists()
+
+
+def test_a_link_to_a_file_is_copied_as_the_link_that_it_is(jobs: Jobs, copied: Path) -> None:
+    (jobs.repository / "bin/link").symlink_to("../a.txt")
+    copied.joinpath("bin").mkdir(parents=True)
+    copied.joinpath("bin/link").write_text("old")
+    ran = run(jobs, step(jobs, "bin/link", OverWrite="true", preserveTimestamp="true"))
+    assert ran.results()["C"] == "Succeeded", ran.log()
+    assert str((copied / "bin/link").readlink()) == "../a.txt"
+
+
+def test_a_link_that_leads_nowhere_stops_the_copying_before_anything_is_cleaned_away(jobs: Jobs, copied: Path) -> None:
+    (jobs.repository / "broken").symlink_to("nowhere")
+    copied.mkdir(parents=True)
+    copied.joinpath("kept").touch()
+    ran = run(jobs, step(jobs, "**", CleanTargetFolder="true"))
+    assert 'broken" does not exist' in ran.issues("C")[0][1]
+    assert names(copied) == ["kept"]

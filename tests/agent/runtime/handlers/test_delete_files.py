@@ -38,6 +38,9 @@ def run(jobs: Jobs, tree: Path, contents: str, **inputs: str) -> Ran:
         ("**\n!src/**", "true", ["src", "src/main.c"]),
         ("**\n!obj/deep/*", "true", ["obj", "obj/deep", "obj/deep/y.o"]),
         ("../*", "true", [".hidden", "a.txt", "obj", "obj/.keep", "obj/deep", "obj/deep/y.o", "obj/x.o", "src", "src/main.c"]),
+        ("!a.txt", "true", [".hidden", "a.txt", "obj", "obj/.keep", "obj/deep", "obj/deep/y.o", "obj/x.o", "src", "src/main.c"]),
+        ("obj/", "true", [".hidden", "a.txt", "obj", "obj/.keep", "obj/deep", "obj/deep/y.o", "obj/x.o", "src", "src/main.c"]),
+        ("src/../obj", "true", [".hidden", "a.txt", "src", "src/main.c"]),
         ("{a.txt,src}", "false", [".hidden", "obj", "obj/.keep", "obj/deep", "obj/deep/y.o", "obj/x.o"]),
     ],
 )  # fmt: skip
@@ -65,3 +68,20 @@ def test_a_link_goes_and_what_it_leads_to_stays(jobs: Jobs, tree: Path, tmp_path
 
 def test_a_folder_that_is_not_there_is_no_failure(jobs: Jobs, tree: Path) -> None:
     assert run(jobs, tree / "nothing", "*").results() == {"A": "Succeeded"}
+
+
+def test_a_pattern_is_joined_to_the_folder_also_when_it_is_absolute(jobs: Jobs, tree: Path) -> None:
+    run(jobs, tree, str(tree / "obj"))
+    assert (tree / "obj").is_dir()
+
+
+def test_a_dot_is_the_folder_itself(jobs: Jobs, tree: Path) -> None:
+    assert run(jobs, tree, ".", RemoveSourceFolder="true").results() == {"A": "Succeeded"}
+    assert not tree.exists()
+
+
+def test_a_clean_up_of_a_build_leaves_a_symbol_store_alone(jobs: Jobs, tree: Path) -> None:
+    (tree / "000Admin").touch()
+    ran = run(jobs, tree, "**", BuildCleanup="true")
+    assert ran.issues("A") == [("warning", f"Skipping delete for symbol store file share: {tree}")]
+    assert (tree / "a.txt").is_file()
