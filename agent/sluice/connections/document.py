@@ -20,7 +20,7 @@ from sluice.errors import ConflictError, Location, SluiceError
 from sluice.rights import Right
 from sluice.storage import permissions, projects
 from sluice.storage.engine import Transaction
-from sluice.storage.names import name_key
+from sluice.storage.names import is_guid, name_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,15 @@ class Wanted:
 class Change:
     """What applying does to one connection; `details` name what differs, `notes` are for the person."""
 
-    name: str
+    record: ConnectionRecord
     action: Literal["create", "update", "unchanged"]
     details: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The connection's name."""
+        return self.record.name
 
 
 def apply(
@@ -53,18 +58,19 @@ def apply(
 
     Raises a `SluiceError` that carries the place of the connection that does not fit.
     """
-    changes: list[Change] = []
     with store.database.write() as transaction:
         home = home_for(transaction, store.guard, project, at=at)
         _refuse_twins(wanted)
-        for one in wanted:
+        applied = _store_all(store, transaction, home, wanted, by=by, at=at)
+        changes = []
+        for one, change in zip(wanted, applied, strict=True):
             with _at(one):
-                change = _store(store, transaction, home, one, by=by)
                 changes.append(_grant(store, transaction, home, one, change, by=by, at=at))
+        catalogue = store.catalogue
         for one, change in zip(wanted, changes, strict=True):  # only now: some may name others that stand further down
             with _at(one):
-                record = lookup.get(transaction, home.id, one.draft.name)
-                store.check_links(transaction, record, record if change.action == "unchanged" else None)
+                before = change.record if change.action == "unchanged" else None
+                store.check_links(transaction, change.record, before, catalogue=catalogue)
         if plan_only:
             transaction.abandon()
     return tuple(changes)
@@ -126,12 +132,52 @@ def _refuse_twins(wanted: Sequence[Wanted]) -> None:
             )
 
 
-def _store(store: ConnectionStore, transaction: Transaction, home: projects.Project, one: Wanted, *, by: str) -> Change:
+def _store_all(
+    store: ConnectionStore,
+    transaction: Transaction,
+    home: projects.Project,
+    wanted: Sequence[Wanted],
+    *,
+    by: str,
+    at: float,
+) -> list[Change]:
+    """Create what is not there yet, many at a time, and update the rest."""
+    taken = store.taken(transaction, home.id, [one.draft.name for one in wanted])
+    creation = store.creation(transaction, home, taken, by=by, at=at)
+    changes = []
+    for one in wanted:
+        with _at(one):
+            if (record := _present(store, transaction, home, one.draft.name, taken)) is not None:
+                changes.append(_update(store, transaction, home, one, record, by=by))
+            else:
+                outcome = creation.add(one.draft)
+                changes.append(Change(outcome.record, "create", notes=outcome.warnings))
+    creation.finish()
+    return changes
+
+
+def _present(
+    store: ConnectionStore, transaction: Transaction, home: projects.Project, name: str, taken: set[str]
+) -> ConnectionRecord | None:
+    """The connection that a name or an id means, if it is there and the person sees it."""
+    if name_key(name) not in taken and not is_guid(name):
+        return None
+    record = lookup.find(transaction, home.id, name)
+    if record and store.guard.allows(transaction, Right.SEE, permissions.Resource(home.id, record.id)):
+        return record
+    return None
+
+
+def _update(
+    store: ConnectionStore,
+    transaction: Transaction,
+    home: projects.Project,
+    one: Wanted,
+    record: ConnectionRecord,
+    *,
+    by: str,
+) -> Change:
     draft = one.draft
-    record = lookup.find(transaction, home.id, draft.name)
-    if record is None or not store.guard.allows(transaction, Right.SEE, permissions.Resource(home.id, record.id)):
-        outcome = store.create_in(transaction, home.name, [draft], by=by, linked_later=True)[0]
-        return Change(outcome.record.name, "create", notes=outcome.warnings)
     if record.type.casefold() != draft.type.strip().casefold():
         raise ConflictError(
             f"the service connection '{record.name}' is of type '{record.type}', not '{draft.type}'",
@@ -150,13 +196,13 @@ def _store(store: ConnectionStore, transaction: Transaction, home: projects.Proj
     )
     outcome = store.update_in(transaction, home.name, record.id, update, by=by, linked_later=True)
     if not outcome.changed:
-        return Change(record.name, "unchanged")
+        return Change(outcome.record, "unchanged")
     notes = list(outcome.warnings)
     if outcome.dropped:
         notes.append(f"the address changed: dropped {', '.join(outcome.dropped)}")
     if outcome.revoked:
         notes.append(f"the address changed: {len(outcome.revoked)} permits are revoked")
-    return Change(outcome.record.name, "update", outcome.changed, tuple(notes))
+    return Change(outcome.record, "update", outcome.changed, tuple(notes))
 
 
 def _grant(
@@ -171,12 +217,11 @@ def _grant(
 ) -> Change:
     if one.all_pipelines is None:
         return change
-    record = lookup.get(transaction, home.id, one.draft.name)
-    resource = permissions.Resource(home.id, record.id)
+    resource = permissions.Resource(home.id, change.record.id)
     decide = permissions.grant if one.all_pipelines else permissions.revoke
     if not decide(transaction, resource, permissions.ALL_PIPELINES, by=by, at=at):
         return change
-    store.guard.require(transaction, Right.OPEN_ACCESS, resource, record.name)  # what changes nothing needs no right
+    store.guard.require(transaction, Right.OPEN_ACCESS, resource, change.name)  # what changes nothing needs no right
     action = "update" if change.action == "unchanged" else change.action
     return replace(change, action=action, details=(*change.details, "allPipelines"))
 

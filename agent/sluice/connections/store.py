@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.connections import deletion, journal, lookup, release, rotation, sharing, terms, vault
 from sluice.connections.catalogue import Catalogue
-from sluice.connections.changes import Merged, fit_draft, merge
+from sluice.connections.changes import Merged, merge
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
+from sluice.connections.creation import Creation, Outcome
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.connections.homes import home_for
-from sluice.connections.records import new_record, renamed, updated_record
+from sluice.connections.records import renamed, updated_record
 from sluice.connections.sealing import Sealer
 from sluice.errors import ConflictError, ConnectionInvalidError, SealError
 from sluice.rights import Right
 from sluice.secret import Secret
-from sluice.storage import actions, audit, deleted, permissions, previous, projects, seals, usage
+from sluice.storage import audit, deleted, permissions, previous, projects, usage
 from sluice.storage import connections as rows
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.names import name_key
@@ -27,17 +27,6 @@ if TYPE_CHECKING:
     from sluice.hooks.connection import Connection
     from sluice.hooks.ports import KeyProvider, SecretSource
     from sluice.storage.deleted import Deleted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a change has done. `dropped` are secrets that went with the old address, `revoked` permits likewise."""
-
-    record: ConnectionRecord
-    changed: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    revoked: tuple[permissions.Permission, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 class ConnectionStore:
@@ -113,44 +102,33 @@ class ConnectionStore:
         """
         now = self._clock()
         home = home_for(transaction, self.guard, project, at=now)
-        if drafts:
-            self.guard.require(transaction, Right.CREATE, permissions.Resource(home.id, ""))
-        master = vault.master_key(transaction, self.sealer)
-        taken = self._taken(transaction, home.id, drafts)
-        outcomes: list[Outcome] = []
-        stored: list[tuple[rows.PublicRow, seals.SealedRow]] = []
-        entered: list[Mapping[Key, Secret]] = []
-        for draft in drafts:
-            fitted = fit_draft(self.catalogue.get(draft.type), draft, self.sources)
-            record = new_record(home.id, draft, fitted, by=by, at=now)
-            if name_key(record.name) in taken:
-                raise ConflictError(
-                    f"the service connection '{record.name}' exists already",
-                    do="choose another name, or change it with 'sluice connection update'",
-                )
-            taken.add(name_key(record.name))
-            row = lookup.to_row(record)
-            stored.append((row, vault.seal_secrets(self.sealer, master, row, fitted.entered.secrets)))
-            outcomes.append(Outcome(record=record, warnings=fitted.warnings))
-            entered.append(fitted.entered.secrets)
-        if stored:
-            rows.insert(transaction, stored)
-            created = [
-                journal.changed(actions.CONNECTION_CREATED, one.record, home, by=by, at=now, more=codes)
-                for one, codes in zip(outcomes, self._codes(transaction, outcomes, entered), strict=True)
-            ]
-            audit.append_all(transaction, created)
-            for outcome in outcomes:
-                resource = permissions.Resource(home.id, outcome.record.id)
-                self.guard.created(transaction, resource, outcome.record.name, at=now)
-        for draft, outcome, secrets in zip(drafts, outcomes, entered, strict=True):
-            terms.put_new(transaction, outcome.record, draft, secrets, at=now)
+        catalogue = self.catalogue
+        taken = self.taken(transaction, home.id, [draft.name for draft in drafts])
+        creation = self.creation(transaction, home, taken, by=by, at=now)
+        outcomes = [creation.add(draft) for draft in drafts]
+        creation.finish()
         for outcome in outcomes:
             if not linked_later:
-                self.check_links(transaction, outcome.record)
+                self.check_links(transaction, outcome.record, catalogue=catalogue)
             if all_pipelines:
                 self._resource_grant(transaction, outcome.record, by=by, at=now)
         return tuple(outcomes)
+
+    def creation(
+        self, transaction: Transaction, home: projects.Project, taken: set[str], *, by: str, at: float
+    ) -> Creation:
+        """Creates many connections in a transaction; `taken` are the names that are taken in the project."""
+        return Creation(
+            transaction,
+            home,
+            guard=self.guard,
+            sealer=self.sealer,
+            catalogue=self.catalogue,
+            sources=self.sources,
+            taken=taken,
+            by=by,
+            at=at,
+        )
 
     def update(self, project: str, name: str, update: Update, *, by: str) -> Outcome:
         """Change a connection; what the update doesn't name stays, its id and (unless it moves) its permits too."""
@@ -288,24 +266,31 @@ class ConnectionStore:
         return releaser.open(project_id, connection_id, use, version=version, check=check)
 
     def check_links(
-        self, transaction: Transaction, record: ConnectionRecord, before: ConnectionRecord | None = None
+        self,
+        transaction: Transaction,
+        record: ConnectionRecord,
+        before: ConnectionRecord | None = None,
+        *,
+        catalogue: Catalogue | None = None,
     ) -> None:
         """Check that the connections a connection names exist, have the right type, and form no circle.
 
-        The person needs the right to use each of them, but those that it named `before`.
+        The person needs the right to use each of them, but those that it named `before`. Who checks many gives the
+        `catalogue`, which is looked for anew otherwise.
         """
-        kind = self.catalogue.get(record.type)
-        wanted = {field.key: field.connection_type for field in kind.data if field.kind == "connection"}
-        named = lookup.links(record, self.catalogue)
+        catalogue = catalogue or self.catalogue
+        named = lookup.links(record, catalogue)
         if not named:
             return
+        kind = catalogue.get(record.type)
+        wanted = {field.key: field.connection_type for field in kind.data if field.kind == "connection"}
         if len(rows.projects_of(transaction, record.id)) > 1:
             sharing.refuse_linked(self, record)
-        old = {name_key(name) for name in lookup.links(before, self.catalogue).values()} if before else set()
+        old = {name_key(name) for name in lookup.links(before, catalogue).values()} if before else set()
         new = {key: name for key, name in named.items() if name_key(name) not in old}
         for key, name in new.items():
             lookup.refuse_hidden_link(transaction, record, key, name, self.guard)
-        lookup.chain(transaction, record, self.catalogue)
+        lookup.chain(transaction, record, catalogue)
         for key, name in named.items():
             linked = lookup.get(transaction, record.project_id, name)
             if key in new:
@@ -332,20 +317,11 @@ class ConnectionStore:
             return rotation.replace_lost(self.database, self.sealer, by=by, clock=self._clock)
         return rotation.rotate(self.database, self.sealer, by=by, clock=self._clock)
 
-    def _codes(
-        self, transaction: Transaction, outcomes: Sequence[Outcome], entered: Sequence[Mapping[Key, Secret]]
-    ) -> tuple[dict[str, object], ...]:
-        return tuple(
-            journal.value_codes(transaction.voucher, one.record, {**one.record.values(), **secrets})
-            for one, secrets in zip(outcomes, entered, strict=True)
-        )
-
-    def _taken(self, transaction: Transaction, project_id: int, drafts: Sequence[Draft]) -> set[str]:
-        if len(drafts) > 100:  # from here on one scan is quicker than a look-up each
+    def taken(self, transaction: Transaction, project_id: int, wanted: Sequence[str]) -> set[str]:
+        """Which of these names are taken in a project, in the form that names are compared in."""
+        if len(wanted) > 100:  # from here on one scan is quicker than a look-up each
             return {name_key(name) for name in rows.names(transaction, project_id)}
-        return {
-            name_key(draft.name) for draft in drafts if rows.by_name(transaction, project_id, draft.name) is not None
-        }
+        return {name_key(name) for name in wanted if rows.by_name(transaction, project_id, name) is not None}
 
     def _refuse_taken_name(self, transaction: Transaction, before: ConnectionRecord, after: ConnectionRecord) -> None:
         if name_key(before.name) == name_key(after.name):

@@ -61,7 +61,7 @@ def link_hash(entry: Entry, previous: str, key: bytes = b"") -> str:
     text = _CANONICAL.encode({name: getattr(entry, name) for name in _SORTED})
     linked = f"{previous}\n{text}".encode("ascii")
     if key:
-        return hmac.new(key, b"sluice audit link\n" + linked, hashlib.sha256).hexdigest()
+        return hmac.digest(key, b"sluice audit link\n" + linked, "sha256").hex()
     return hashlib.sha256(linked).hexdigest()
 
 

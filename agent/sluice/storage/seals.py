@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import sqlalchemy
 from sqlalchemy import Table, bindparam, select, tuple_
@@ -24,6 +26,8 @@ _LIBRARY = (
     (secure_file_chunks, "secure file chunk"),
 )
 _TABLES = (*_LIBRARY, (check_secrets, "check settings"), (job_progress, "job progress"))
+
+_LENGTH = struct.Struct(">I")
 
 _BATCH = 50
 """Rows that are read at once; each may hold some MiB."""
@@ -68,7 +72,7 @@ class StoredSeal:
 def joined(values: Sequence[object]) -> bytes:
     """Values as one text, each part with its length in front, so that no two rows share a text."""
     parts = [str(value).encode("utf-8", "surrogatepass") for value in values]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join(chain.from_iterable(zip(map(_LENGTH.pack, map(len, parts)), parts, strict=True)))
 
 
 def not_under(transaction: Transaction, key_id: str) -> Iterator[StoredSeal]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import hashlib
 import hmac
 import json
 import os
 import secrets
 import stat
+import struct
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from sluice.errors import SealError
@@ -24,6 +25,7 @@ from sluice.storage.chain import Head
 KEY_BYTES = 32
 
 _FORMAT = 1
+_LENGTH = struct.Struct(">Q")
 _MAX_FILE_BYTES = 1 << 16
 
 
@@ -76,7 +78,7 @@ class Voucher:
 
     def code(self, kind: str, *parts: object) -> str:
         """The code of a record: what kind it is, and everything that must not be edited."""
-        return hmac.new(self.audit_key.key, _joined((kind, *parts)), hashlib.sha256).hexdigest()
+        return hmac.digest(self.audit_key.key, _joined((kind, *parts)), "sha256").hex()
 
     def vouches(self, code: object, kind: str, *parts: object) -> bool:
         """Whether a stored code is the record's."""
@@ -85,7 +87,8 @@ class Voucher:
 
 def _joined(parts: tuple[object, ...]) -> bytes:
     texts = [str(part).encode("utf-8", "surrogatepass") for part in parts]
-    return b"sluice code" + b"".join(len(text).to_bytes(8, "big") + text for text in texts)
+    lengths = map(_LENGTH.pack, map(len, texts))
+    return b"".join((b"sluice code", *chain.from_iterable(zip(lengths, texts, strict=True))))
 
 
 def _read(path: Path) -> AuditKey | None:
