@@ -21,7 +21,8 @@ from sluice.connections.connection import Draft, Update
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sluice.connections.store import ConnectionStore, Outcome
+    from sluice.connections.creation import Outcome
+    from sluice.connections.store import ConnectionStore
     from sluice.storage.engine import Transaction
 
 _UNTRUSTED = click.Choice(["none", "pull-requests", "forks"])

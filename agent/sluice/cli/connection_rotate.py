@@ -14,7 +14,7 @@ from sluice.cli.subcommands import DiscreetCommand
 from sluice.errors import UsageError
 
 if TYPE_CHECKING:
-    from sluice.connections.store import Outcome
+    from sluice.connections.creation import Outcome
 
 _SEALED_HELP = "A new secret: KEY=- asks (or reads standard input), KEY=@file, KEY=env:NAME. Never the secret itself."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import os
 import sys
@@ -121,9 +122,18 @@ def _options(arguments: Sequence[str]) -> Sequence[str]:
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
+def collect_rarely() -> None:
+    """Look for cyclic garbage less often than Python does: we make little of it, and importing thousands of rows much else.
+
+    It takes a fifth off such an import, for at most some MiB that are given back later.
+    """
+    gc.set_threshold(50_000, 20, 20)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
     shield()
+    collect_rarely()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     reporting.open_streams()
     debug = "--debug" in _options(arguments)

@@ -108,13 +108,13 @@ class Creation:
         if not added:
             return
         transaction, home, at = self._transaction, self._home, self._at
-        rows.insert(transaction, [(one.row, one.sealed) for one in added])
-        audit.append_all(transaction, [self._event(one) for one in added])
+        digests = rows.insert(transaction, [(one.row, one.sealed) for one in added])
+        audit.append_all(transaction, [self._event(*one) for one in zip(added, digests, strict=True)])
         for one in added:
             self._guard.created(transaction, permissions.Resource(home.id, one.record.id), one.record.name, at=at)
             terms.put_new(transaction, one.record, one.draft, one.secrets, at=at)
 
-    def _event(self, one: _Added) -> audit.Event:
+    def _event(self, one: _Added, digest: str) -> audit.Event:
         codes = journal.value_codes(self._transaction.voucher, one.record, {**one.record.values(), **one.secrets})
         created = actions.CONNECTION_CREATED
-        return journal.changed(created, one.record, self._home, by=self._by, at=self._at, more=codes)
+        return journal.changed(created, one.record, self._home, by=self._by, at=self._at, more=codes, digest=digest)

@@ -18,8 +18,9 @@ def changed(
     by: str,
     at: float,
     more: Mapping[str, object] | None = None,
+    digest: str = "",
 ) -> audit.Event:
-    """A change of a connection, as it is after it."""
+    """A change of a connection, as it is after it; `digest` is that of the record, where it is known already."""
     return audit.Event(
         action=action,
         actor=by,
@@ -28,6 +29,7 @@ def changed(
         resource_id=record.id,
         resource_version=record.version,
         details={**_named(record, project), **(more or {})},
+        digest=digest,
     )
 
 

@@ -17,7 +17,8 @@ from sluice.storage import audit, permissions, previous, projects
 from sluice.storage.previous import PREVIOUS_SECRETS, Previous
 
 if TYPE_CHECKING:
-    from sluice.connections.store import ConnectionStore, Outcome
+    from sluice.connections.creation import Outcome
+    from sluice.connections.store import ConnectionStore
     from sluice.hooks.declaration import Verify
     from sluice.storage.engine import Transaction
 

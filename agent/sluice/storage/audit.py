@@ -32,7 +32,6 @@ ORIGIN = "From"
 _BATCH = 1000
 
 _NEWEST = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
-_APPEND = sqlalchemy.insert(audit)
 _HASH_OF = select(audit.c.hash).where(audit.c.sequence == bindparam("sequence"))
 _AFTER = select(audit).where(audit.c.sequence > bindparam("after")).order_by(audit.c.sequence).limit(_BATCH)
 
@@ -54,6 +53,8 @@ class Event:
     resource_id: str = ""
     resource_version: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    """That of the changed record, where whoever stored it knows it; otherwise it is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,18 @@ def append_all(transaction: Transaction, events: list[Event]) -> int:
     head = check_head(transaction)
     key = transaction.voucher.audit_key.key
     stored = _digests(transaction, events)
+    coming_from = origin.current().as_details()
     rows = []
     for event in events:
-        entry = _entry(event, head.sequence + 1, stored.get((event.action.id, event.resource_id), ""))
-        digest = link_hash(entry, head.hash, key)
-        rows.append({**_columns(entry), "previous": head.hash, "hash": digest})
-        head = Head(entry.sequence, digest)
+        details = {**event.details, ORIGIN: coming_from}
+        if digest := event.digest or stored.get((event.action.id, event.resource_id)):
+            details[DIGEST] = digest
+        entry = _entry(event, head.sequence + 1, _CANONICAL.encode(details))
+        link = link_hash(entry, head.hash, key)
+        rows.append({**_columns(entry), "previous": head.hash, "hash": link})
+        head = Head(entry.sequence, link)
     if rows:
-        transaction.execute(_APPEND, rows)
+        transaction.insert_many(audit, rows)
         if home := transaction.home:
             transaction.after_commit("audit head", lambda: _note_head(home, head))
     return head.sequence
@@ -305,7 +310,7 @@ def _digests(transaction: Transaction, events: list[Event]) -> dict[tuple[str, s
     """The digests of the records that events change, by action and record."""
     changed: dict[str, list[str]] = {}
     for event in events:
-        if event.action.id in CHANGES and event.resource_id:
+        if event.action.id in CHANGES and event.resource_id and not event.digest:
             changed.setdefault(event.action.id, []).append(event.resource_id)
     return {
         (action, record_id): digest
@@ -314,10 +319,7 @@ def _digests(transaction: Transaction, events: list[Event]) -> dict[tuple[str, s
     }
 
 
-def _entry(event: Event, sequence: int, digest: str) -> Entry:
-    details = {**event.details, ORIGIN: origin.current().as_details()}
-    if digest:
-        details[DIGEST] = digest
+def _entry(event: Event, sequence: int, details: str) -> Entry:
     return Entry(
         sequence=sequence,
         at=float(event.at),
@@ -327,7 +329,7 @@ def _entry(event: Event, sequence: int, digest: str) -> Entry:
         project_id=event.project_id,
         resource_id=event.resource_id,
         resource_version=event.resource_version,
-        details=_CANONICAL.encode(details),
+        details=details,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
@@ -61,8 +62,20 @@ def link_hash(entry: Entry, previous: str, key: bytes = b"") -> str:
     text = _CANONICAL.encode({name: getattr(entry, name) for name in _SORTED})
     linked = f"{previous}\n{text}".encode("ascii")
     if key:
-        return hmac.digest(key, b"sluice audit link\n" + linked, "sha256").hex()
+        keyed = keyed_hash(key)
+        keyed.update(b"sluice audit link\n" + linked)
+        return keyed.hexdigest()
     return hashlib.sha256(linked).hexdigest()
+
+
+def keyed_hash(key: bytes) -> hmac.HMAC:
+    """A HMAC-SHA-256 to be fed: to take in the key anew each time would cost more than the rest."""
+    return _begun(key).copy()
+
+
+@functools.lru_cache(maxsize=4)
+def _begun(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod=hashlib.sha256)
 
 
 _CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)

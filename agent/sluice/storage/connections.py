@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
+from sluice.storage import digests
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import name_key
 from sluice.storage.seals import SealedRow, joined
@@ -104,15 +104,18 @@ def names(transaction: Transaction, project_id: int) -> list[str]:
     return [row[0] for row in transaction.rows(query, {"project": project_id})]
 
 
-def insert(transaction: Transaction, entries: list[tuple[PublicRow, SealedRow]]) -> None:
-    """Store new connections."""
-    transaction.execute(_insert_connection(), [_own_columns(row, sealed) for row, sealed in entries])
-    transaction.execute(_insert_reference(), [_reference_columns(transaction, row) for row, _ in entries])
+def insert(transaction: Transaction, entries: list[tuple[PublicRow, SealedRow]]) -> list[str]:
+    """Store new connections; answers the digest of each, for the audit log."""
+    own = [_own_columns(row, sealed) for row, sealed in entries]
+    references = [_reference_columns(transaction, row) for row, _ in entries]
+    transaction.insert_many(connections, own)
+    transaction.insert_many(connection_projects, references)
+    return [digests.of_new(connection, place) for connection, place in zip(own, references, strict=True)]
 
 
 def add_to_project(transaction: Transaction, row: PublicRow) -> None:
     """Let a connection be in one more project, under the name that the row has."""
-    transaction.execute(_insert_reference(), _reference_columns(transaction, row))
+    transaction.insert_many(connection_projects, [_reference_columns(transaction, row)])
 
 
 def projects_of(transaction: Transaction, connection_id: str) -> list[tuple[int, str]]:
@@ -163,16 +166,6 @@ def remove(transaction: Transaction, project_id: int, connection_id: str) -> boo
     return True
 
 
-@functools.cache
-def _insert_connection() -> sqlalchemy.Insert:
-    return sqlalchemy.insert(connections)
-
-
-@functools.cache
-def _insert_reference() -> sqlalchemy.Insert:
-    return sqlalchemy.insert(connection_projects)
-
-
 def _public(row: Row | None) -> PublicRow | None:
     return None if row is None else PublicRow(**dict(zip(PublicRow.__slots__, row, strict=True)))
 
@@ -180,6 +173,8 @@ def _public(row: Row | None) -> PublicRow | None:
 def _own_columns(row: PublicRow, sealed: SealedRow) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in PublicRow.__slots__ if name not in _IN_PROJECT}
     values.update({name: getattr(sealed, name) for name in _SEALED})
+    for name in ("created_at", "modified_at"):
+        values[name] = float(values[name])  # as it is read again: the digest is of that
     return values
 
 
@@ -190,14 +185,14 @@ _PLACE = select(
     connection_projects.c.name,
     connection_projects.c.name_key,
 )
+_IN_PLACE = _PLACE.add_columns(connection_projects.c.code).where(
+    _HERE, connection_projects.c.connection_id == bindparam("id")
+)
 
 
 def in_place(transaction: Transaction, connection_id: str, project_id: int) -> bool:
     """Whether a connection's name in a project is the one that Sluice stored: nobody gave it another's."""
-    query = _PLACE.add_columns(connection_projects.c.code).where(
-        connection_projects.c.connection_id == connection_id, connection_projects.c.project_id == project_id
-    )
-    row = transaction.row(query)
+    row = transaction.row(_IN_PLACE, {"id": connection_id, "project": project_id})
     return row is not None and transaction.voucher.vouches(row[-1], _REFERENCE, *row[:-1])
 
 

@@ -87,9 +87,18 @@ def _digested(transaction: Transaction, kind: str, rows: Sequence[Row]) -> Itera
         stored = transaction.rows(_PLACES.where(connection_projects.c.connection_id.in_(ids)))
         places = {key: [value for row in group for value in row] for key, group in groupby(stored, itemgetter(0))}
     for row in rows:
-        values = [_short(value) if name == "sealed" else value for name, value in zip(names, row, strict=True)]
-        text = joined([*values, *places.get(row[0], ())])
-        yield row[0], row[1], f"{_FORMAT}:{hashlib.sha256(text).hexdigest()}"
+        yield row[0], row[1], _digest(names, row, places.get(row[0], ()))
+
+
+def of_new(connection: Mapping[str, object], place: Mapping[str, object]) -> str:
+    """The digest that a connection has once these columns are stored, in the one project that it is in."""
+    names = COLUMNS[CONNECTION][1]
+    return _digest(names, [connection[name] for name in names], [place[name] for name in PLACES])
+
+
+def _digest(names: Sequence[str], values: Sequence[object], places: Sequence[object]) -> str:
+    shown = [_short(value) if name == "sealed" else value for name, value in zip(names, values, strict=True)]
+    return f"{_FORMAT}:{hashlib.sha256(joined([*shown, *places])).hexdigest()}"
 
 
 def _short(sealed: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 import threading
@@ -67,6 +68,16 @@ class Transaction:
         key = self._connection.execute(statement, parameters).inserted_primary_key
         return int(key[0]) if key else 0
 
+    def insert_many(self, table: sqlalchemy.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows that all have the same columns, no default left to be filled in.
+
+        The driver takes the values as they are: for many rows that is several times as quick as `execute`.
+        """
+        if rows:
+            statement, order = _insertion(table, tuple(rows[0]), self._connection.dialect)
+            values = rows if order is None else [tuple(row[name] for name in order) for row in rows]
+            self._connection.exec_driver_sql(statement, values)
+
     def rows(self, statement: sqlalchemy.Executable, parameters: Parameters = None) -> Sequence[Row]:
         """All rows of a query."""
         return self._connection.execute(statement, parameters).all()
@@ -93,6 +104,16 @@ class Transaction:
         """Called by the database when the transaction is stored."""
         for action in self._after.values():
             action()
+
+
+@functools.lru_cache(maxsize=64)
+def _insertion(
+    table: sqlalchemy.Table, names: tuple[str, ...], dialect: sqlalchemy.Dialect
+) -> tuple[str, tuple[str, ...] | None]:
+    """The text of an insertion, and the order of its values where they have no names."""
+    compiled = sqlalchemy.insert(table).compile(dialect=dialect, column_keys=list(names))
+    order = tuple(compiled.positiontup or ()) if dialect.positional else None
+    return str(compiled), order
 
 
 class Changes:
@@ -252,7 +273,8 @@ def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: Python's would be deferred even for writers
-    for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF"):
+    # the cache grows as far as pages are used; SQLite's own limit of 2 MiB makes a large import read them again and again
+    for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF", "cache_size = -65536"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 
 from sluice.errors import SealError
-from sluice.storage.chain import Head
+from sluice.storage.chain import Head, keyed_hash
 
 KEY_BYTES = 32
 
@@ -78,7 +78,9 @@ class Voucher:
 
     def code(self, kind: str, *parts: object) -> str:
         """The code of a record: what kind it is, and everything that must not be edited."""
-        return hmac.digest(self.audit_key.key, _joined((kind, *parts)), "sha256").hex()
+        keyed = keyed_hash(self.audit_key.key)
+        keyed.update(_joined((kind, *parts)))
+        return keyed.hexdigest()
 
     def vouches(self, code: object, kind: str, *parts: object) -> bool:
         """Whether a stored code is the record's."""

@@ -11,7 +11,8 @@ import pytest
 
 from sluice.connections import lookup
 from sluice.connections.connection import Draft, Update
-from sluice.connections.store import ConnectionStore, Outcome
+from sluice.connections.creation import Outcome
+from sluice.connections.store import ConnectionStore
 from sluice.errors import ConflictError, ConnectionInvalidError, NotFoundError, SealError
 from sluice.secret import Secret
 from sluice.storage import audit, permissions, pipelines, projects, usage

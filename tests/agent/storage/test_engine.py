@@ -19,6 +19,7 @@ from sluice.storage import actions, audit, projects
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
 from sluice.storage.tables import counters, pipelines
+from sluice.storage.tables import projects as projects_table
 
 _COUNT = sqlalchemy.text("SELECT count(*) FROM projects")
 
@@ -331,3 +332,18 @@ def test_nothing_is_audited_that_the_machine_may_take_back(database: Database) -
     event = audit.Event(action=actions.HEAD_ACCEPTED, actor="me", at=1.0, details={"Head": "a", "Noted": "b"})
     with database.write(synced=False) as transaction, pytest.raises(RuntimeError, match="may take back"):
         audit.append(transaction, event)
+
+
+def test_many_rows_are_inserted_as_they_are_and_none_when_one_does_not_fit(database: Database) -> None:
+    with database.write() as transaction:
+        transaction.insert_many(projects_table, [_project(name) for name in ("one", "two")])
+        transaction.insert_many(projects_table, [])
+    with pytest.raises(sqlalchemy.exc.IntegrityError), database.write() as transaction:
+        transaction.insert_many(projects_table, [_project("three"), _project("two")])
+    with database.read() as transaction:
+        assert {one.name for one in projects.listed(transaction)} >= {"one", "two"}
+        assert projects.look_up(transaction, "three") is None
+
+
+def _project(name: str) -> dict[str, str]:
+    return {"name_key": name, "name": name, "guid": f"guid of {name}"}
