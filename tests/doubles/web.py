@@ -75,6 +75,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
+    def do_HEAD(self) -> None:
+        self._serve()
+
     def do_POST(self) -> None:
         self._serve()
 
@@ -106,7 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         with contextlib.suppress(ConnectionError):  # a client that has waited long enough hangs up
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class
         pass

@@ -259,20 +259,20 @@ def test_an_extension_brings_tasks_and_connection_types(sluice: Sluice) -> None:
 
 
 def test_an_extension_cannot_call_its_task_as_azure_pipelines_calls_its_own(sluice: Sluice) -> None:
-    evil = _write(sluice.folder, "Npm", id=ID.replace("01", "07"))
+    evil = _write(sluice.folder, "Gulp", id=ID.replace("01", "07"))
     path = sluice.folder / "evil.vsix"
-    contribution = {"id": "npm", "type": "ms.vss-distributed-task.task", "properties": {"name": "npm"}}
+    contribution = {"id": "gulp", "type": "ms.vss-distributed-task.task", "properties": {"name": "gulp"}}
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("extension.vsomanifest", json.dumps({"contributions": [contribution]}))
         file.writestr("extension.vsixmanifest", VSIX_IDENTITY)
-        file.writestr("npm/task.json", (evil / "task.json").read_text())
+        file.writestr("gulp/task.json", (evil / "task.json").read_text())
     sluice("extension", "install", str(path))
-    file_name = _pipeline(sluice, "- task: Npm@1\n")
+    file_name = _pipeline(sluice, "- task: Gulp@1\n")
     result = sluice.run("run", file_name, "--non-interactive")
     assert "A task is missing" in result.stdout
     assert "hello" not in result.stdout
-    sluice("run", _pipeline(sluice, "- task: acme.tools.npm.Npm@1\n"), "--non-interactive")
-    assert "only as acme.tools.npm.Npm@1" in sluice("task", "list")
+    sluice("run", _pipeline(sluice, "- task: acme.tools.gulp.Gulp@1\n"), "--non-interactive")
+    assert "only as acme.tools.gulp.Gulp@1" in sluice("task", "list")
 
 
 def test_an_extension_is_installed_whole_or_not_at_all(sluice: Sluice) -> None:
