@@ -112,6 +112,7 @@ class CheckDecisions:
             if not one.open or found.state is not State.RUNNING:
                 raise ConflictError(f"{named(found)} is not running: it is {found.state}")
             message = f"bypassed by {self.by}" + (f": {comment}" if comment else "")
+            approval.require_in_time(found, self.clock())
             after = suite.bypass(one, found.id, by=self.by, at=self.clock(), message=message)
             suites.save(transaction, [after])
             passed = _check(after, found.id)
@@ -141,6 +142,7 @@ class CheckDecisions:
     def awaited(self, project_id: int, *, mine: bool) -> list[Awaited]:
         """The approvals of a project's runs that wait: for this person, or for anybody whose resource it sees."""
         found: list[Awaited] = []
+        now = self.clock()
         with self.database.read() as transaction:
             for one in suites.active(transaction, APPROVAL.name):
                 run = runs.get(transaction, one.run_id)
@@ -148,7 +150,7 @@ class CheckDecisions:
                     continue
                 matches = self._matches(transaction, run)
                 for check in one.checks:
-                    if not approval.is_approval(check) or check.state is not State.RUNNING:
+                    if not approval.is_approval(check) or check.state is not State.RUNNING or check.is_late(now):
                         continue
                     resource = Resource(project_id, check.resource.id, check.resource.kind)
                     if approval.objection(check, self.by, run.requested_by, matches) and (

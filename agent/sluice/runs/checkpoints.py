@@ -9,7 +9,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from sluice.authorization.checks import approval, lock, suite
@@ -305,7 +304,7 @@ def detail(check: Check) -> str:
 def _deferred(check: Check) -> str:
     """The moment from which on the last approval counts."""
     last = max((step.deferred_to for step in check.steps if step.deferred_to is not None), default=0.0)
-    return datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return approval.day(last)
 
 
 def _result(ended: Suite) -> Result:

@@ -56,7 +56,8 @@ class Decisions:
         """Permit what a run waits for (all of it, or the resources named): for this pipeline, now and later.
 
         Answers the requests that were granted. Raises `NotFoundError` when a name is not among what it waits for, and
-        `ConflictError` when a connection leads elsewhere than when it was asked for: it is asked for as it is now, then.
+        `ConflictError` when a connection leads elsewhere than when it was asked for (it is asked for as it is now, then),
+        or when the wait is over.
         """
         changed = []
         with self.database.write() as transaction:
@@ -67,8 +68,9 @@ class Decisions:
             chosen = choose(transaction, run, names, of=lambda kind: kind not in _NO_PERMITS, shown=shown)
             for request in chosen:
                 self._require(transaction, run, request)
-            changed = [one for one in chosen if _ask_again(transaction, run, one)]
             now = self.clock()
+            require_in_time(run, chosen, now)
+            changed = [one for one in chosen if _ask_again(transaction, run, one)]
             for request in () if changed else chosen:
                 permissions.grant(transaction, _resource(request), request.pipeline_id, by=self.by, at=now)
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
@@ -91,6 +93,7 @@ class Decisions:
             chosen = choose(transaction, run, names, of=lambda kind: kind == STAGE, what="does not wait to be started")
             require_queue(transaction, self.guard, run)
             now = self.clock()
+            require_in_time(run, chosen, now)
             for request in chosen:
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
             audit.append_all(
@@ -204,6 +207,16 @@ def choose(
             asked = ", ".join(_asked(one) for one in open_requests)
             raise NotFoundError(f"run {run.id} does not wait for {_shown(name)}", do=f"it waits for {asked}")
     return [one for one in open_requests if any(_means(name, one) for name in names)]
+
+
+def require_in_time(run: RunRow, requests_: Sequence[RequestRow], now: float) -> None:
+    """Raise `ConflictError` for what was waited for long enough, also where nobody has looked since."""
+    late = [one for one in requests_ if one.expires_at <= now]
+    if late:
+        raise ConflictError(
+            f"run {run.id} waited long enough for {', '.join(_asked(one) for one in late)}: it timed out",
+            do=f"'sluice resume {run.id}' goes on from there, 'sluice retry {run.id}' asks again what has ended",
+        )
 
 
 def _resource(request: RequestRow) -> permissions.Resource:

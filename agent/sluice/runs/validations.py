@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sluice.authorization.texts import VALIDATION
 from sluice.errors import NotPermittedError, UsageError
-from sluice.runs.decisions import Decisions, ResourceName, choose
+from sluice.runs.decisions import Decisions, ResourceName, choose, require_in_time
 from sluice.runs.pipelines import require_queue, require_seen
 from sluice.runs.step_waits import wait_of, with_answer
 from sluice.runtime.request import Outcome, StepAnswer
@@ -40,6 +40,7 @@ def respond(
         what = "waits for no manual validation"
         chosen = choose(transaction, run, wanted, of=lambda kind: kind == VALIDATION, what=what)
         require_queue(transaction, decisions.guard, run)
+        require_in_time(run, chosen, decisions.clock())
         for request in chosen:
             _decide(transaction, decisions, run, request, approved=approved, comment=comment.strip())
     return chosen

@@ -15,7 +15,7 @@ from sluice.authorization.checks.suite import LEASE_SECONDS
 from sluice.authorization.resources import ENDPOINT
 from sluice.connections.connection import Update
 from sluice.connections.guard import Unrestricted
-from sluice.errors import ConflictError, NotFoundError, NotPermittedError, SealError
+from sluice.errors import ConflictError, NotFoundError, NotPermittedError, SealError, UsageError
 from sluice.hooks.checks import CheckRun, CheckType, Decision
 from sluice.hooks.declaration import Field
 from sluice.runs import suites
@@ -163,6 +163,31 @@ def test_one_rejection_fails_the_stage_and_cancels_the_other_checks(bench: Bench
     assert stage.message == "Approval on 'prod': rejected by alice: not now"
     assert checks.states(run.id) == ["rejected", "canceled"]
     assert bench.requests(run.id, "running") == []
+
+
+def test_an_approval_comes_too_late_though_nobody_has_looked_since(bench: Bench, checks: Checks) -> None:
+    checks.approval("alice, bob")
+    run = bench.create(DEPLOY)
+    bench.drive(run.id)
+    checks.approve("alice", run.id)
+    with pytest.raises(UsageError, match="times out before that"):
+        checks.approve("bob", run.id, deferred_to=bench.clock() + 31 * 24 * 3600)
+    bench.clock.late = 30 * 24 * 3600.0 + 1
+    with pytest.raises(ConflictError, match="too late"):
+        checks.approve("bob", run.id)
+    assert checks.by("bob").awaited(run.project_id, mine=True) == []
+    with pytest.raises(ConflictError, match="too late"):
+        checks.by("bob").bypass(run.id, "prod")
+    assert bench.drive(run.id).run.result == "Canceled"
+
+
+def test_a_deferred_approval_counts_from_its_moment_whoever_looks_when(bench: Bench, checks: Checks) -> None:
+    checks.approval("alice")
+    run = bench.create(DEPLOY)
+    bench.drive(run.id)
+    checks.approve("alice", run.id, deferred_to=bench.clock() + 29 * 24 * 3600)
+    bench.clock.late = 40 * 24 * 3600.0
+    assert bench.drive(run.id).run.result == "Succeeded"
 
 
 def test_nobody_approving_in_time_skips_the_stage_which_can_be_retried(bench: Bench, checks: Checks) -> None:

@@ -99,6 +99,8 @@ def test_nobody_permits_in_time(bench: Bench) -> None:
     bench.connection("depot-west")
     run = bench.run_pipeline(STAGED).run
     bench.clock.late = 7 * 24 * 3600 + 1
+    with pytest.raises(ConflictError, match="it timed out"):
+        bench.decisions.permit(run.id)
     late = bench.drive(run.id)
     assert late.results()["Ship"] == "Skipped"
     assert next(one.message for one in late.records if one.type == "Stage") == TIMED_OUT

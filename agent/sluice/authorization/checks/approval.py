@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from sluice.authorization.checks.kinds import APPROVAL, IN_SEQUENCE
 from sluice.authorization.checks.model import Check, State, Step, StepState
@@ -102,6 +103,7 @@ def decide(check: Check, statement: Statement, requester: str, matches: Matches)
     """
     if check.state is not State.RUNNING:
         raise ConflictError(f"this approval is decided already: it is {check.state}")
+    require_in_time(check, statement.at)
     if why := objection(check, statement.by, requester, matches):
         raise NotPermittedError(f"the approval cannot be decided by {statement.by}", why=why)
     if len(statement.comment) > MAX_COMMENT:
@@ -109,6 +111,8 @@ def decide(check: Check, statement: Statement, requester: str, matches: Matches)
     deferred = statement.deferred_to is not None and statement.deferred_to > statement.at
     if statement.deferred_to is not None and (statement.verdict is Verdict.REJECT or not deferred):
         raise UsageError("only an approval can be deferred, and only to a moment that is still to come")
+    if deferred and check.expires_at is not None and (statement.deferred_to or 0.0) >= check.expires_at:
+        raise UsageError(f"the approval times out before that, at {day(check.expires_at)}")
     state = StepState.REJECTED if statement.verdict is Verdict.REJECT else StepState.APPROVED
     steps = list(check.steps)
     at = next(
@@ -125,6 +129,20 @@ def decide(check: Check, statement: Statement, requester: str, matches: Matches)
         deferred_to=statement.deferred_to if deferred else None,
     )
     return settle(replace(check, steps=tuple(steps)), statement.at)
+
+
+def require_in_time(check: Check, now: float) -> None:
+    """Raise `ConflictError` for a check whose time is over, also where nobody has looked since."""
+    if check.is_late(now):
+        raise ConflictError(
+            f"it is too late: the {check.label} check timed out at {day(check.expires_at or now)}",
+            do="'sluice resume' ends its stage, 'sluice retry' asks again",
+        )
+
+
+def day(seconds: float) -> str:
+    """A moment as people read it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def reassign(check: Check, approver: str, to: str, *, by: str, at: float, comment: str = "") -> Check:

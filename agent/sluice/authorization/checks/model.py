@@ -133,6 +133,10 @@ class Check:
         """Whether its pass is good at that moment."""
         return self.state in PASSED and (self.holds_until is None or now < self.holds_until)
 
+    def is_late(self, now: float) -> bool:
+        """Whether its time is over at that moment, also where nobody has looked since."""
+        return self.state is State.RUNNING and self.expires_at is not None and self.expires_at <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:

@@ -202,12 +202,12 @@ def _by_others(check: Check) -> bool:
 def _in_time(check: Check, now: float) -> Check:
     """What the time makes of a check: deferred approvals count, passes and patience end."""
     if approval.is_approval(check):
-        check = approval.settle(check, now)
+        check = approval.settle(check, now if check.expires_at is None else min(now, check.expires_at))
     if check.state is State.APPROVED and not check.holds(now):
         check = replace(check, state=State.RUNNING, completed_at=None, holds_until=None, due_at=now)
         if check.hands_back:
             check = replace(check, expires_at=now + check.timeout * MINUTE if check.timeout else None)
-    if check.state is State.RUNNING and check.expires_at is not None and check.expires_at <= now:
+    if check.is_late(now):
         check = approval.close(check, StepState.TIMED_OUT)
         message = check.message or f"{check.label} was not decided in time."
         return replace(check, state=State.TIMED_OUT, message=message, completed_at=now, due_at=None)
