@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.plugin import Connection, Family, hookimpl
+from sluice.plugin import Connection, Family, Task, TaskRun, hookimpl
 from sluice_ci._types import APP_CENTER, CHEF, JENKINS, JIRA
 
 
@@ -34,6 +34,20 @@ def verify_app_center(connection: Connection) -> str:
     return verify(connection)
 
 
+def queue_jenkins_job(run: TaskRun) -> None:
+    """`JenkinsQueueJob@2`: queue a job of Jenkins, show its console, and fail as it fails."""
+    from sluice_ci._jenkins_queue_task import queue_job
+
+    queue_job(run)
+
+
+def download_jenkins_artifacts(run: TaskRun) -> None:
+    """`JenkinsDownloadArtifacts@2`: download the artifacts of a build of Jenkins."""
+    from sluice_ci._jenkins_download_task import download_artifacts
+
+    download_artifacts(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -44,4 +58,20 @@ def sluice_family() -> Family:
             CHEF.name: verify_chef,
             APP_CENTER.name: verify_app_center,
         },
+        tasks=(
+            Task(
+                "JenkinsQueueJob@2",
+                queue_jenkins_job,
+                id="c24b86d4-4256-4925-9a29-246f81aa64a7",
+                label="Jenkins queue job",
+                summary="Queue a job on a Jenkins server.",
+            ),
+            Task(
+                "JenkinsDownloadArtifacts@2",
+                download_jenkins_artifacts,
+                id="86c37a92-59a7-444b-93c7-220fcf91e29c",
+                label="Jenkins download artifacts",
+                summary="Download artifacts produced by a Jenkins job.",
+            ),
+        ),
     )
