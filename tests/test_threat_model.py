@@ -15,8 +15,8 @@ ROWS = [
     if re.match(r"\| \d+ \|", line)
 ]
 CASES = range(1, 26)
-UNTESTED = {15, 20}
-"""Cases of what is not there yet: a web page on which somebody approves, and the kubeconfig of a connection."""
+UNTESTED = {20}
+"""The case of what is not there yet: the kubeconfig of a connection."""
 
 
 def test_every_case_has_its_row() -> None:
