@@ -102,6 +102,10 @@ def problems(proposed: Proposed) -> tuple[str, ...]:
         read_headers(_public(proposed, "headers"))
     except SluiceError as error:
         found.append(f"headers: {error.what}")
+    else:
+        told = f"{_public(proposed, 'headers').strip() or DEFAULT_HEADERS}{_public(proposed, 'body')}"
+        if callback and "$(system.accesstoken)" not in told.casefold():
+            found.append("headers: without $(system.AccessToken) in them, or in the body, the service cannot answer")
     criteria = _public(proposed, "successCriteria").strip()
     if criteria and callback:
         found.append("successCriteria are for a check that is not called back: who calls back has decided")

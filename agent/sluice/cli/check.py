@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -11,6 +12,7 @@ from sluice.cli.connection_entry import confirm
 from sluice.cli.output import output_option, plain, print_fields, print_json, print_table, project_option
 from sluice.cli.session import configurations_of, opened_orchestrator
 from sluice.cli.subcommands import SubcommandGroup
+from sluice.errors import NotFoundError, NotPermittedError
 
 if TYPE_CHECKING:
     from sluice.runs.check_configuring import On
@@ -136,7 +138,7 @@ def show_command(check_id: int, *, project: str, output: str) -> None:
         fields = {
             "check": f"{label(orchestrator, row)} ({row.kind})",
             "on": f"{on.label.lower()} '{on.name}'",
-            **row.settings,
+            **_by_name(orchestrator, row, project),
             **dict.fromkeys(row.secret_names, "***"),
             "timeout": minutes(row.timeout),
             "retry interval": minutes(row.retry_interval) if row.retry_interval else "none: one decision is final",
@@ -145,6 +147,17 @@ def show_command(check_id: int, *, project: str, output: str) -> None:
             "modified": f"{described['modifiedOn']} by {row.modified_by}",
         }
         print_fields({key: value for key, value in fields.items() if value})
+
+
+def _by_name(orchestrator: Orchestrator, row: ConfigurationRow, project: str) -> dict[str, str]:
+    """The settings, with the names of connections in place of their ids, as far as the person sees these."""
+    kind = orchestrator.kinds().find(row.kind)
+    settings = dict(row.settings)
+    for field in kind.fields if kind else ():
+        if field.kind == "connection" and settings.get(field.key):
+            with contextlib.suppress(NotFoundError, NotPermittedError):
+                settings[field.key] = orchestrator.store.get(project, settings[field.key]).name
+    return settings
 
 
 @command.command("remove")

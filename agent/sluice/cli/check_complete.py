@@ -26,10 +26,10 @@ def command(*, run_id: int, check_id: str, result: str, source: str, output: str
     CHECK is the id that the service got as TaskInstanceId. Its token is good for this check, once, for 48 hours.
     """
     from sluice.cli.background import brief, go_on
-    from sluice.cli.connection_entry import read_secrets
+    from sluice.cli.connection_entry import read_secret
     from sluice.runs.check_callbacks import complete
 
-    token = read_secrets([f"token={source}"])["token"]
+    token = read_secret("token", source)
     with opened_orchestrator() as orchestrator:
         suite = complete(
             orchestrator.database,

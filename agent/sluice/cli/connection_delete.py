@@ -106,6 +106,8 @@ def _breaks(store: ConnectionStore, record: ConnectionRecord) -> dict[str, Any]:
         places = connections.projects_of(transaction, record.id)
         others = [projects.get(transaction, number).name for number, _ in places if number != record.project_id]
         checks = check_configurations.of_resource(transaction, resource)
+        every = check_configurations.listed(transaction, record.project_id)
+        asking = [one.id for one in every if record.id in one.settings.values()]
     return {
         "pipelines": permitted_pipelines(store, record),
         "dependants": list(store.dependants(record)),
@@ -113,6 +115,7 @@ def _breaks(store: ConnectionStore, record: ConnectionRecord) -> dict[str, Any]:
         "lastUsed": as_time(uses[0].started_at) if uses else "",
         "lastUsedBy": list(dict.fromkeys(one.pipeline for one in uses if one.pipeline))[:_SHOWN],
         "checks": len(checks),
+        "checksThroughIt": asking,
         "sharedWith": others,
     }
 
@@ -125,9 +128,13 @@ def _told(breaks: dict[str, Any]) -> str:
         parts.append(f"{', '.join(breaks['dependants'])} go through it and will not work without it")
     if breaks["uses"]:
         by = f" by {', '.join(breaks['lastUsedBy'])}" if breaks["lastUsedBy"] else ""
-        parts.append(f"used {breaks['uses']} times, last at {breaks['lastUsed']}{by}")
+        times = "once" if breaks["uses"] == 1 else f"{breaks['uses']} times, last"
+        parts.append(f"used {times} at {breaks['lastUsed']}{by}")
     if breaks["checks"]:
-        parts.append(f"{breaks['checks']} checks")
+        parts.append(f"{breaks['checks']} check{'s' if breaks['checks'] > 1 else ''} on it")
+    if asking := breaks["checksThroughIt"]:
+        numbers = ", ".join(map(str, asking))
+        parts.append(f"check{'s' if len(asking) > 1 else ''} {numbers} of other resources cannot ask without it")
     if breaks["sharedWith"]:
         parts.append(f"it stays in the projects {', '.join(breaks['sharedWith'])}")
     return "; ".join(parts)

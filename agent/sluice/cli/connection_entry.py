@@ -55,8 +55,7 @@ def read_secrets(texts: Iterable[str]) -> dict[str, Secret]:
         key = key.strip()
         if not equals or not key:
             raise UsageError("--secret takes KEY=-, KEY=@file or KEY=env:NAME")
-        if source != "-" and not source.startswith(("@", "env:")):
-            raise UsageError("a secret is not taken from the command line, where others can see it", do=HOW)
+        _refuse_plain(source, HOW)
         _once(secrets, key, "--secret")
         if source == "-" and not sys.stdin.isatty():
             if from_input:
@@ -64,6 +63,17 @@ def read_secrets(texts: Iterable[str]) -> dict[str, Secret]:
             from_input = key
         secrets[key] = _read(key, source)
     return secrets
+
+
+def read_secret(label: str, source: str) -> Secret:
+    """The one secret of an option that takes `-`, `@file` or `env:NAME`; `label` is what a person is asked for."""
+    _refuse_plain(source, "write - to be asked for it (or to give it on standard input), @file, or env:NAME")
+    return _read(label, source)
+
+
+def _refuse_plain(source: str, how: str) -> None:
+    if source != "-" and not source.startswith(("@", "env:")):
+        raise UsageError("a secret is not taken from the command line, where others can see it", do=how)
 
 
 def prompt_secret(label: str) -> Secret:

@@ -60,6 +60,8 @@ def delete(
         one, sealed = aside
         deleted.insert(transaction, one, sealed)
         more["PurgeAt"] = one.purge_at
+    else:
+        _remove_checks(transaction, resource, record.name, by=by, at=at)
     # the log knows a newer version from now on: the old row does not open where it is put back by hand
     gone = replace(record, version=record.version + 1)
     audit.append(transaction, journal.changed(actions.CONNECTION_DELETED, gone, home, by=by, at=at, more=more))
@@ -120,8 +122,7 @@ def purge(transaction: Transaction, *, at: float) -> int:
 def forget(transaction: Transaction, one: Deleted, *, by: str, at: float) -> None:
     """Forget a deleted connection for good, its checks with it."""
     resource = Resource(one.row.project_id, one.row.id)
-    change = check_configurations.Change(by=by, at=at, kind="", resource_type=resource.type, resource=one.row.name)
-    check_configurations.remove_of_resource(transaction, resource, change)
+    _remove_checks(transaction, resource, one.row.name, by=by, at=at)
     deleted.remove(transaction, one.row.id)
     event = audit.Event(
         action=actions.CONNECTION_PURGED,
@@ -132,6 +133,11 @@ def forget(transaction: Transaction, one: Deleted, *, by: str, at: float) -> Non
         details={"ConnectionName": one.row.name, "ConnectionId": one.row.id, "ConnectionType": one.row.type},
     )
     audit.append(transaction, event)
+
+
+def _remove_checks(transaction: Transaction, resource: Resource, name: str, *, by: str, at: float) -> None:
+    change = check_configurations.Change(by=by, at=at, kind="", resource_type=resource.type, resource=name)
+    check_configurations.remove_of_resource(transaction, resource, change)
 
 
 def _aside(

@@ -80,4 +80,5 @@ def test_another_token_or_another_run_does_not_answer(sluice: Sluice, asked: dic
     )
     shown = sluice("check", "complete", "1", check, "--result", "succeeded", "--token", "t0ken-here", status=2)
     assert "not taken from the command line" in shown
+    assert "KEY=" not in shown
     assert "t0ken-here" not in shown

@@ -346,6 +346,16 @@ def test_a_permit_can_be_limited_and_says_so(sluice: Sluice) -> None:
     assert "is whole" in sluice("audit", "verify")
 
 
+def test_a_deletion_tells_of_the_checks_that_ask_through_the_connection(sluice: Sluice) -> None:
+    sluice.json("connection", "create", "gate", "--type", "generic", "--url", "https://gate.invalid")
+    sluice("environment", "create", "prod")
+    sluice("check", "add", "rest-api", "--environment", "prod", "--set", "connectedServiceName=gate")
+    sluice("check", "add", "exclusive-lock", "--connection", "gate")
+    told = sluice("connection", "delete", "gate", status=2)
+    assert "1 check on it; check 1 of other resources cannot ask without it" in told
+    assert "connectedServiceName          gate" in sluice("check", "show", "1")
+
+
 def test_a_deletion_shows_what_it_breaks_and_is_undone(sluice: Sluice) -> None:
     (sluice.folder / "azure-pipelines.yml").write_text("steps:\n- bash: echo\n")
     sluice.create()

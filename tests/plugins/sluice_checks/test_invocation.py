@@ -302,6 +302,7 @@ def test_a_run_does_not_lead_the_key_elsewhere(service: Service, address: str) -
     ("settings", "minutes", "said"),
     [
         ({"waitForCompletion": "true"}, {"retry_interval": 1}, "has to be 0"),
+        ({"waitForCompletion": "true", "headers": '{"X": "1"}'}, {}, "the service cannot answer"),
         ({"waitForCompletion": "false"}, {"retry_interval": 2, "timeout": 100}, "more than 10 evaluations"),
         ({"headers": "X: 1"}, {}, "headers: write a JSON object"),
         ({"headers": '["X"]'}, {}, "headers: write a JSON object"),
