@@ -47,5 +47,9 @@ class AppCenter:
 
     def json(self, path: str, *, method: str = "GET", body: object = None) -> Mapping[str, Any]:
         """The JSON object that the API answers; raises `VerificationError` when there is none."""
-        answer: Mapping[str, Any] = PRODUCT.json(self.connection, self.ask(path, method=method, body=body))
-        return answer
+        return self.checked(self.ask(path, method=method, body=body))
+
+    def checked(self, answer: Answer) -> Mapping[str, Any]:
+        """The JSON object of an answer; raises `VerificationError` when there is none."""
+        body: Mapping[str, Any] = PRODUCT.json(self.connection, answer)
+        return body

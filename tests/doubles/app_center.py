@@ -27,7 +27,7 @@ class AppCenter(Double):
         self.blobs: dict[str, bytes] = {}
         self.groups = {"g-1": "Testers", "g-2": "Friends"}
         self.lost: set[int] = set()  # chunks that get lost once
-        self.polls = 1
+        self.polls = 0
         self.broken = ""
         self.metadata: dict[str, str] = {}
 

@@ -43,7 +43,7 @@ class Job:
     builds: dict[int, Build] = field(default_factory=dict)
     downstream: list[str] = field(default_factory=list)
     color: str = "blue"
-    queue_polls: int = 1
+    queue_polls: int = 0
 
     def start(self, build: Build) -> int:
         number = max(self.builds, default=0) + 1

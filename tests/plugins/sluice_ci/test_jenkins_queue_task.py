@@ -48,7 +48,7 @@ def queue(
 
 
 def test_a_job_is_queued_its_console_shown_and_its_end_waited_for(jenkins: Jenkins) -> None:
-    jenkins.jobs["job/app"].planned = [Build(pieces=[b"compil", b"ing\nall is well\n"])]
+    jenkins.jobs["job/app"] = Job(planned=[Build(pieces=[b"compil", b"ing\nall is well\n"])], queue_polls=1)
     outcome = queue(jenkins)
     assert outcome.result is Result.SUCCEEDED
     assert outcome.outputs == {"JENKINS_JOB_ID": "1"}
