@@ -44,20 +44,23 @@ def export(*, form: str, after: int, limit: int | None) -> None:
 
 def verify_file(file: Path, key: Path | None, head: Head | None, output: str) -> None:
     """Check a file that `export` wrote, and say what was found; needs the key of the log, and no database."""
-    from sluice.storage.chain import Linking, find_breach
+    from sluice.storage.chain import Breach, Linking, find_breach
     from sluice.storage.exported import read_links, start_of
     from sluice.storage.home import Home
     from sluice.storage.vouching import Voucher
 
     known = Voucher(key or Home.find().audit_key).audit_key
     linking = Linking(key=known.key, taken_over=known.taken_over, unchecked=known.unchecked)
-    links = read_links(_lines(file))
+    differing: list[int] = []
+    links = read_links(_lines(file), differing.append)
     first = next(links, None)
     if first is None:
         raise UsageError(f"the file '{file}' holds no entry")
     start = start_of(first)
     kept = (head,) if head else ()
     breach, end = find_breach(chain([first], links), *kept, linking=linking, start=start)
+    if differing and (breach is None or differing[0] < breach.sequence):
+        breach = Breach(differing[0], "its line says something else (its text, its attributes) than the entry does")
     _tell(breach, start, end, output)
 
 

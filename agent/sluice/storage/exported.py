@@ -69,11 +69,18 @@ def line(link: Link, form: str) -> str:
     return _LINE.encode(FORMATS[form](link))
 
 
-def read_links(lines: Iterable[bytes]) -> Iterator[Link]:
-    """The entries of a file that `line` wrote, in either format; raises `UsageError` for a line that is none."""
+def read_links(lines: Iterable[bytes], differs: Callable[[int], None]) -> Iterator[Link]:
+    """The entries of a file that `line` wrote, in either format; raises `UsageError` for a line that is none.
+
+    `differs` is told the sequence of an entry whose line says something else beside it (its sentence, the attributes of
+    a CloudEvent) than the entry does: the chain holds the entry alone.
+    """
     for number, raw in enumerate(lines, start=1):
         if raw.strip():
-            yield _link(number, raw)
+            found, link = _link(number, raw)
+            if found != FORMATS["cloudevents" if "specversion" in found else "jsonl"](link):
+                differs(link.entry.sequence)
+            yield link
 
 
 def start_of(first: Link) -> Head:
@@ -81,12 +88,13 @@ def start_of(first: Link) -> Head:
     return Head(first.entry.sequence - 1, first.previous)
 
 
-def _link(number: int, raw: bytes) -> Link:
+def _link(number: int, raw: bytes) -> tuple[dict[str, Any], Link]:
+    """What a line says, and the entry in it."""
     if len(raw) > MAX_LINE_BYTES:
         raise UsageError(f"line {number} is longer than {MAX_LINE_BYTES // 2**20} MiB")
     try:
-        found = json.loads(raw)
-        found = found["data"] if "specversion" in found else found
+        whole = json.loads(raw, object_pairs_hook=_once_each)
+        found = whole["data"] if "specversion" in whole else whole
         details = found["details"]
         values = {field: found[name] for field, name in _NAMES.items()}
         entry = Entry(**values, details=details if isinstance(details, str) else _CANONICAL.encode(details))
@@ -94,12 +102,22 @@ def _link(number: int, raw: bytes) -> Link:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"line {number} is no entry of an audit log",
-            why=type(error).__name__,
+            why="it is no JSON, or names something twice"
+            if isinstance(error, ValueError)
+            else "something of it is missing",
             do="give a file that 'sluice audit export' wrote",
         ) from error
     if not all(_fits(link, field) for field in Entry.__slots__) or not _are_texts(link.previous, link.hash):
         raise UsageError(f"line {number} is no entry of an audit log", why="a value is of another type")
-    return link
+    return whole, link
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; raises `ValueError` for a name that is there twice: readers differ in which one they take."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def _fits(link: Link, field: str) -> bool:

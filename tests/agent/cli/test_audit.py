@@ -246,6 +246,8 @@ def test_an_export_verifies_without_the_database_and_goes_on_where_it_ended(
     lines = file.read_text().splitlines(keepends=True)
     for edited, told in (
         ([lines[0].replace("web", "wob"), lines[1]], "entry 1: it was changed"),
+        ([lines[0].replace('"text":"Created', '"text":"Forged'), lines[1]], "entry 1: its line says something else"),
+        ([lines[0], lines[1].replace('"text":', '"more":1,"text":')], "entry 2: its line says something else"),
         ([lines[1], lines[0]], "entries are missing"),
         ([lines[0], more], "entries are missing"),
     ):
@@ -253,7 +255,12 @@ def test_an_export_verifies_without_the_database_and_goes_on_where_it_ended(
         assert told in sluice(*whole, status=1)
     file.write_text(lines[0])
     assert "cut off the end" in sluice(*whole, "--head", head, status=1)
-    for text, told in (("", "holds no entry"), ("{}", "line 1 is no entry"), ("[" * 9999, "line 1 is no entry")):
+    for text, told in (
+        ("", "holds no entry"),
+        ("{}", "line 1 is no entry"),
+        ("[" * 9999, "line 1 is no entry"),
+        (lines[0].replace('"text":', '"text":"x","text":'), "line 1 is no entry"),
+    ):
         file.write_text(text)
         assert told in sluice(*whole, status=2)
     key = sluice.home / "keys" / "audit-key"
