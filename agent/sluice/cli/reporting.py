@@ -17,6 +17,9 @@ from sluice.errors import ExitCode, SluiceError
 _OUTPUT = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT, errno.ENXIO})
 """What a write to a full disk, or to a terminal that has gone, meets."""
 
+_SURROGATES = "surrogates not allowed"
+"""What Python says of an argument's bytes that are no UTF-8, once they are to be stored or sent."""
+
 
 @contextlib.contextmanager
 def reported(*, debug: bool) -> Iterator[None]:
@@ -43,6 +46,11 @@ def reported(*, debug: bool) -> Iterator[None]:
             raise
         _say("canceled")
         raise SystemExit(ExitCode.CANCELED) from None
+    except UnicodeEncodeError as error:
+        if debug or error.reason != _SURROGATES:
+            raise
+        _say("a text that was given holds bytes that are no UTF-8: write it in UTF-8")
+        raise SystemExit(ExitCode.USAGE) from None
     except BrokenPipeError:  # whoever read our output has gone
         silence(sys.stdout)
         raise SystemExit(ExitCode.FAILED) from None

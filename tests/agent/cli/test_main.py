@@ -100,3 +100,11 @@ def test_a_database_that_others_may_use_is_warned_of(sluice: Sluice) -> None:
     warned = sluice.run("audit", "list")
     assert warned.returncode == 0
     assert warned.stderr.count(f"chmod 600 {database}") == 1
+
+
+def test_bytes_that_are_no_text_are_refused_and_change_nothing(sluice: Sluice) -> None:
+    sluice.create()
+    said = sluice("connection", "update", "web", "--description", "x\udcff", status=2)
+    assert "no UTF-8" in said
+    assert sluice.json("connection", "show", "web")["description"] == ""
+    assert "is whole" in sluice("audit", "verify")
