@@ -45,6 +45,11 @@ def show_checks(timeline: Timeline, stage: RecordRow, suite: Suite | None, now: 
         around = timeline.put(around, state="inProgress", result="", finished_at=None)
     for order, check in enumerate(suite.checks, start=1):
         _show(timeline, stage, around, check, order)
+    asked_late = stage.state in {"inProgress", "completed"}  # a stage that waits ends its checkpoint itself
+    below = [one for one in timeline if one.parent_id == around.id]
+    if asked_late and not suite.open and not around.completed and all(one.completed for one in below):
+        result = Result.SUCCEEDED if suite.state in PASSED else _RESULTS[suite.state]
+        timeline.complete(around, result, now)
 
 
 def end_checkpoint(timeline: Timeline, stage: RecordRow, result: Result, now: float) -> None:

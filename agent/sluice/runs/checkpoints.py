@@ -251,7 +251,7 @@ class Checkpoints:
     def _turn(self, one: Suite) -> Turn:
         """Whether a suite gets its locks now; who has to make room for it is noted."""
         mine = next(iter(lock.claims(one, driven=self._facts.driven).values()))
-        queues = [self._queue(place) for place in lock.places(one)]
+        queues = [self._queue(place, one) for place in lock.places(one)]
         turn = lock.turn(mine, queues)
         if turn is not Turn.SUPERSEDED:
             self.superseded |= lock.superseded(mine, queues)
@@ -259,10 +259,14 @@ class Checkpoints:
             self.abandoned |= lock.abandoned(mine, queues)
         return turn
 
-    def _queue(self, place: Place) -> list[Claim]:
-        """The claims on a lock: of other runs as they are stored, of this one as they are here."""
+    def _queue(self, place: Place, mine: Suite) -> list[Claim]:
+        """The claims on a lock: of other runs as they are stored, of this run's other stages as they are here.
+
+        A lock is the stage's: its jobs that ask late do not wait for each other.
+        """
         others = [one for one in self._facts.lock_claims(place) if one.run_id != self._asker.run_id]
-        own = (lock.claims(one, driven=self._facts.driven) for one in self._suites.values())
+        elsewhere = [one for one in self._suites.values() if (one.stage, one.attempt) != (mine.stage, mine.attempt)]
+        own = (lock.claims(one, driven=self._facts.driven) for one in elsewhere)
         return [*others, *(claims[place] for claims in own if place in claims)]
 
     def _publish(self, one: Suite, spot: Spot) -> None:

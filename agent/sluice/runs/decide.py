@@ -111,6 +111,8 @@ class _Advance:
         running = [stage for stage in stages if self.timeline.stage(stage).state == "inProgress"]
         locked = [stage for stage in running if self.checkpoints.holds_locks(self._spot(stage))]
         checks = self.checkpoints
+        for one in checks.changed:  # also those that were asked anew, and those that a stage's end has closed
+            show_checks(self.timeline, self.timeline.stage(self.situation.plan.stage(one.stage)), one, self.world.now)
         return Advanced(
             timeline=self.timeline,
             asked=tuple(self.waits.asked),
@@ -254,6 +256,7 @@ class _Advance:
             phase = self.timeline.phase(stage, job)
             if not phase.completed:
                 self.timeline.complete(phase, Result.SKIPPED, self.world.now)
+        self.waits.close(self.waits.of_stage(stage.name), "canceled")  # what it asked for, and cannot have
         for suite in self.checkpoints.close(stage.name, record.attempt):
             show_checks(self.timeline, record, suite, self.world.now)
         end_checkpoint(self.timeline, record, result, self.world.now)

@@ -243,7 +243,7 @@ class Phases:
             self.waits.ask(assessment.pending, stage.name, attempt, job.id, str(job.details.get("suspendedAt", "")))
             self.timeline.put(job, operation=texts.banner(len(assessment.pending)))
             return False
-        self.waits.close(requests, "approved")
+        self.waits.close(requests, "canceled" if assessment.refusals else "approved")
         if not assessment.refusals and self._waits_for_checks(stage, job, assessment):
             return False
         # permitted and passed, or never to be: then the step fails and says why

@@ -342,6 +342,8 @@ def test_an_edit_of_the_address_while_checks_run_asks_the_approvers_again(bench:
     with pytest.raises(ConflictError):
         checks.approve("bob", run.id, old)
     assert checks.states(run.id) == ["canceled", "running"]
+    shown = [(one.state, one.result) for one in bench.records(run.id) if one.type == "Checkpoint.Approval"]
+    assert shown == [("completed", "Canceled"), ("inProgress", "")]
 
 
 def test_a_name_from_a_variable_waits_for_the_checks_at_its_step_and_tells_that_it_is_one(
@@ -358,6 +360,7 @@ def test_a_name_from_a_variable_waits_for_the_checks_at_its_step_and_tells_that_
     outcome = bench.drive(run.id)
     assert outcome.run.result == "Succeeded"
     assert "delivered it to prod" in bench.log(run.id)
+    assert {one.state for one in outcome.records} == {"completed"}
 
 
 def test_a_name_from_a_variable_whose_checks_are_rejected_fails_its_step(bench: Bench, checks: Checks) -> None:
@@ -367,6 +370,8 @@ def test_a_name_from_a_variable_whose_checks_are_rejected_fails_its_step(bench: 
     checks.reject("alice", run.id)
     outcome = bench.drive(run.id)
     assert outcome.run.result == "Failed"
+    assert {one.state for one in outcome.records} == {"completed"}
+    assert next(one.result for one in outcome.records if one.type == "Checkpoint") == "Failed"
     assert "rejected by alice" in bench.log(run.id)
     assert "delivered" not in bench.log(run.id)
 

@@ -127,6 +127,14 @@ def test_a_failed_stage_gives_its_lock_back(bench: Bench, checks: Checks) -> Non
     assert bench.drive(bench.create(QUICK.format(behavior="sequential")).id).run.result == "Succeeded"
 
 
+def test_jobs_of_one_stage_that_ask_late_do_not_wait_for_each_other(bench: Bench, checks: Checks) -> None:
+    name = 'echo "##vso[task.setvariable variable=where]prod"'
+    job = f"steps: [{{bash: '{name}'}}, {{task: Deliver@1, inputs: {{to: $(where), what: it}}}}]"
+    outcome = bench.run_pipeline(f"jobs: [{{job: A, {job}}}, {{job: B, {job}}}]")
+    assert outcome.run.result == "Succeeded"
+    assert bench.log(outcome.run.id).count("delivered it to prod") == 2
+
+
 def test_the_lock_of_a_run_that_died_goes_to_the_next_and_the_dead_one_queues_up_again(
     bench: Bench, checks: Checks
 ) -> None:

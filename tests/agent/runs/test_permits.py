@@ -198,6 +198,16 @@ def test_a_connection_that_is_disabled_after_its_permit_pauses_the_run(bench: Be
     assert bench.drive(run.id).run.result == "Succeeded"
 
 
+def test_a_stage_that_cannot_have_what_it_waits_for_any_more_asks_for_it_no_more(bench: Bench) -> None:
+    bench.connection("depot-west")
+    run = bench.run_pipeline(STAGED).run
+    bench.store.delete("default", "depot-west", by="tester")
+    assert bench.drive(run.id).run.result == "Failed"
+    assert [one.state for one in bench.requests(run.id)] == ["canceled"]
+    with pytest.raises(ConflictError, match="it is over"):
+        bench.decisions.permit(run.id)
+
+
 def test_a_connection_that_is_edited_while_a_run_waits_is_used_as_it_is_then(bench: Bench) -> None:
     bench.connection("depot-west")
     run = bench.run_pipeline(STAGED).run
