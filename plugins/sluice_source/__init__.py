@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.plugin import Connection, Family, hookimpl
+from sluice.plugin import Connection, Family, Task, TaskRun, hookimpl
 from sluice_source._rules import RULES
 from sluice_source._types import BITBUCKET, EXTERNAL_TFS, GIT, GITHUB, GITHUB_ENTERPRISE, SUBVERSION
 
@@ -49,6 +49,27 @@ def verify_subversion(connection: Connection) -> str:
     return verify(connection)
 
 
+def release_on_github(run: TaskRun) -> None:
+    """`GitHubRelease@1`: create, edit or delete a release."""
+    from sluice_source._github_release_task import release
+
+    release(run)
+
+
+def comment_on_github(run: TaskRun) -> None:
+    """`GitHubComment@0`: comment on a pull request or an issue."""
+    from sluice_source._github_comment_task import comment
+
+    comment(run)
+
+
+def download_github_release(run: TaskRun) -> None:
+    """`DownloadGitHubRelease@0`: download the assets of a release."""
+    from sluice_source._github_download_task import download_release
+
+    download_release(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -63,4 +84,27 @@ def sluice_family() -> Family:
         },
         prepare={GITHUB.name: prepare_github},
         repositories=RULES,
+        tasks=(
+            Task(
+                "GitHubRelease@1",
+                release_on_github,
+                id="7b5a6198-adf8-4b16-9939-7addf85708b2",
+                label="GitHub Release",
+                summary="Create, edit, or delete a GitHub release.",
+            ),
+            Task(
+                "GitHubComment@0",
+                comment_on_github,
+                id="deea6198-adf8-4b16-9939-7addf85708b2",
+                label="GitHub Comment",
+                summary="Write a comment to your GitHub entity, i.e. issue or a pull request (PR).",
+            ),
+            Task(
+                "DownloadGitHubRelease@0",
+                download_github_release,
+                id="263abc27-4582-4174-8789-af599697778e",
+                label="Download GitHub Release",
+                summary="Download a GitHub release from a repository.",
+            ),
+        ),
     )
