@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice.plugin import Connection, TaskFailedError, TaskRun
+from sluice.plugin import Connection, Secret, TaskFailedError, TaskRun
 from sluice_packages._login import login_of
 
 _PROVIDER = "cargo:token"
@@ -24,7 +24,7 @@ def authenticate(run: TaskRun) -> None:
         login = login_of(connection, user="")
         if login.is_token:
             _check_public(connection)
-            _set(run, "CARGO_REGISTRY", login.password.reveal())
+            _set(run, "CARGO_REGISTRY", login.password)
             count += 1
             continue
         names = [name for name, index in indexes.items() if index == _normal(connection.url)]
@@ -38,14 +38,15 @@ def authenticate(run: TaskRun) -> None:
                     "existing auth."
                 )
             run.say(f"Adding auth for external registry: {name} with token name: {variable}_TOKEN")
-            _set(run, variable, login.basic.reveal())
+            _set(run, variable, login.basic)
             count += 1
     run.say(f"Authenticated 0 internal feeds, {count} external repos, and 0 federated service connections")
 
 
-def _set(run: TaskRun, variable: str, token: str) -> None:
-    # Cargo reads it from the environment, where a secret variable is not; the mask knows what it is made of.
-    run.set_variable(f"{variable}_TOKEN", token)
+def _set(run: TaskRun, variable: str, token: Secret) -> None:
+    # Cargo reads it from the environment, where a secret variable is not.
+    run.mask(token)
+    run.set_variable(f"{variable}_TOKEN", token.reveal())
     run.set_variable(f"{variable}_CREDENTIAL_PROVIDER", _PROVIDER)
 
 

@@ -29,7 +29,7 @@ def run_npm(run: TaskRun) -> None:
     arguments = _custom(run) if command == "custom" else [command]
     if command not in {"install", "ci", "custom"}:
         raise TaskFailedError(f"npm command '{command}' is not one of: ci, install, publish, custom", where=run.task)
-    lines = [line for one in run.connections("customEndpoint") for line in _npmrc.credential_lines(one)]
+    lines = [line for one in run.connections("customEndpoint") for line in _npmrc.credential_lines(run, one)]
     _npm(run, arguments, lines)
 
 
@@ -45,7 +45,7 @@ def _publish(run: TaskRun) -> None:
     if run.input("publishRegistry").strip().casefold() == "usefeed":
         no_feeds(run.input("publishFeed") or "(publishFeed)", run.task)
     connection = run.connection("publishEndpoint")
-    lines = [f"registry={_npmrc.registry_url(connection.url)}", *_npmrc.credential_lines(connection)]
+    lines = [f"registry={_npmrc.registry_url(connection.url)}", *_npmrc.credential_lines(run, connection)]
     with _set_aside(run, _folder(run) / ".npmrc"):
         _npm(run, ["publish"], lines, registry=connection)
 

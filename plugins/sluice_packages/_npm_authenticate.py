@@ -32,7 +32,7 @@ def authenticate(run: TaskRun) -> None:
             kept = _npmrc.without_credentials(lines, url)
             if kept != lines:
                 run.warn(_overridden(_host(key)))
-            lines = [*kept, *_npmrc.credential_lines(known[key])]
+            lines = [*kept, *_npmrc.credential_lines(run, known[key])]
     _npmrc.write(file, lines)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sluice.plugin import Connection, Probe, VerificationError
+from sluice.plugin import Connection, Probe, Secret, TaskRun, VerificationError
 from sluice_packages._login import PackageLogin, login_of
 
 _REGISTRY = re.compile(r"""^(\s*(?:@[^:=\s]+:)?registry\s*=\s*)(["']?)([^"'\s]+)(["']?\s*)$""", re.IGNORECASE)
@@ -62,15 +62,17 @@ def is_azure_devops(connection: Connection) -> bool:
     return any(name.startswith(("x-tfs", "x-vss")) for name in answer.headers)
 
 
-def credential_lines(connection: Connection) -> list[str]:
+def credential_lines(run: TaskRun, connection: Connection) -> list[str]:
     """The settings that log in to the connection's registry; raises `TaskFailedError` for a scheme that cannot."""
     login = login_of(connection, user=NAMELESS)
     key = nerf_dart(connection.url)
     if login.is_token and not is_azure_devops(connection):
         return [f"{key}:_authToken={login.password.reveal()}", f"{key}:always-auth=true"]
+    password = base64.b64encode(login.password.reveal().encode()).decode("ascii")
+    run.mask(Secret(password))
     return [
         f"{key}:username={login.username}",
-        f"{key}:_password={_base64(login)}",
+        f"{key}:_password={password}",
         f"{key}:email={_email(login)}",
         f"{key}:always-auth=true",
     ]
@@ -82,10 +84,6 @@ def write(path: Path, lines: Sequence[str]) -> None:
     with os.fdopen(fd, "w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(lines).rstrip("\n") + "\n")
     Path(name).replace(path)
-
-
-def _base64(login: PackageLogin) -> str:
-    return base64.b64encode(login.password.reveal().encode()).decode("ascii")
 
 
 def _email(login: PackageLogin) -> str:

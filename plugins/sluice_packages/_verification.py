@@ -6,7 +6,7 @@ Only the comparison tells much: a server that answers a stranger the same has no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sluice.plugin import Answer, Connection, Probe, Secret, VerificationError
@@ -18,6 +18,8 @@ _PYTHON_PAGES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simpl
 _FORM = "application/x-www-form-urlencoded"
 _ASK_NOTHING = b"%3Aaction=sluice_verify"
 """An upload of nothing: no server knows this action, and it says so once it knows who asks."""
+_NOBODY = "c2x1aWNlLXZlcmlmeTpub2JvZHk="
+"""`sluice-verify:nobody`, as Basic authentication has it; as a token it is none either."""
 DENIED = frozenset({401, 403})
 NO_SUCH_REQUEST = frozenset({404, 405, 410, 501})
 
@@ -42,10 +44,10 @@ class _Trial:
         """Why the answer is none: who asks, what they may, or where."""
         if answer.status == 401:
             what = "the server does not accept the credentials: they are wrong, expired or revoked"
-        elif answer.status == 403 and self.ask(authenticate=False).status == 403:
-            what = "the server refuses the credentials: they are wrong, or may not be used for this"
-        elif answer.status == 403:
+        elif answer.status == 403 and self._made_up().status == 401:
             what = "the server knows who asks, but the account or token may not do this: a scope or a right is missing"
+        elif answer.status == 403:
+            what = "the server refuses the credentials: they are wrong, or a scope or a right is missing"
         elif answer.status in NO_SUCH_REQUEST:
             what = f"there is no {self.service} at {printable(self.url)}"
         elif answer.status == 407:
@@ -55,6 +57,12 @@ class _Trial:
         else:
             what = "the server answered with an error"
         return self.error(what, answer.shown)
+
+    def _made_up(self) -> Answer:
+        """What a server says to credentials that nobody has: to many that is 403 as well."""
+        known = self.authorization.reveal().partition(" ")[0] if self.authorization else ""
+        made_up = Secret(f"{known} {_NOBODY}" if known in {"Basic", "Bearer"} else _NOBODY)
+        return replace(self, authorization=made_up).ask()
 
     def error(self, what: str, why: str = "") -> VerificationError:
         return VerificationError(what, where=self.connection.name, why=why)

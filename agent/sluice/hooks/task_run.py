@@ -84,6 +84,12 @@ class TaskRun(Protocol):
     def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
         """Set a job variable for the steps that follow; an output variable also for other jobs."""
 
+    def mask(self, secret: Secret) -> None:
+        """Mask a secret from now on, in all logs of the job: one that was made of a connection's, or came from outside.
+
+        What a variable holds may so be read by the steps that follow, and by nobody in a log.
+        """
+
     def restore_at_end(self, path: Path) -> None:
         """Have a file put back as it is now when the job ends, however it ends; one that is not there yet is removed.
 

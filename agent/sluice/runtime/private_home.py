@@ -60,6 +60,17 @@ TOOLS = (
 )
 """Folders in which tools are installed for one person."""
 
+MAVENRC = """\
+case "$HOME" in
+  *[[:space:]]*) ;;
+  *) MAVEN_OPTS="$MAVEN_OPTS -Duser.home=$HOME" ;;
+esac
+"""
+"""What `mvn` and `mvnw` read from the home before they start Java, which takes the person's home, whatever `HOME` says.
+
+So Maven's settings are the job's too. It takes options that are split at white space.
+"""
+
 
 def job_home(environ: Mapping[str, str], temp: Path, work: Path) -> dict[str, str]:
     """Make the home of a job in its private folder; answers the environment that leads there.
@@ -85,6 +96,8 @@ def _furnish(home: Path, person: Path | None, spare: Path) -> None:
         os.mkdir(f"{home}/{folder}", 0o700)  # noqa: PTH102
     for name, target in _links(person, spare):
         os.symlink(target, f"{home}/{name}", target_is_directory=True)  # noqa: PTH211
+    with open(f"{home}/.mavenrc", "w", encoding="ascii") as file:  # noqa: PTH123
+        file.write(MAVENRC)
 
 
 @functools.cache

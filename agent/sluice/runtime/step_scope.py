@@ -234,6 +234,10 @@ class ScopeOutput:
         with self._open() as scope:
             self._set_variable(scope, name, value, output=output)
 
+    def mask(self, secret: Secret) -> None:
+        with self._open() as scope:
+            scope.learn(secret, f"of {scope.step.display_name}")
+
     def restore_at_end(self, path: Path) -> None:
         with self._open() as scope:
             keep_original(scope.job.workspace.temp, path)

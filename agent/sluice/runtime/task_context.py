@@ -36,6 +36,9 @@ class HandlerOutput(Protocol):
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
         """Set a job variable, or an output variable of the step; raises `TaskFailedError` when it is read-only."""
 
+    def mask(self, secret: Secret) -> None:
+        """Mask a secret from now on."""
+
     def restore_at_end(self, path: Path) -> None:
         """Have a file put back as it is now when the job ends; raises `OSError`."""
 
@@ -120,6 +123,9 @@ class HandlerRun:
 
     def set_variable(self, name: str, value: str | Secret, *, output: bool = False) -> None:
         self.output.set_variable(name, value, output=output)
+
+    def mask(self, secret: Secret) -> None:
+        self.output.mask(secret)
 
     def restore_at_end(self, path: Path) -> None:
         try:

@@ -150,6 +150,10 @@ class RecordedOutput:
         with self._lock:
             (self._outputs if output else self._variables)[name] = value
 
+    def mask(self, secret: Secret) -> None:
+        """Mask it from now on."""
+        self._masker.add(secret.reveal())
+
     def restore_at_end(self, path: Path) -> None:
         """Note a file that the job would put back."""
         with self._lock:

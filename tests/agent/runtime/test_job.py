@@ -407,6 +407,16 @@ def test_a_refused_connection_fails_the_step_and_runs_nothing(jobs: Jobs) -> Non
     assert ran_handler == []
 
 
+def test_a_handler_has_masked_what_later_steps_may_read(jobs: Jobs) -> None:
+    def log_in(run: TaskRun) -> None:
+        run.mask(Secret("made-of-a-secret"))
+        run.set_variable("LOGIN", "made-of-a-secret")
+
+    jobs.tasks["AcmeDeliver@1"] = Task("AcmeDeliver@1", log_in, inputs=())
+    ran = jobs.run(jobs.step("AcmeDeliver@1"), jobs.script('echo "${#LOGIN} $LOGIN"', "B"))
+    assert ran.output("B") == ["16 ***"]
+
+
 def test_what_was_secret_before_a_pause_is_secret_after_it(jobs: Jobs) -> None:
     def log_in(run: TaskRun) -> None:
         password = run.connection("depot").secret("apitoken")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,16 @@ def test_what_a_step_leaves_at_home_goes_with_the_job(jobs: Jobs) -> None:
     assert ran.output("B") == ["secret"], "it is there for the next step"
     assert not Path(home).exists()
     assert not (person / ".m2").exists()
+
+
+@pytest.mark.parametrize(("folder", "expected"), [("plain", "-Xmx1g -Duser.home={}"), ("with space", "-Xmx1g")])
+def test_maven_is_told_where_the_home_is_which_java_would_not_ask(tmp_path: Path, folder: str, expected: str) -> None:
+    temp = tmp_path / folder
+    temp.mkdir()
+    home = job_home({"HOME": os.fspath(tmp_path)}, temp, tmp_path / "work")["HOME"]
+    script = 'MAVEN_OPTS=-Xmx1g; . "$HOME/.mavenrc"; printf %s "$MAVEN_OPTS"'  # as mvn has it
+    done = subprocess.run(["sh", "-c", script], env={"HOME": home}, capture_output=True, text=True, check=True)
+    assert done.stdout == expected.format(home)
 
 
 def test_caches_and_tools_are_the_persons(jobs: Jobs) -> None:

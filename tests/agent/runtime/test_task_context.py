@@ -33,6 +33,9 @@ class Recorded:
     def set_variable(self, name: str, value: str | Secret, *, output: bool) -> None:
         self.said.append((name, value, output))
 
+    def mask(self, secret: Secret) -> None:
+        self.said.append(secret)
+
     def restore_at_end(self, path: Path) -> None:
         self.said.append(path)
 

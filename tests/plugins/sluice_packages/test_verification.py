@@ -101,10 +101,10 @@ def test_credentials_that_nobody_looks_at_are_not_called_good(serve: Serve, kind
     assert "they were not checked" in verify(connection(kind, url))
 
 
-def test_a_server_that_forbids_strangers_too_leaves_open_what_is_wrong(serve: Serve) -> None:
+def test_a_server_that_says_forbidden_to_everybody_leaves_open_what_is_wrong(serve: Serve) -> None:
     server, url = serving(serve, "externalPythonUploadFeed")
     server.answer = lambda call: Reply(403, b"Invalid or non-existent authentication information.")  # type: ignore[method-assign]
-    with pytest.raises(VerificationError, match="they are wrong, or may not be used for this"):
+    with pytest.raises(VerificationError, match="they are wrong, or a scope or a right is missing"):
         verify(connection("externalPythonUploadFeed", url))
 
 
