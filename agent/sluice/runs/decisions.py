@@ -28,6 +28,9 @@ END_AT_ONCE = "endAtOnce"
 """The option of a run that was canceled twice: who asked for that."""
 
 
+STARTED = "started"
+"""The option of a run for the stages that were started by hand: by whom each."""
+
 _NO_PERMITS = frozenset({STAGE}) | CHECKS | STEP_WAITS
 """What a run waits for that no Permit ends."""
 
@@ -96,6 +99,8 @@ class Decisions:
             require_in_time(run, chosen, now)
             for request in chosen:
                 requests.decide(transaction, request.id, state="approved", by=self.by, at=now)
+            started = {**run.options.get(STARTED, {}), **{request.stage: self.by for request in chosen}}
+            runs.set_options(transaction, run_id, {**run.options, STARTED: started})
             audit.append_all(
                 transaction, [_event(actions.STAGE_STARTED, run, request, self.by, now) for request in chosen]
             )

@@ -29,6 +29,7 @@ from sluice.runs.access import assess_needs
 from sluice.runs.check_journal import asked_event, completed_event
 from sluice.runs.contexts import Contexts
 from sluice.runs.decide import Advanced, Situation
+from sluice.runs.decisions import STARTED
 from sluice.runs.environments import record_deployments, target_of
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.groups import StoredGroups, has_groups, uses_groups
@@ -144,6 +145,7 @@ class Orchestrator:
                 pipeline_id=run.pipeline_id,
                 wait_seconds=self._wait_seconds,
                 requester=run.requested_by,
+                started=run.options.get(STARTED, {}),
             ),
             canceled=bool(run.cancel_requested_by),
             plan=self.plan(transaction, run_id),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sluice.authorization.texts import VALIDATION
 from sluice.errors import NotPermittedError, UsageError
-from sluice.runs.decisions import Decisions, ResourceName, choose, require_in_time
-from sluice.runs.pipelines import require_queue, require_seen
+from sluice.runs.decisions import Decisions, ResourceName, choose, require_in_time, run_of
+from sluice.runs.pipelines import no_run, require_queue, sees
 from sluice.runs.step_waits import wait_of, with_answer
 from sluice.runtime.request import Outcome, StepAnswer
 from sluice.storage import actions, audit, records, requests, runs
@@ -33,7 +33,9 @@ def respond(
     if len(comment) > MAX_COMMENT:
         raise UsageError(f"the comment is longer than {MAX_COMMENT} characters")
     with decisions.database.write() as transaction:
-        run = require_seen(transaction, decisions.guard, run_id)
+        run = run_of(transaction, run_id)
+        if not (sees(transaction, decisions.guard, run) or _is_asked(transaction, decisions, run)):
+            raise no_run(run_id)
         if not runs.is_whole(transaction, run_id):
             raise runs.tampered(run_id)
         wanted = [ResourceName(VALIDATION, name) for name in names]
@@ -44,6 +46,16 @@ def respond(
         for request in chosen:
             _decide(transaction, decisions, run, request, approved=approved, comment=comment.strip())
     return chosen
+
+
+def _is_asked(transaction: Transaction, decisions: Decisions, run: RunRow) -> bool:
+    """Whether a validation that the run waits for names the person, who may not see the run."""
+    for request in requests.of_run(transaction, run.id, state="running"):
+        if request.resource_type == VALIDATION and (job := records.get(transaction, run.id, request.job_id)):
+            wait = wait_of(job.details)
+            if wait is not None and _approvers(wait.properties) & _names(decisions):
+                return True
+    return False
 
 
 def _decide(
@@ -79,17 +91,26 @@ def _decide(
 
 def _require_approver(decisions: Decisions, run: RunRow, request: RequestRow, properties: Mapping[str, str]) -> None:
     """Whether the step's own inputs let this person decide."""
-    listed = [part.strip() for line in properties.get("approvers", "").splitlines() for part in line.split(",")]
-    approvers = {name.casefold() for name in listed if name}
-    actor = decisions.guard.actor
-    mine = {name.casefold() for name in (decisions.by, actor.name, *actor.groups) if name}
-    if approvers and not approvers & mine:
+    approvers = _approvers(properties)
+    if approvers and not approvers & _names(decisions):
         raise NotPermittedError(
             f"the manual validation '{request.resource_name}' is for others to decide",
-            do=f"ask one of: {', '.join(sorted(name for name in listed if name))}",
+            do=f"ask one of: {', '.join(sorted(approvers))}",
         )
     if properties.get("ownRuns") == "false" and run.requested_by == decisions.by:
         raise NotPermittedError(
             f"who queued run {run.id} may not decide its manual validation '{request.resource_name}'",
             do="ask somebody else (allowApproversToApproveTheirOwnRuns is false)",
         )
+
+
+def _approvers(properties: Mapping[str, str]) -> set[str]:
+    """Whom the step's inputs name, in one spelling."""
+    listed = [part.strip() for line in properties.get("approvers", "").splitlines() for part in line.split(",")]
+    return {name.casefold() for name in listed if name}
+
+
+def _names(decisions: Decisions) -> set[str]:
+    """What the person is called, and the groups it is in, in one spelling."""
+    actor = decisions.guard.actor
+    return {name.casefold() for name in (decisions.by, actor.name, *actor.groups) if name}

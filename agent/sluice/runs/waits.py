@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sluice.authorization import texts
 from sluice.authorization.checks.approval import is_approval
@@ -30,13 +30,17 @@ GAVE_UP_ON = "gaveUpOnChecks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Who asks: a run of a pipeline that `requester` queued, and how long it waits for an answer."""
+    """Who asks: a run of a pipeline that `requester` queued, and how long it waits for an answer.
+
+    `started` are the stages that were started by hand, and by whom: vouched for with the run, as its requests are not.
+    """
 
     run_id: int
     project_id: int
     pipeline_id: int
     wait_seconds: float
     requester: str = ""
+    started: Mapping[str, str] = field(default_factory=dict)
 
 
 class Waits:
@@ -94,10 +98,7 @@ class Waits:
 
     def started_by(self, stage: str) -> str:
         """Who started the stage by hand, '' as long as nobody has."""
-        for request in self._requests:
-            if request.resource_type == texts.STAGE and request.stage == stage and request.state == "approved":
-                return request.decided_by
-        return ""
+        return self._asker.started.get(stage, "")
 
     def _request(self, pending: Pending, stage: str, attempt: int, job_id: str, step_id: str) -> RequestRow:
         asker = self._asker

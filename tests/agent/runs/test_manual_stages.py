@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 from sluice.runs.orchestrator import WAIT_SECONDS
@@ -43,6 +44,19 @@ def test_a_retry_of_a_stage_that_was_started_does_not_ask_again(bench: Bench) ->
     assert bench.drive(run.id).run.result == "Failed"
     flag.touch()
     retry(bench.orchestrator, run.id)
+    assert bench.drive(run.id).run.result == "Succeeded"
+
+
+def test_a_start_that_was_written_into_the_database_is_none(bench: Bench) -> None:
+    run = bench.create(STAGE.format(step="{bash: echo}"))
+    bench.drive(run.id)
+    connection = sqlite3.connect(bench.home.database)
+    connection.execute("UPDATE authorization_requests SET state = 'approved', decided_by = 'tester', decided_at = 1.0")
+    connection.commit()
+    connection.close()
+    assert bench.drive(run.id).results()["M"] == "waiting"
+    assert [one.resource_type for one in bench.requests(run.id, "running")] == ["stage"]
+    bench.decisions.start(run.id)
     assert bench.drive(run.id).run.result == "Succeeded"
 
 
