@@ -41,8 +41,13 @@ def given_token() -> Secret | None:
 
     if file := os.environ.get(TOKEN_FILE_VARIABLE):
         return Secret(_read_token(Path(file)))
-    text = os.environ.get(TOKEN_VARIABLE, "")
-    return Secret(text) if text.strip() else None
+    text = os.environ.get(TOKEN_VARIABLE)
+    if text is not None and not text.strip():  # a secret that a script did not get: it must not act as the owner
+        raise UsageError(
+            f"{TOKEN_VARIABLE} is set, and holds no access token",
+            do="unset it to act as the account that runs the command",
+        )
+    return Secret(text) if text else None
 
 
 def _read_token(file: Path) -> str:

@@ -102,7 +102,10 @@ def get(transaction: Transaction, user: User, name: str) -> Token:
     for token in reversed(known):
         if wanted in {token.id, token.prefix} or name_key(token.name) == name_key(wanted):
             return token
-    raise NotFoundError(f"'{user.name}' has no token '{clean_name(name)}'", do="see 'sluice token list'")
+    raise NotFoundError(
+        f"'{user.name}' has no token '{clean_name(name)}'",
+        do="see 'sluice token list'; --user NAME names somebody else's",
+    )
 
 
 def revoke(transaction: Transaction, token: Token, user: User, *, by: str, at: float) -> bool:

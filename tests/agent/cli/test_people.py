@@ -85,6 +85,12 @@ def test_a_token_may_come_from_a_file(sluice: Sluice, ada: Sluice) -> None:
     assert "cannot be read" in sluice("--token-file", "nothing", "whoami", status=2)
 
 
+def test_a_token_that_a_script_did_not_get_is_not_the_owner_s(sluice: Sluice) -> None:
+    for blank in ("", " "):
+        sluice.environment["SLUICE_TOKEN"] = blank
+        assert "holds no access token" in sluice("whoami", status=2)
+
+
 def test_a_token_with_few_scopes_does_little(sluice: Sluice, ada: Sluice) -> None:
     sluice.create("web")
     sluice("connection", "roles", "web", "--set", "ada=Administrator")
