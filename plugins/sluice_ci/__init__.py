@@ -115,12 +115,15 @@ def sluice_family() -> Family:
                 label="Jenkins queue job",
                 summary="Queue a job on a Jenkins server.",
             ),
-            Task(
-                "JenkinsDownloadArtifacts@2",
-                download_jenkins_artifacts,
-                id="86c37a92-59a7-444b-93c7-220fcf91e29c",
-                label="Jenkins download artifacts",
-                summary="Download artifacts produced by a Jenkins job.",
+            *(
+                Task(
+                    f"JenkinsDownloadArtifacts@{major}",  # both have the same inputs
+                    download_jenkins_artifacts,
+                    id="86c37a92-59a7-444b-93c7-220fcf91e29c",
+                    label="Jenkins download artifacts",
+                    summary="Download artifacts produced by a Jenkins job.",
+                )
+                for major in (1, 2)
             ),
             Task(
                 "JiraUpdateIssue@1",

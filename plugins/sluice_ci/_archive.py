@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ MAX_BYTES = 50 << 30
 MAX_RATIO = 1000
 """An entry that grows more than this is no artifact but a bomb."""
 _SMALL = 1 << 20
+_DRIVE = re.compile(r"[A-Za-z]:")
 _CHUNK = 1 << 20
 
 
@@ -50,7 +52,7 @@ def _place(entry: zipfile.ZipInfo, target: Path, strip: str) -> Path | None:
     """Where the entry goes; None for the folder that is left out."""
     name = entry.filename.replace("\\", "/")
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or ":" in name.split("/")[0] or "\0" in name:
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name) or "\0" in name:
         raise TaskFailedError("the archive is not unpacked: a name in it leaves the folder", why=repr(name[:200]))
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise TaskFailedError("the archive is not unpacked: there is a link in it", why=repr(name[:200]))

@@ -106,9 +106,13 @@ def _last_runs(chef: Chef, name: str) -> Mapping[str, float]:
         path = f"search/node?q={query}&start={len(found)}&rows={ROWS}"
         body = PRODUCT.json(chef.connection, chef.ask(path, method="POST", body=wanted))
         rows = [row.get("data") or {} for row in body.get("rows") or ()]
-        found |= {str(row.get("name")): float(row.get("ohai_time") or 0) for row in rows}
+        found |= {str(row.get("name")): _seconds(row.get("ohai_time")) for row in rows}
         if len(rows) < ROWS:
             return found
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0
 
 
 def _time_of(answer: Answer) -> float:

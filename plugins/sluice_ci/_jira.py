@@ -48,7 +48,15 @@ class Jira:
             headers |= {"Content-Type": "application/json", "X-Atlassian-Token": "no-check"}
         probe = Probe(connection=self.connection, authorization=self._authorization(method, url), headers=headers)
         sent = b"" if body is None else json.dumps(body).encode()
-        return probe.ask(url, method=method, body=sent, limit=BODY, follow=False)
+        answer = probe.ask(url, method=method, body=sent, limit=BODY, follow=False)
+        if "captcha" in answer.headers.get("x-authentication-denied-reason", "").casefold():
+            raise VerificationError(
+                "Jira wants a CAPTCHA from the account after failed attempts",
+                where=self.connection.name,
+                why=answer.shown,
+                do="log in to Jira in a browser once, then check the password or token of the connection",
+            )
+        return answer
 
     def _authorization(self, method: str, url: str) -> Secret:
         connection = self.connection

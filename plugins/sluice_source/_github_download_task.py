@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,20 +74,18 @@ def _chosen(run: TaskRun, names: Sequence[str]) -> Sequence[str]:
 def _download(run: TaskRun, project: Repository, asset: int, place: Path) -> None:
     check = stop_when_canceled(run)
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".download-", delete=False) as file:
-        partial = Path(file.name)
-        try:
+    partial = place.with_name(f".download-{secrets.token_hex(8)}")
+    try:
+        with partial.open("xb") as file:
 
             def keep(piece: bytes) -> None:
                 check()
                 file.write(piece)
 
             answer = project.download(asset, keep)
-            if not answer.ok:
-                raise project.refusal(answer)
-            file.close()
-            partial.chmod(0o644)
-            partial.replace(place)  # whole, or not at all
-        finally:
-            partial.unlink(missing_ok=True)
+        if not answer.ok:
+            raise project.refusal(answer)
+        partial.replace(place)  # whole, or not at all
+    finally:
+        partial.unlink(missing_ok=True)
     run.say(f"Downloaded {printable(place.name)}")

@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+from functools import cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -18,15 +19,24 @@ CLOCK_SECONDS = 900
 """How far a request's time may be off."""
 
 
+@cache  # making one takes long
+def _key(name: str) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def client_key(name: str) -> str:
+    """The key of a client, as Chef hands it out."""
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    return _key(name).private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
 class Chef(Double):
     """One organization, `example`, with one client, `deployer`."""
 
     def __init__(self) -> None:
         super().__init__()
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.private_key = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        ).decode()
+        key = _key("deployer")
+        self.private_key = client_key("deployer")
         self._keys = {"deployer": key.public_key()}
         self.prefix = "/organizations/example"
         self.late = 0.0  # seconds that this server's clock is ahead

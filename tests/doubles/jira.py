@@ -37,6 +37,7 @@ class Jira(Double):
         self.personal = {"pat-0123456789"}
         self.app = ("com.example.app", "shared-secret-0123456789-0123456789")
         self.forbidden: set[str] = set()
+        self.captcha = False
         self.issues: dict[str, Issue] = {}
         self.editable = {"labels", "summary", "customfield_10010"}
 
@@ -45,6 +46,9 @@ class Jira(Double):
         if not path.startswith(f"{PREFIX}/"):
             return Reply(404, b"<html>Not Found</html>", content="text/html")
         name = self._name(call, path)
+        if self.captcha:
+            reason = "CAPTCHA_CHALLENGE; login-url=https://jira.example.com/login.jsp"
+            return Reply(403, b"<html></html>", {"X-Authentication-Denied-Reason": reason}, "text/html")
         if name is None:
             return Reply(401, b"Client must be authenticated to access this resource.", content="text/plain")
         if name in self.forbidden:

@@ -76,6 +76,20 @@ def test_every_type_is_installed_with_its_verification() -> None:
         assert kind.name in host.verifiers
 
 
+def test_every_task_is_installed() -> None:
+    host = installed()
+    for name in (
+        "JenkinsQueueJob@2",
+        "JenkinsDownloadArtifacts@1",
+        "JenkinsDownloadArtifacts@2",
+        "JiraUpdateIssue@1",
+        "Chef@1",
+        "ChefKnife@1",
+        "AppCenterDistribute@3",
+    ):
+        assert host.tasks[name.casefold()].reference == name
+
+
 def test_listing_what_it_offers_imports_no_library() -> None:
     code = (
         "import sys, sluice_ci; sluice_ci.sluice_family();"

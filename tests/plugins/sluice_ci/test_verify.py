@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.doubles.app_center import AppCenter
 from tests.doubles.certificates import Authority
-from tests.doubles.chef import Chef
+from tests.doubles.chef import Chef, client_key
 from tests.doubles.jenkins import Jenkins, Job
 from tests.doubles.jira import Jira
 from tests.doubles.web import Double, served
@@ -64,7 +64,7 @@ def connection(kind: str, double: Double, values: dict[str, str], path: str) -> 
 
 
 def other_secret(kind: str) -> str:
-    return Chef().private_key if kind == "chef" else WRONG
+    return client_key("somebody") if kind == "chef" else WRONG
 
 
 def test_right_credentials_are_told_as_right(kind: str, serve: Callable[[Double], None]) -> None:
@@ -154,6 +154,14 @@ def test_each_scheme_of_jira_sends_what_jira_takes(
     serve(double)
     asked = make_connection("jira", "ci", url=f"{double.url}{prefix}/", scheme=scheme, values=values)
     assert verify_jira(asked) == f"Jira knows the credentials as {name} L."
+
+
+def test_a_captcha_is_told_apart_from_a_missing_permission(serve: Callable[[Double], None]) -> None:
+    double, values, path = jira()
+    double.captcha = True
+    serve(double)
+    with pytest.raises(VerificationError, match="Jira wants a CAPTCHA from the account"):
+        verify_jira(connection("jira", double, values, path))
 
 
 def test_the_app_of_azure_pipelines_has_no_secret_here() -> None:
