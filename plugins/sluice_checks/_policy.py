@@ -20,7 +20,7 @@ from typing import Any
 
 from sluice.plugin import SluiceError
 
-SECONDS = 10.0
+SECONDS = 30.0
 LONGEST = 64 * 1024
 _PROCESS = Path(__file__).with_name("_policy_process.py")
 _NEEDED = ("SYSTEMROOT",)
