@@ -93,13 +93,24 @@ def _only_queues(advanced: Advanced) -> bool:
 
 def wake_others(orchestrator: Orchestrator, run: RunRow) -> None:
     """A Permit is the pipeline's: its other runs that wait look again."""
+    from sluice.runs.advancing import advance_all
+    from sluice.runs.lock import is_driven
     from sluice.storage import runs
 
+    locks = orchestrator.home.root / "locks"
     with orchestrator.database.read() as transaction:
         others = runs.unfinished_of_pipeline(transaction, run.pipeline_id)
-    for other in others:
-        if other != run.id:
-            go_on(orchestrator, other)
+    left = [other for other in others if other != run.id and not is_driven(locks, other)]
+    for moved in advance_all(orchestrator, left):
+        if moved.advanced and moved.run and _has_more(moved.run, moved.advanced):
+            go_on(orchestrator, moved.run_id)
+
+
+def _has_more(run: RunRow, advanced: Advanced) -> bool:
+    """Whether a run that was advanced needs more than that: checks to be evaluated, or a process of its own."""
+    if advanced.evaluate or run.cancel_requested_by:
+        return True
+    return bool(run.options.get("detached")) and (bool(advanced.ready) or _only_queues(advanced))
 
 
 def _stored(orchestrator: Orchestrator, run_id: int) -> RunRow:

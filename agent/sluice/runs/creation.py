@@ -75,6 +75,12 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
     Raises `PipelineError` when a connection that it names can never be used: it does not exist, is disabled, or does
     not fit. One that merely is not permitted yet is no error: the run will wait for it.
     """
+    with orchestrator.database.write() as transaction:
+        return create_in(orchestrator, transaction, prepare(transaction, new) if prepare else new)
+
+
+def create_in(orchestrator: Orchestrator, transaction: Transaction, new: NewRun) -> RunRow:
+    """As `create`, in a transaction that is open."""
     refuse_unsupported(new.plan)
     _refuse_given(new)
     catalogue = orchestrator.tasks()
@@ -84,41 +90,38 @@ def create(orchestrator: Orchestrator, new: NewRun, *, prepare: Prepare | None =
         )
         for stage in new.plan.stages
     }
-    with orchestrator.database.write() as transaction:
-        now = orchestrator.clock()
-        if prepare:
-            new = prepare(transaction, new)
-        orchestrator.store.guard.require(transaction, Right.USE, resource_of(new.pipeline), new.pipeline.name)
-        new = replace(new, resources=resource_variables(transaction, new.plan, new.project))
-        environments = EnvironmentStore(orchestrator.store.guard, clock=orchestrator.clock)
-        deletion.purge(transaction, at=now)  # cheap, and runs are made all the time
-        prepare_environments(transaction, new, environments, at=now)
-        _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
-        run_id = runs.add(
-            transaction,
-            project_id=new.project.id,
-            pipeline_id=new.pipeline.id,
-            requested_by=new.requested_by,
-            options={},
-            at=now,
-        )
-        settings = read_settings(transaction, new.pipeline.id)
-        name, variables = _name_and_variables(transaction, new, settings, run_id, now)
-        keep(transaction, orchestrator.store.sealer, run_id, new.secrets)
-        options = {
-            "file": new.plan.file,
-            "repository": new.source.root,
-            "branch": new.source.branch,
-            "version": new.source.version,
-            "untrusted": new.source.untrusted,
-            "detached": new.detached,
-            "repositories": {alias: dict(facts) for alias, facts in new.repositories.items()},
-            "variables": [_stored(variable) for variable in variables],
-            SECRETS: names_of(settings, new.variables, new.secrets),
-        }
-        runs.set_plan(transaction, run_id, name=name, plan=encode(new.plan), options=options)
-        records.add(transaction, run_id, first_records(new.plan, needs))
-        run = runs.get(transaction, run_id)
+    now = orchestrator.clock()
+    orchestrator.store.guard.require(transaction, Right.USE, resource_of(new.pipeline), new.pipeline.name)
+    new = replace(new, resources=resource_variables(transaction, new.plan, new.project))
+    environments = EnvironmentStore(orchestrator.store.guard, clock=orchestrator.clock)
+    deletion.purge(transaction, at=now)  # cheap, and runs are made all the time
+    prepare_environments(transaction, new, environments, at=now)
+    _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
+    run_id = runs.add(
+        transaction,
+        project_id=new.project.id,
+        pipeline_id=new.pipeline.id,
+        requested_by=new.requested_by,
+        options={},
+        at=now,
+    )
+    settings = read_settings(transaction, new.pipeline.id)
+    name, variables = _name_and_variables(transaction, new, settings, run_id, now)
+    keep(transaction, orchestrator.store.sealer, run_id, new.secrets)
+    options = {
+        "file": new.plan.file,
+        "repository": new.source.root,
+        "branch": new.source.branch,
+        "version": new.source.version,
+        "untrusted": new.source.untrusted,
+        "detached": new.detached,
+        "repositories": {alias: dict(facts) for alias, facts in new.repositories.items()},
+        "variables": [_stored(variable) for variable in variables],
+        SECRETS: names_of(settings, new.variables, new.secrets),
+    }
+    runs.set_plan(transaction, run_id, name=name, plan=encode(new.plan), options=options)
+    records.add(transaction, run_id, first_records(new.plan, needs))
+    run = runs.get(transaction, run_id)
     assert run is not None  # noqa: S101  # it was stored in this transaction
     return run
 

@@ -34,7 +34,7 @@ from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow, Status
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05
 """How often another process's decisions (a Permit, a cancellation) are looked for while this one drives a run."""
 
 END_SECONDS = 15.0

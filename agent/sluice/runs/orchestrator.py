@@ -5,9 +5,10 @@ Stateless over the database: any process may advance any run, at any time, any n
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sluice.authorization.checks import lock, suite
@@ -17,7 +18,6 @@ from sluice.authorization.checks.model import Check, Covered
 from sluice.authorization.resources import Assessment, Need, Refusal
 from sluice.connections.sealing import Sealed
 from sluice.connections.store import ConnectionStore
-from sluice.errors import NotFoundError
 from sluice.language.plan import Job, Plan, Stage
 from sluice.language.plan_json import decode
 from sluice.language.tasks import TaskCatalogue
@@ -38,6 +38,7 @@ from sluice.runs.phases import Instance
 from sluice.runs.predefined import origin_of
 from sluice.runs.progress import decode_secrets
 from sluice.runs.secrets import markers
+from sluice.runs.stored import Stored, read
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import scope_of
 from sluice.runs.waits import Asker, is_denial
@@ -59,7 +60,13 @@ from sluice.storage.engine import Database, Transaction
 from sluice.storage.home import Home
 from sluice.storage.runs import RunRow
 
-ABOVE_STEPS = ("Stage", *decide.CHECKPOINTS, "Phase", "Job")
+Assessed = dict[Hashable, Assessment]
+"""What was permitted when it was asked, by who asked for what: good for one transaction."""
+
+PLANS = 16
+"""How many compiled pipelines are kept for runs that have the same."""
+
+decoded = functools.lru_cache(maxsize=PLANS)(decode)
 
 WAIT_SECONDS = 7 * 24 * 3600.0
 """How long a run waits for a Permit (documented: 7 days), unless `SLUICE_PERMISSION_TIMEOUT_MINUTES` says otherwise."""
@@ -118,26 +125,31 @@ class Orchestrator:
         `driven` says that a process drives the run, so that it may take exclusive locks.
         """
         with self.database.write() as transaction:
-            loaded = self.load(transaction, run_id, steps=False)
-            if loaded.run.state == "completed":
-                return Advanced(timeline=Timeline(loaded.situation.records))
-            world = _World(self, transaction, loaded, driven=driven)
-            advanced = decide.advance(loaded.situation, world)
-            self._store(transaction, loaded, advanced, world.now)
-            advanced = replace(advanced, mark=check_suites.mark(transaction, run_id))
-            audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
-        return advanced
+            audit.check_head(transaction)
+            return self.advance_in(transaction, read(transaction, run_id, steps=False), driven=driven)
+
+    def advance_in(
+        self, transaction: Transaction, stored: Stored, *, driven: bool = False, assessed: Assessed | None = None
+    ) -> Advanced:
+        """As `advance`, of what was read in a transaction, with what was `assessed` in it for other runs."""
+        if stored.run.state == "completed":
+            return Advanced(timeline=Timeline(stored.records))
+        loaded = self._loaded(transaction, stored)
+        world = _World(self, transaction, loaded, driven=driven, assessed={} if assessed is None else assessed)
+        advanced = decide.advance(loaded.situation, world)
+        self._store(transaction, loaded, advanced, world.now)
+        audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
+        if not (stored.suites or advanced.suites):
+            return advanced
+        return replace(advanced, mark=check_suites.mark(transaction, stored.run.id))
 
     def load(self, transaction: Transaction, run_id: int, *, steps: bool = True) -> Loaded:
         """A run as it is stored; raises `NotFoundError`. Without `steps` they are read when somebody asks for them."""
-        run = runs.get(transaction, run_id)
-        if run is None:
-            raise NotFoundError(f"there is no run {run_id}", do="see 'sluice runs list'")
-        if not run.whole:
-            raise runs.tampered(run_id)
-        rows = records.of_run(transaction, run_id, kinds=() if steps else ABOVE_STEPS)
-        attempts = {row.identifier: row.attempt for row in rows if row.type == "Stage"}
-        asked = requests.of_run(transaction, run_id)
+        return self._loaded(transaction, read(transaction, run_id, steps=steps))
+
+    def _loaded(self, transaction: Transaction, stored: Stored) -> Loaded:
+        run = stored.run
+        attempts = {row.identifier: row.attempt for row in stored.records if row.type == "Stage"}
         situation = Situation(
             asker=Asker(
                 run_id=run.id,
@@ -148,19 +160,19 @@ class Orchestrator:
                 started=run.options.get(STARTED, {}),
             ),
             canceled=bool(run.cancel_requested_by),
-            plan=self.plan(transaction, run_id),
-            records=rows,
-            requests=[one for one in asked if one.stage_attempt == attempts.get(one.stage)],
-            suites=[one for one in suites.of_run(transaction, run_id) if one.attempt == attempts.get(one.stage)],
-            steps=None if steps else lambda job: records.of_run(transaction, run_id, parent_id=job.id),
+            plan=self.plan(transaction, run.id),
+            records=stored.records,
+            requests=[one for one in stored.requests if one.stage_attempt == attempts.get(one.stage)],
+            suites=[one for one in stored.suites if one.attempt == attempts.get(one.stage)],
+            steps=stored.steps,
         )
         contexts = Contexts(
             situation.plan,
             started=run.created_at,
             canceled=situation.canceled,
             denied=frozenset(one.stage for one in situation.requests if is_denial(one)),
-            counter=lambda prefix, seed: counters.once_a_run(transaction, run.pipeline_id, run_id, prefix, seed),
-            open_outputs=lambda job_id: self._open_outputs(transaction, run_id, job_id),
+            counter=lambda prefix, seed: counters.once_a_run(transaction, run.pipeline_id, run.id, prefix, seed),
+            open_outputs=lambda job_id: self._open_outputs(transaction, run.id, job_id),
         )
         sealed = markers(run.options)
         public = [JobVariable(name=name, value=value, readonly=ro) for name, value, ro in run.options["variables"]]
@@ -182,8 +194,15 @@ class Orchestrator:
     def plan(self, transaction: Transaction, run_id: int) -> Plan:
         """The compiled pipeline of a run."""
         if (plan := self._plans.get(run_id)) is None:
-            plan = self._plans[run_id] = decode(runs.plan(transaction, run_id))
+            plan = self._plans[run_id] = decoded(runs.plan(transaction, run_id))
         return plan
+
+    def share_plans(self, transaction: Transaction, run_ids: Sequence[int]) -> None:
+        """Read the plans of many runs at once, and forget those that were read before."""
+        self._plans.clear()
+        self._with_groups.clear()
+        for run_id, text in runs.plans(transaction, run_ids):
+            self._plans[run_id] = decoded(text)
 
     def uses_groups(self, transaction: Transaction, run_id: int) -> bool:
         """Whether any variable group comes in anywhere in a run."""
@@ -230,7 +249,16 @@ class Orchestrator:
 class _World:
     """The facts and evaluations of one decision."""
 
-    def __init__(self, orchestrator: Orchestrator, transaction: Transaction, loaded: Loaded, *, driven: bool) -> None:
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        transaction: Transaction,
+        loaded: Loaded,
+        *,
+        driven: bool,
+        assessed: Assessed,
+    ) -> None:
+        self._assessed = assessed
         self.driven = driven
         self._orchestrator = orchestrator
         self._transaction = transaction
@@ -243,9 +271,11 @@ class _World:
             return Assessment()
         run = self._loaded.run
         store, origin = self._orchestrator.store, origin_of(run.options)
-        assessment = assess_needs(
-            self._transaction, store, run.project_id, run.pipeline_id, needs, origin, disabled_waits=True
-        )
+        asked = (run.project_id, run.pipeline_id, origin, tuple(needs))
+        if (assessment := self._assessed.get(asked)) is None:
+            assessment = self._assessed[asked] = assess_needs(
+                self._transaction, store, run.project_id, run.pipeline_id, needs, origin, disabled_waits=True
+            )
         self.refused.extend(assessment.refusals)
         return assessment
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,14 @@ _OWN = frozenset({"id", "run_id", "stage", "attempt", "job_id", "state"})
 def of_run(transaction: Transaction, run_id: int) -> list[Suite]:
     """The suites of a run, of all attempts, oldest first."""
     return [_suite(row) for row in check_suites.of_run(transaction, run_id)]
+
+
+def of_runs(transaction: Transaction, run_ids: Sequence[int]) -> dict[int, list[Suite]]:
+    """The suites of many runs, by run, oldest first."""
+    found: dict[int, list[Suite]] = {}
+    for row in check_suites.of_runs(transaction, run_ids):
+        found.setdefault(row.run_id, []).append(_suite(row))
+    return found
 
 
 def of_stage(transaction: Transaction, run_id: int, stage: str, attempt: int) -> list[Suite]:

@@ -71,8 +71,10 @@ def append(transaction: Transaction, event: Event) -> int:
 
 
 def append_all(transaction: Transaction, events: list[Event]) -> int:
-    """Record events in order; answers the last one's sequence number."""
-    if events and not transaction.synced:
+    """Record events in order; answers the last one's sequence number, 0 when there are none."""
+    if not events:
+        return 0
+    if not transaction.synced:
         raise RuntimeError("what is audited is never stored in a transaction that the machine may take back")
     _refuse_steps(transaction, events)
     head = check_head(transaction)
@@ -88,10 +90,10 @@ def append_all(transaction: Transaction, events: list[Event]) -> int:
         link = link_hash(entry, head.hash, key)
         rows.append({**_columns(entry), "previous": head.hash, "hash": link})
         head = Head(entry.sequence, link)
-    if rows:
-        transaction.insert_many(audit, rows)
-        if home := transaction.home:
-            transaction.after_commit("audit head", lambda: _note_head(home, head))
+    transaction.insert_many(audit, rows)
+    transaction.head = head
+    if home := transaction.home:
+        transaction.after_commit("audit head", lambda: _note_head(home, head))
     return head.sequence
 
 
@@ -117,6 +119,15 @@ def check_head(transaction: Transaction) -> Head:
     Asked for before anything is recorded and before a secret leaves, or a log that was put back from an older state
     would be covered up by its next entry. In a transaction that only reads, the log may well be older than the note.
     """
+    if transaction.head is not None:
+        return transaction.head
+    head = _checked_head(transaction)
+    if transaction.writes:
+        transaction.head = head
+    return head
+
+
+def _checked_head(transaction: Transaction) -> Head:
     newest = transaction.row(_NEWEST)
     head = Head(newest.sequence, newest.hash) if newest else Head()
     noted = noted_head(transaction.home) if transaction.home else None

@@ -51,6 +51,11 @@ def of_run(tx: Transaction, run_id: int) -> list[SuiteRow]:
     return [_checked(tx, row) for row in tx.rows(_ALL.where(check_suites.c.run_id == run_id))]
 
 
+def of_runs(tx: Transaction, run_ids: Sequence[int]) -> list[SuiteRow]:
+    """The suites of many runs, oldest first."""
+    return [_checked(tx, row) for row in tx.rows(_ALL.where(check_suites.c.run_id.in_(run_ids)))]
+
+
 def of_stage(tx: Transaction, run_id: int, stage: str, attempt: int) -> list[SuiteRow]:
     """The suites of one attempt of a stage, oldest first."""
     query = _ALL.where(

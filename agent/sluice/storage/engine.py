@@ -16,6 +16,7 @@ from sqlalchemy import event, exc
 
 from sluice.errors import StorageError
 from sluice.storage.ancestors import RefusedToStepError
+from sluice.storage.chain import Head
 from sluice.storage.home import Home
 from sluice.storage.refusals import RefusedError
 from sluice.storage.schema import check_revision
@@ -39,7 +40,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 class Transaction:
     """One transaction: every read sees the same state, and all writes happen or none."""
 
-    __slots__ = ("_after", "_connection", "home", "synced", "voucher", "writes")
+    __slots__ = ("_after", "_connection", "head", "home", "synced", "voucher", "writes")
 
     def __init__(
         self,
@@ -54,6 +55,8 @@ class Transaction:
         self.voucher = voucher or Voucher(None)
         self.writes = writes
         self.synced = synced
+        self.head: Head | None = None
+        """The end of the audit log, once this transaction has checked it: nobody else can write before this one ends."""
         self._connection = connection
         self._after: dict[str, Callable[[], None]] = {}
 
@@ -273,8 +276,7 @@ def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: Python's would be deferred even for writers
-    # the cache grows as far as pages are used; SQLite's own limit of 2 MiB makes a large import read them again and again
-    for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF", "cache_size = -65536"):
+    for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF"):
         connection.execute(f"PRAGMA {pragma}")
 
 

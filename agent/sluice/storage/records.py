@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,11 @@ _TABLE = tables.records
 _COLUMNS = tuple(column.name for column in fields(RecordRow))
 _ALL = select(*(_TABLE.c[name] for name in _COLUMNS)).order_by(_TABLE.c.order, _TABLE.c.identifier)
 
+_ALL_BY_RUN = (
+    select(_TABLE.c.run_id, *(_TABLE.c[name] for name in _COLUMNS))
+    .where(_TABLE.c.run_id.in_(bindparam("runs", expanding=True)), _TABLE.c.superseded.is_(False))
+    .order_by(_TABLE.c.run_id, _TABLE.c.order, _TABLE.c.identifier)
+)
 _ONE = _ALL.where(_TABLE.c.run_id == bindparam("run"), _TABLE.c.id == bindparam("id"))
 
 
@@ -82,6 +87,15 @@ def of_run(
     """
     query = _listing(every_attempt=every_attempt, kinds=kinds, below=bool(parent_id))
     return [_row(row) for row in tx.rows(query, {"run": run_id, **({"parent": parent_id} if parent_id else {})})]
+
+
+def of_runs(tx: Transaction, run_ids: Sequence[int], *, kinds: tuple[str, ...]) -> dict[int, list[RecordRow]]:
+    """The records of many runs, by run, each as `of_run` has them."""
+    found: dict[int, list[RecordRow]] = {}
+    query = _ALL_BY_RUN.where(_TABLE.c.type.in_(kinds))
+    for run_id, *row in tx.rows(query, {"runs": run_ids}):
+        found.setdefault(run_id, []).append(_decode(tuple(row)))
+    return found
 
 
 @functools.cache
@@ -127,15 +141,18 @@ def _row(row: Row) -> RecordRow:
     return _decoded(tuple(row))
 
 
-@functools.lru_cache(maxsize=8192)
-def _decoded(row: tuple[Any, ...]) -> RecordRow:
-    """The record of a row. A run is read whenever it is advanced, and hardly any of its records has changed then."""
+def _decode(row: tuple[Any, ...]) -> RecordRow:
+    """The record of a row."""
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     for name in _JSON:
         # most of them are empty, and a large timeline is read often
         values[name] = json.loads(values[name]) if len(values[name]) > len("{}") else {}
     values["issues"] = tuple(values["issues"])
     return RecordRow(**values)
+
+
+# a run is read whenever it is advanced, and hardly any of its records has changed then
+_decoded = functools.lru_cache(maxsize=8192)(_decode)
 
 
 _SAVE = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,9 @@ class RequestRow:
 
 _COLUMNS = tuple(column.name for column in fields(RequestRow))
 _OF_RUN = select(_TABLE).where(_TABLE.c.run_id == bindparam("run")).order_by(_TABLE.c.id)
+_OF_RUNS = (
+    select(_TABLE).where(_TABLE.c.run_id.in_(bindparam("runs", expanding=True))).order_by(_TABLE.c.run_id, _TABLE.c.id)
+)
 _IN_STATE = _OF_RUN.where(_TABLE.c.state == bindparam("state"))
 
 
@@ -55,6 +58,14 @@ def of_run(tx: Transaction, run_id: int, *, state: str = "") -> list[RequestRow]
     """The requests of a run, oldest first; only those in `state` when it is given."""
     rows = tx.execute(_IN_STATE, {"run": run_id, "state": state}) if state else tx.execute(_OF_RUN, {"run": run_id})
     return [_row(dict(row)) for row in rows.mappings()]
+
+
+def of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, list[RequestRow]]:
+    """The requests of many runs, by run, oldest first."""
+    found: dict[int, list[RequestRow]] = {}
+    for row in tx.execute(_OF_RUNS, {"runs": run_ids}).mappings():
+        found.setdefault(row["run_id"], []).append(_row(dict(row)))
+    return found
 
 
 def add(tx: Transaction, requests: Iterable[RequestRow]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,8 @@ def _query() -> Any:  # SQLAlchemy's Select with its column types
 
 
 _ONE = _query().where(_RUNS.c.id == bindparam("run"))
+_MANY = _query().where(_RUNS.c.id.in_(bindparam("runs", expanding=True))).order_by(_RUNS.c.id)
+_PLANS = select(_RUNS.c.id, _RUNS.c.plan, _RUNS.c.code).where(_RUNS.c.id.in_(bindparam("runs", expanding=True)))
 _STATUS = select(_RUNS.c.state, _RUNS.c.cancel_requested_by).where(_RUNS.c.id == bindparam("run"))
 
 
@@ -142,6 +144,17 @@ def get(tx: Transaction, run_id: int) -> RunRow | None:
     return _row(tx, dict(row)) if row else None
 
 
+def get_many(tx: Transaction, run_ids: Sequence[int]) -> list[RunRow]:
+    """Those of these runs that are there, oldest first."""
+    return [_row(tx, dict(row)) for row in tx.execute(_MANY, {"runs": run_ids}).mappings()]
+
+
+def unfinished(tx: Transaction, *, after: int, limit: int) -> list[int]:
+    """The numbers of runs that are not over, behind that of one run, oldest first."""
+    query = select(_RUNS.c.id).where(_RUNS.c.state == "inProgress", _RUNS.c.id > after)
+    return list(tx.execute(query.order_by(_RUNS.c.id).limit(limit)).scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """How far a run is; `canceled` as soon as somebody asked for it."""
@@ -160,6 +173,14 @@ def plan(tx: Transaction, run_id: int) -> str:
     """The plan's JSON text; raises `SealError` when it is not the one that was stored."""
     check(tx, run_id)
     return str(tx.execute(select(_RUNS.c.plan).where(_RUNS.c.id == run_id)).scalar_one())
+
+
+def plans(tx: Transaction, run_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """The plans' JSON texts of many runs; raises `SealError` for one that is not as it was stored."""
+    for run_id, text, code in tx.rows(_PLANS, {"runs": run_ids}):
+        if not tx.voucher.vouches(code.partition(" ")[2], "plan", run_id, text):
+            raise tampered(run_id)
+        yield run_id, text
 
 
 def newest_plan_with(tx: Transaction, pipeline_id: int, text: str) -> str | None:

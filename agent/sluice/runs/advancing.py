@@ -1,0 +1,83 @@
+"""Advances many runs: all that are not over after a restart, or all that one Permit may let go on.
+
+Batch by batch, each in one transaction: what the runs of a pipeline have in common is read and compared once. A batch
+that is interrupted is not stored at all, and to advance a run a second time changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from sluice.errors import SluiceError
+from sluice.runs.stored import read_many
+from sluice.storage import audit, runs
+
+if TYPE_CHECKING:
+    from sluice.runs.decide import Advanced
+    from sluice.runs.orchestrator import Assessed, Orchestrator
+    from sluice.storage.runs import RunRow
+
+BATCH = 100
+"""How many runs are advanced in one transaction; other writers have their turn between two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What came of advancing a run: the run as it was before and what to do now, or why it cannot go on."""
+
+    run_id: int
+    run: RunRow | None = None
+    advanced: Advanced | None = None
+    error: SluiceError | None = None
+
+
+def advance_all(orchestrator: Orchestrator, run_ids: Iterable[int] | None = None) -> Iterator[Moved]:
+    """Advance these runs, or all that are not over, oldest first, and answer each once its batch is stored.
+
+    A run that cannot be advanced keeps no other from it. Nothing is done about those that are answered: whoever acts on
+    what is ready, as `Driver` does, holds their lock and advances them again.
+    """
+    ids = iter(run_ids) if run_ids is not None else unfinished(orchestrator)
+    while batch := list(islice(ids, BATCH)):
+        yield from _advance(orchestrator, batch)
+
+
+def unfinished(orchestrator: Orchestrator) -> Iterator[int]:
+    """The runs that are not over, oldest first; read as they are asked for, however many there are."""
+    after = 0
+    while True:
+        with orchestrator.database.read() as transaction:
+            ids = runs.unfinished(transaction, after=after, limit=BATCH)
+        yield from ids
+        if len(ids) < BATCH:
+            return
+        after = ids[-1]
+
+
+def _advance(orchestrator: Orchestrator, run_ids: Sequence[int]) -> list[Moved]:
+    try:
+        return _together(orchestrator, run_ids)
+    except SluiceError as error:
+        if len(run_ids) == 1:
+            return [Moved(run_id=run_ids[0], error=error)]
+    # one of them spoils the transaction: the others go on without it
+    return [moved for run_id in run_ids for moved in _advance(orchestrator, [run_id])]
+
+
+def _together(orchestrator: Orchestrator, run_ids: Sequence[int]) -> list[Moved]:
+    assessed: Assessed = {}
+    with orchestrator.database.write() as transaction:
+        audit.check_head(transaction)
+        stored = read_many(transaction, run_ids)
+        orchestrator.share_plans(transaction, [one.run.id for one in stored])
+        return [
+            Moved(
+                run_id=one.run.id,
+                run=one.run,
+                advanced=orchestrator.advance_in(transaction, one, assessed=assessed),
+            )
+            for one in stored
+        ]
