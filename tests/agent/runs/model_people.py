@@ -82,28 +82,31 @@ class People(Stores):
         asked = self._asked(run)
         names = [asked[which % len(asked)].resource_name] if asked and which else []
         chosen = [one for one in asked if not names or one.resource_name in names]
+        done: list[RequestRow] = []
 
         def then() -> None:
             with self.desk.database.read() as transaction:
                 now = {one.id: one.state for one in request_rows.of_run(transaction, run.id)}
-            granted = [one for one in chosen if now[one.id] == "approved"]
-            assert len(granted) in {0, len(chosen)}
+            wanted = done or chosen  # what was answered; after a kill what was asked for before
+            granted = [one for one in wanted if now[one.id] == "approved"]
+            assert len(granted) in {0, len(wanted)}
             for one in granted:
                 thing = self.reference.by_id(one.resource_id)
                 thing.permits[run.pipeline] = Limit()
 
-        self._person(lambda: self._decisions().permit(run.id, names), then, trouble)
+        self._person(lambda: done.extend(self._decisions().permit(run.id, names)), then, trouble)
 
     def deny(self, run: Run, which: int, trouble: Trouble | None = None) -> None:
         asked = self._asked(run)
         names = [asked[which % len(asked)].resource_name] if asked and which else []
         chosen = [one for one in asked if not names or one.resource_name in names]
+        done: list[RequestRow] = []
 
         def then() -> None:
-            for one in chosen:
+            for one in done or chosen:
                 self.reference.denied[one.id] = (run.id, one.stage, one.stage_attempt, one.job_id, one.resource_id)
 
-        self._person(lambda: self._decisions().deny(run.id, names), then, trouble)
+        self._person(lambda: done.extend(self._decisions().deny(run.id, names)), then, trouble)
 
     def _checks(self, who: str) -> CheckDecisions:
         return CheckDecisions(database=self.desk.database, clock=self.clock, guard=Unrestricted(who))

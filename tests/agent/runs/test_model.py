@@ -32,7 +32,7 @@ from sluice.language.compiler import DEEPEST_CALLS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXAMPLES = int(os.environ.get("SLUICE_MODEL_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get("SLUICE_MODEL_EXAMPLES") or 0)
 """How many examples are tried instead of a few, for a soak."""
 
 FEW = 12
