@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any
 
+from tests.doubles.processes import command_lines
 from tests.doubles.web import Call, Double, Reply
 
 USER = "builder"
@@ -25,8 +26,14 @@ class Guarded(Double):
         self.forbidden = forbidden
         self.open_to_all = open_to_all
         self.headers: dict[str, str] = {}
+        self.secrets: tuple[str, ...] = ()
+        """Looked for in the arguments of all processes, whenever somebody asks."""
 
     def answer(self, call: Call) -> Reply:
+        if self.secrets:
+            lines = command_lines()
+            seen = [secret for secret in self.secrets if secret.encode() in lines]
+            self.expect(not seen, "a secret is in the arguments of a process")
         given = call.headers.get("authorization", "")
         if given == self.accepted or (self.open_to_all and not given):
             return self.serve(call)

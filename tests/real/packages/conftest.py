@@ -37,8 +37,8 @@ MANIFEST = {
 }
 
 _PYPI = """
-import sys, wsgiref.simple_server, pypiserver
-known = tuple(sys.argv[2:])
+import json, sys, wsgiref.simple_server, pypiserver
+known = tuple(json.load(open("known.json")))
 app = pypiserver.app(roots=["packages"], authenticate=["update", "download", "list"], disable_fallback=True,
                      password_file="-", auther=lambda *given: given == known)
 wsgiref.simple_server.make_server("127.0.0.1", int(sys.argv[1]), app).serve_forever()
@@ -189,8 +189,9 @@ def pypiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             missing(f"{module} is not installed; get it with: pip install pypiserver twine pip")
     folder = tmp_path_factory.mktemp("pypiserver")
     (folder / "packages").mkdir()
+    (folder / "known.json").write_text(json.dumps([USER, PASSWORD]))
     port = _free_port()
-    with _running([sys.executable, "-W", "ignore", "-c", _PYPI, str(port), USER, PASSWORD], folder, port):
+    with _running([sys.executable, "-W", "ignore", "-c", _PYPI, str(port)], folder, port):
         yield Server(f"http://127.0.0.1:{port}/", folder)
 
 

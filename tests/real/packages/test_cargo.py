@@ -28,6 +28,7 @@ CRATE = '[package]\nname = "{}"\nversion = "1.2.3"\nedition = "2021"\ndescriptio
 def test_a_crate_is_published_and_fetched(person: Person, require_program: Callable[[str, str], Path]) -> None:
     require_program("cargo", "apt-get install cargo")
     registry = CargoRegistry(basic_of(USER, PASSWORD))
+    registry.secrets = (PASSWORD, registry.accepted.partition(" ")[2])
     with served(registry):
         said = person.connect("crates", "externalcargorepository", f"{registry.url}/index/")
         assert "is a Cargo registry and accepts the user builder" in said

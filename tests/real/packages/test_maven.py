@@ -46,6 +46,7 @@ def local_repository(require_program: Callable[[str, str], Path], request: pytes
 def test_an_artifact_is_deployed_and_resolved(person: Person, local_repository: Path) -> None:
     shutil.rmtree(local_repository / "org/example/canary", ignore_errors=True)
     repository = MavenRepository(basic_of(USER, PASSWORD))
+    repository.secrets = (PASSWORD, repository.accepted.partition(" ")[2])
     parent = "<groupId>org.example.canary</groupId><version>1.2.3</version>"
     with served(repository):
         url = f"{repository.url}/maven"

@@ -10,13 +10,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.doubles.processes import command_lines
 
 INSTALL_GIT = "apt-get install git"
 INSTALL_SVN = "apt-get install subversion"
@@ -49,16 +50,6 @@ def commit(folder: Path, files: dict[str, str], message: str = "m") -> str:
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", message)
     return git(folder, "rev-parse", "HEAD")
-
-
-def command_lines() -> bytes:
-    """The arguments of every process of this machine, as anybody may read them."""
-    found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208  # processes come and go while we look
-        with suppress(OSError):
-            if name.isdecimal():
-                found.append(Path(f"/proc/{name}/cmdline").read_bytes())
-    return b"\n".join(found)
 
 
 @dataclass
