@@ -80,6 +80,9 @@ class Person:
             (self.pipeline / name).parent.mkdir(parents=True, exist_ok=True)
             (self.pipeline / name).write_text(dedent(text))
 
+    def text(self, name: str) -> str:
+        return (self.pipeline / name).read_text()
+
     def sluice(self, *arguments: str, given: str = "", status: int = 0) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "sluice", *arguments],

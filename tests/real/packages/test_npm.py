@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from tests.real.packages.conftest import Person, Server, verify, wrong
+from tests.doubles.package_servers import USER
+from tests.real.packages.conftest import PASSWORD, Person, Server, verify, wrong
 
 from sluice.plugin import VerificationError
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "packages"
 
 pytestmark = pytest.mark.real
 
@@ -20,48 +25,55 @@ PIPELINE = """
       inputs:
         workingFile: app/.npmrc
         customEndpoint: npm-main
-    - script: npm install --no-audit --no-fund && node -p "require('LIB') + 1" && cat .npmrc
+    - script: npm install --no-audit --no-fund && node -p "require('@team/lib') + 1" && cat .npmrc
       workingDirectory: app
     - task: Npm@1
       inputs:
         command: custom
         workingDir: bare
-        customCommand: view LIB version
+        customCommand: view @team/lib version
         customEndpoint: npm-main
+    - script: exit 3  # the folders of a run that failed are kept
 """
 
 
-@pytest.mark.parametrize("scheme", ["password", "token"])
-def test_a_package_is_published_and_installed(person: Person, verdaccio: Server, scheme: str) -> None:
-    token = verdaccio.token if scheme == "token" else ""
-    said = person.connect("npm-main", "externalnpmregistry", verdaccio.url, token=token)
-    assert "is an npm registry and knows the credentials as builder" in said
-    library = f"@team/by-{scheme}"
+def test_the_example_publishes_and_installs_with_a_password(person: Person, verdaccio: Server) -> None:
+    for file in EXAMPLE.rglob("*"):
+        if file.is_file():
+            text = file.read_text().replace("https://registry.example.org/npm/", verdaccio.url)
+            person.write({str(file.relative_to(EXAMPLE)): text})
+    person.environ["NPM_MAIN_PASSWORD"] = PASSWORD
+    person.sluice("connection", "apply", "connections.yml")
+    assert f"knows the credentials as {USER}" in person.sluice("connection", "verify", "npm-main")
+    said = person.sluice("run", "--permit", "npm-main")
+    assert "Hello from a package, application" in said
+    assert "[Use.Application] 1.0.0\n" in said
+    person.check()
+
+
+def test_a_package_is_published_and_installed_with_a_token(person: Person, verdaccio: Server) -> None:
+    said = person.connect("npm-main", "externalnpmregistry", verdaccio.url, token=verdaccio.token)
+    assert f"is an npm registry and knows the credentials as {USER}" in said
     own = f"registry={verdaccio.url.rstrip('/')}\n"
     person.write(
         {
-            "azure-pipelines.yml": PIPELINE.replace("LIB", library),
-            "lib/package.json": f'{{"name": "{library}", "version": "1.2.3", "main": "a.js"}}',
+            "azure-pipelines.yml": PIPELINE,
+            "lib/package.json": '{"name": "@team/lib", "version": "1.2.3", "main": "a.js"}',
             "lib/a.js": "module.exports = 41\n",
             "lib/.npmrc": "registry=http://127.0.0.1:9/\n//127.0.0.1:9/:_authToken=other\n",
-            "app/package.json": f'{{"name": "app", "dependencies": {{"{library}": "1.2.3"}}}}',
+            "app/package.json": '{"name": "app", "dependencies": {"@team/lib": "1.2.3"}}',
             "app/.npmrc": own,
             "bare/package.json": '{"name": "bare"}',
             "bare/.npmrc": own,
         }
     )
-    if scheme == "token":  # the folders of a run that failed are kept
-        with (person.pipeline / "azure-pipelines.yml").open("a") as file:
-            file.write("- script: exit 3\n")
-    said = person.sluice("run", status=1 if scheme == "token" else 0)
+    said = person.sluice("run", status=1)
     assert "\n42\n" in said
     assert "\n1.2.3\n" in said
-    assert "_authToken=***" in said or ":_password=***" in said
+    assert "_authToken=***" in said
     person.check()
-    if scheme == "token":
-        files = {path.parent.name: path.read_text() for path in (person.folder / "home").rglob(".npmrc")}
-        assert files["app"] == own
-        assert files["lib"].startswith("registry=http://127.0.0.1:9/")
+    files = {path.parent.name: path.read_text() for path in (person.folder / "home").rglob(".npmrc")}
+    assert files == {"app": own, "bare": own, "lib": person.text("lib/.npmrc")}
 
 
 @pytest.mark.parametrize("scheme", ["password", "token"])
