@@ -16,6 +16,8 @@ from pathlib import Path
 import jobs
 import logs
 import node_task
+import store
+import waiting
 from measure import Goal, Measure, compare
 
 SLUICE = [sys.executable, "-m", "sluice"]
@@ -30,7 +32,7 @@ def main() -> int:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.chdir(work)
         met = [*_start_up(), _first_output(work), _step_overhead(work), node_task.measure(work)]
-        met += [*jobs.measure(work), *logs.measure(work)]
+        met += [*jobs.measure(work), *logs.measure(work), *store.measure(work), *waiting.measure(work)]
     return 0 if all(met) else 1
 
 

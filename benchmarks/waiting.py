@@ -22,10 +22,10 @@ from typing import Any
 from measure import Goal, verdict_of
 
 SLUICE = [sys.executable, "-m", "sluice"]
-RUNS = 1500
-FREED = 300
-FEW = 300
-PERMITS = 4
+RUNS = 10_000
+FREED = 1_000
+FEW = 1_000
+PERMITS = 15
 IDLE_SECONDS = 5
 MEBIBYTE = 1 << 20
 PIPELINE = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import uuid
 
@@ -19,6 +20,7 @@ def record_id(identifier: str) -> str:
     return str(uuid.UUID(bytes_le=bytes(raw)))
 
 
+@functools.lru_cache(maxsize=4096)  # asked for each job of a stage whenever the run is advanced
 def join(*parts: str) -> str:
     """A dotted identifier; the implicit stage's name is left out."""
     shown = parts[1:] if parts[0] == DEFAULT and len(parts) > 1 else parts

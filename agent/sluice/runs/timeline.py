@@ -36,6 +36,7 @@ class Timeline:
         self._read: set[str] = set()
         self._stored = {record.id: record for record in records}
         self._now = {(record.type, record.identifier): record for record in self._stored.values()}
+        self._put: set[tuple[str, str]] = set()
         self._children: dict[tuple[str, str], list[str]] = {}
         for record in self._stored.values():
             self._link(record)
@@ -80,9 +81,11 @@ class Timeline:
     def put(self, record: RecordRow, **changes: Any) -> RecordRow:
         """Take in a record, with changes; answer it."""
         record = replace(record, **changes) if changes else record
-        if (record.type, record.identifier) not in self._now:
+        key = record.type, record.identifier
+        if key not in self._now:
             self._link(record)
-        self._now[record.type, record.identifier] = record
+        self._now[key] = record
+        self._put.add(key)
         return record
 
     def complete(self, record: RecordRow, result: Result, at: float, message: str = "") -> RecordRow:
@@ -91,13 +94,13 @@ class Timeline:
 
     def added(self) -> list[RecordRow]:
         """Records that are not stored yet."""
-        return [record for record in self._now.values() if record.id not in self._stored]
+        return [record for key, record in self._now.items() if key in self._put and record.id not in self._stored]
 
     def changed(self) -> list[RecordRow]:
         """Stored records that are different now."""
-        stored = self._stored.get
-        pairs = ((stored(record.id, record), record) for record in self._now.values())
-        return [record for before, record in pairs if before is not None and before is not record and before != record]
+        put = (record for key, record in self._now.items() if key in self._put)
+        pairs = ((self._stored.get(record.id, record), record) for record in put)
+        return [record for before, record in pairs if before is not record and before != record]
 
     def __iter__(self) -> Iterator[RecordRow]:
         return iter(self._now.values())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.errors import SealError
 from sluice.runs.advancing import BATCH, advance_all, unfinished
+from sluice.runs.timeline import Timeline
 from sluice.storage import audit, records
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ steps:
 - task: Deliver@1
   inputs: {to: depot-west, what: crates}
 """
+
+SHIP_TWICE = "jobs:\n" + "".join(f"- job: {name}\n  steps: [{{checkout: none}}]\n" for name in ("One", "Two"))
 
 
 def made(bench: Bench, count: int) -> list[int]:
@@ -97,3 +101,17 @@ def test_runs_that_are_over_are_not_among_them_however_many_there_are(bench: Ben
 def test_a_number_that_no_run_has_is_passed_over(bench: Bench) -> None:
     (run_id,) = made(bench, 1)
     assert [moved.run_id for moved in advance_all(bench.orchestrator, [run_id + 1, run_id])] == [run_id]
+
+
+def test_what_a_decision_puts_is_stored_in_the_order_of_the_timeline(bench: Bench) -> None:
+    run_id = bench.create(SHIP_TWICE).id
+    with bench.database.read() as transaction:
+        timeline = Timeline(bench.orchestrator.load(transaction, run_id).situation.records)
+    first, second = (record for record in timeline if record.type == "Phase")
+    new = replace(first, id="new", identifier="Third", type="Phase")
+    timeline.put(second, state="inProgress")
+    timeline.put(new)
+    timeline.put(first, state="inProgress")
+    timeline.put(timeline.put(second, state="waiting"), state="pending")
+    assert [record.identifier for record in timeline.changed()] == [first.identifier]
+    assert timeline.added() == [new]
