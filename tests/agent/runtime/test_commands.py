@@ -280,3 +280,8 @@ def test_a_percent_sign_stays_escaped_on_request(jobs: Jobs) -> None:
         variables=jobs.variables(DECODE_PERCENTS="false"),
     )
     assert ran.output("B") == ["a%AZP25", "b"]
+
+
+def test_a_line_of_a_million_beginnings_is_read_once(jobs: Jobs) -> None:
+    ran = jobs.run(jobs.script("yes '##vso[' | head -n 1000000 | tr -d '\\n'; echo", "A"))
+    assert "it's not a legal command" in ran.issues("A")[0][1]
