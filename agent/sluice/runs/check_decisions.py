@@ -133,10 +133,13 @@ class CheckDecisions:
                 self.guard.require(transaction, Right.MANAGE_CHECKS, resource, found.resource.name)
             if people.find(transaction, to) is None and groups.find(transaction, project, to) is None:
                 raise NotFoundError(f"there is no user and no group '{to}'", do="see 'sluice user list'")
+            if why := approval.never(found, to, run.requested_by, self._matches(transaction, run)):
+                raise ConflictError(f"the approval cannot be given to {to}", why=why)
             after = approval.reassign(found, approver, to, by=self.by, at=self.clock(), comment=comment)
             stored = suite.put(one, after)
             suites.save(transaction, [stored])
-            self._record(transaction, actions.APPROVAL_REASSIGNED, run, stored, after, {"From": approver, "To": to})
+            more = {"Approver": approver, "To": to, **({"Comment": comment} if comment else {})}
+            self._record(transaction, actions.APPROVAL_REASSIGNED, run, stored, after, more)
             return Decided(suite=stored, check=after)
 
     def awaited(self, project_id: int, *, mine: bool) -> list[Awaited]:

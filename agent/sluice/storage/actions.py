@@ -313,7 +313,7 @@ APPROVAL_REASSIGNED = Action(
     "Sluice.ApprovalReassigned",
     "Checks",
     "Modify",
-    'Gave the approval of {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} from {From} to {To}.',
+    'Gave the approval of {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} of {Approver} to {To}.',
 )
 CHECK_BYPASSED = Action(
     "Sluice.CheckBypassed",

@@ -80,12 +80,19 @@ def waits_for(check: Check) -> list[str]:
     return [step.approver for step in pending(check)]
 
 
-def objection(check: Check, person: str, requester: str, matches: Matches) -> str:
-    """Why a person may not decide this approval now; '' when they may."""
+def never(check: Check, person: str, requester: str, matches: Matches) -> str:
+    """Why a person may never decide this approval, whoever gives it to them; '' when that may be."""
     if any(matches(one, person) for one in names_in(check.settings.get("blockedApprovers", ""))):
         return f"{person} is blocked from approving it"
     if check.settings.get("requesterCannotBeApprover", "").casefold() == "true" and same_person(requester, person):
         return f"{person} requested the run, and the requester may not approve it"
+    return ""
+
+
+def objection(check: Check, person: str, requester: str, matches: Matches) -> str:
+    """Why a person may not decide this approval now; '' when they may."""
+    if why := never(check, person, requester, matches):
+        return why
     if any(same_person(step.actual, person) for step in check.steps if step.actual):
         return f"{person} has decided already"
     if not any(matches(step.approver, person) for step in check.steps):
@@ -149,11 +156,14 @@ def reassign(check: Check, approver: str, to: str, *, by: str, at: float, commen
     """The approval with a part of one approver given to another; raises `ConflictError` when there is none to give."""
     if check.state is not State.RUNNING:
         raise ConflictError(f"this approval is decided already: it is {check.state}")
+    require_in_time(check, at)
     steps = list(check.steps)
     open_states = {StepState.PENDING, StepState.UNINITIATED}
     found = [n for n, step in enumerate(steps) if step.state in open_states and same_person(step.approver, approver)]
     if not found:
-        raise ConflictError(f"nothing of this approval is left to {approver}", do=f"it waits for {waits_for(check)}")
+        raise ConflictError(
+            f"nothing of this approval is left to {approver}", do=f"it waits for {', '.join(waits_for(check))}"
+        )
     if any(same_person(step.approver, to) for step in steps):
         raise ConflictError(f"{to} is an approver already")
     step = steps[found[0]]
