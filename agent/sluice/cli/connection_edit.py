@@ -165,7 +165,8 @@ def update(
     )
     with opened_store() as store:
         outcome = store.update(project, name, change, by=current_user())
-        done = f"updated the service connection '{outcome.record.name}': {', '.join(outcome.changed)}"
+        changed = ["enabled" if one == "disabled" and not outcome.record.disabled else one for one in outcome.changed]
+        done = f"updated the service connection '{outcome.record.name}': {', '.join(changed)}"
         _report(outcome, done if outcome.changed else f"'{outcome.record.name}' is as it was", output)
         if verify_too:
             _verify(store, outcome, project)

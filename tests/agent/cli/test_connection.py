@@ -173,7 +173,7 @@ def test_disabling_renaming_and_deleting(sluice: Sluice) -> None:
     sluice("connection", "update", "web", "--disable", "--name", "Web Server")
     assert sluice.json("connection", "show", "web server")["disabled"] is True
     assert "disabled" in sluice("connection", "list")
-    sluice("connection", "update", "web server", "--enable")
+    assert "'Web Server': enabled" in sluice("connection", "update", "web server", "--enable")
     assert "deleted" in sluice("connection", "delete", "web server", "--yes")
     assert sluice.json("connection", "list") == []
 

@@ -155,7 +155,8 @@ def _next(board: Board, run: RunRow) -> Iterator[Line]:
         permits = {words.permit_command(request): request for request in board.requests}
         for command, request in permits.items():
             if request.resource_type not in {texts.DELAY, texts.CHECK}:
-                yield Line(f"{_VERBS.get(request.resource_type, 'permit it'):<11}  {command}")
+                verb = "enable it" if command.endswith(" --enable") else _VERBS.get(request.resource_type, "permit it")
+                yield Line(f"{verb:<11}  {command}")
         advice["go on"] = f"sluice resume {run.id}"
     elif tone(run.result) == "bad" or run.result == "Canceled":
         advice["try again"] = f"sluice retry {run.id}"
