@@ -89,7 +89,7 @@ def actions_command(*, output: str) -> None:
     \b
     Example: sluice audit actions
     """  # noqa: D301  # as above
-    from sluice.storage.actions import ACTIONS
+    from sluice.storage.action_registry import ACTIONS
 
     found = sorted(ACTIONS.values(), key=lambda action: action.id)
     rows = [{"actionId": one.id, "category": one.category, "text": one.text} for one in found]
@@ -139,7 +139,7 @@ def _short(origin: dict[str, object]) -> str:
 
 def _action(name: str) -> str:
     from sluice.connections.catalogue import nearest
-    from sluice.storage.actions import ACTIONS
+    from sluice.storage.action_registry import ACTIONS
 
     known = {key.casefold(): action for action in ACTIONS for key in (action, action.partition(".")[2])}
     if found := known.get(name.strip().casefold()):

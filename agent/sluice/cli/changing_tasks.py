@@ -13,7 +13,7 @@ from sluice.cli.session import task_store
 if TYPE_CHECKING:
     from sluice.runtime.packages.lock_file import Installed
     from sluice.runtime.packages.store import TaskStore
-    from sluice.storage.actions import Action
+    from sluice.storage.action import Action
     from sluice.storage.audit import Event
     from sluice.storage.engine import Database
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from sluice.connections.connection import ConnectionRecord, Key
 from sluice.secret import Secret
 from sluice.storage import actions, audit, projects, usage
+from sluice.storage.action import Action
 from sluice.storage.vouching import Voucher
 
 
 def changed(
-    action: actions.Action,
+    action: Action,
     record: ConnectionRecord,
     project: projects.Project,
     *,
@@ -58,7 +59,7 @@ def released(record: ConnectionRecord, project: projects.Project, use: usage.Use
     return changed(actions.CONNECTION_EXECUTED, record, project, by=use.actor, at=at, more=details)
 
 
-def modification(before: ConnectionRecord, after: ConnectionRecord, changes: Sequence[str]) -> actions.Action:
+def modification(before: ConnectionRecord, after: ConnectionRecord, changes: Sequence[str]) -> Action:
     """The action that an update is recorded as."""
     if set(changes) <= {"name", "description"}:
         return actions.CONNECTION_FOR_PROJECT_MODIFIED

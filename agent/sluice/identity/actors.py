@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sluice.errors import NotPermittedError
 from sluice.rights import OWNER_ID, Actor, local_administrator
-from sluice.storage import accounts, actions, groups, people, tokens
+from sluice.storage import accounts, groups, people, people_actions, tokens
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard
@@ -46,7 +46,7 @@ def by_token(database: Database, token: Secret, *, at: float) -> Actor:
     if actor is None or user is None:
         shown = user or people.User(id=found.user_id, name=found.user_id)
         with database.write() as transaction:
-            tokens.record(transaction, actions.TOKEN_REFUSED, found, shown, by=shown.name, at=at, reason=reason)
+            tokens.record(transaction, people_actions.TOKEN_REFUSED, found, shown, by=shown.name, at=at, reason=reason)
         raise NotPermittedError(
             f"the access token '{found.name}' ({found.prefix}...) is not accepted",
             why=reason,
@@ -55,7 +55,7 @@ def by_token(database: Database, token: Secret, *, at: float) -> Actor:
     if found.used_at is None or at - found.used_at >= SIGN_IN_SECONDS:
         with database.write() as transaction:
             tokens.mark_used(transaction, found, at=at)
-            tokens.record(transaction, actions.TOKEN_USED, found, user, by=user.name, at=at)
+            tokens.record(transaction, people_actions.TOKEN_USED, found, user, by=user.name, at=at)
     return actor
 
 

@@ -14,7 +14,7 @@ from sluice.authorization.roles import Held, Role
 from sluice.errors import NotPermittedError
 from sluice.identity import assignments
 from sluice.rights import OWNER_ID, Actor, Right
-from sluice.storage import actions, audit, groups, projects, role_assignments
+from sluice.storage import actions, audit, groups, people_actions, projects, role_assignments
 from sluice.storage.refusals import RefusedError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _event(
     action = {
         Right.PERMIT: actions.NOT_AUTHORIZED_FOR_PIPELINE,
         Right.OPEN_ACCESS: actions.NOT_AUTHORIZED_FOR_PROJECT,
-    }.get(right, actions.ACTION_REFUSED)
+    }.get(right, people_actions.ACTION_REFUSED)
     kind = resource.type if resource.id else f"{resource.type} in project"
     shown = name if resource.id else projects.get(transaction, resource.project_id).name
     event = refusal_event(actor, str(right), kind, shown)
@@ -143,4 +143,4 @@ def refusal_event(actor: Actor, what: str, kind: str, name: str) -> audit.Event:
         "SubjectName": actor.name,
         "SubjectDescriptor": actor.id,
     }
-    return audit.Event(action=actions.ACTION_REFUSED, actor=actor.name, at=time.time(), details=details)
+    return audit.Event(action=people_actions.ACTION_REFUSED, actor=actor.name, at=time.time(), details=details)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from sluice.library.group import VariableGroup
 from sluice.storage import actions, audit, projects, usage
+from sluice.storage.action import Action
 
 
 def changed(
-    action: actions.Action,
+    action: Action,
     group: VariableGroup,
     project: projects.Project,
     *,

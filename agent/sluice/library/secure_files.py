@@ -23,6 +23,7 @@ from sluice.errors import ConflictError, NotFoundError, SealError, SecureFileInv
 from sluice.rights import Right
 from sluice.storage import actions, audit, check_configurations, permissions, policies, projects, usage
 from sluice.storage import secure_files as rows
+from sluice.storage.action import Action
 from sluice.storage.names import clean_name, hidden_characters, is_guid
 from sluice.storage.seals import SealedRow
 from sluice.storage.secure_files import FileRow
@@ -253,7 +254,7 @@ def _digest(chunk: SealedRow) -> str:
 
 
 def _event(
-    action: actions.Action,
+    action: Action,
     file: FileRow,
     project: projects.Project,
     *,

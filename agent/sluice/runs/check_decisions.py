@@ -24,6 +24,7 @@ from sluice.runs.checkpoints import named
 from sluice.runs.outcomes import in_words
 from sluice.runs.pipelines import no_run, sees
 from sluice.storage import actions, audit, groups, people, projects, runs
+from sluice.storage.action import Action
 from sluice.storage.names import name_key
 from sluice.storage.permissions import Resource
 
@@ -253,7 +254,7 @@ class CheckDecisions:
     def _record(
         self,
         transaction: Transaction,
-        action: actions.Action,
+        action: Action,
         run: RunRow,
         one: Suite,
         check: Check,

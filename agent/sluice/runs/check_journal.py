@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sluice.authorization.checks.model import Check, Suite
 from sluice.authorization.texts import CHECKS, STEP_WAITS, TYPE_LABELS
 from sluice.storage import actions, audit, projects
+from sluice.storage.action import Action
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction
@@ -64,7 +65,7 @@ def completed_event(transaction: Transaction, run: RunRow, suite: Suite, now: fl
 
 
 def decided_event(
-    action: actions.Action, run: RunRow, suite: Suite, check: Check, *, by: str, at: float, more: dict[str, Any]
+    action: Action, run: RunRow, suite: Suite, check: Check, *, by: str, at: float, more: dict[str, Any]
 ) -> audit.Event:
     """Somebody decided about a check of a run."""
     details: dict[str, Any] = {

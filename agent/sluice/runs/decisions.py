@@ -16,6 +16,7 @@ from sluice.runs.outcomes import in_words
 from sluice.runs.pipelines import no_run, require_queue, require_seen, sees
 from sluice.runtime.request import Result
 from sluice.storage import actions, audit, connections, permissions, requests, runs, secure_files, variable_groups
+from sluice.storage.action import Action
 from sluice.storage.names import name_key
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow
@@ -283,7 +284,7 @@ def _label(kind: str) -> str:
     return TYPE_LABELS.get(kind, kind).lower()
 
 
-def _event(action: actions.Action, run: RunRow, request: RequestRow, by: str, at: float) -> audit.Event:
+def _event(action: Action, run: RunRow, request: RequestRow, by: str, at: float) -> audit.Event:
     return audit.Event(
         action=action,
         actor=by,

@@ -2,26 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A kind of event: id, area, category, and the sentence that its details fill in (`{Name}`)."""
-
-    id: str
-    area: str
-    category: str
-    text: str
-
-    def describe(self, details: Mapping[str, object]) -> str:
-        """The sentence; a detail that is missing shows as its name in braces."""
-        text = self.text
-        for name, value in details.items():
-            text = text.replace("{" + name + "}", str(value))
-        return text
-
+from sluice.storage.action import Action
 
 CONNECTION_CREATED = Action(
     "Library.ServiceConnectionCreated",
@@ -340,55 +321,6 @@ CONNECTION_SHARED = Action(
     "Modify",
     'Shared Service Connection "{ConnectionName}" of type {ConnectionType} with project {ProjectName}.',
 )
-ROLE_CHANGED = Action(
-    "Security.ModifyPermission",
-    "Permissions",
-    "Modify",
-    'Permission "{NamespaceName}\\{ChangedPermission}" was set to {PermissionModifiedTo} for {SubjectName}',
-)
-ROLE_REMOVED = Action(
-    "Security.RemovePermission",
-    "Permissions",
-    "Remove",
-    'Permission "{NamespaceName}\\{ChangedPermission}" was removed for {SubjectName}',
-)
-ACTION_REFUSED = Action(
-    "Sluice.ActionRefused",
-    "Permissions",
-    "Access",
-    'Refused to {SubjectName}: {Right} ({ResourceType} "{ResourceName}").',
-)
-PROJECT_CREATED = Action(
-    "Project.CreateCompleted", "Project", "Create", "{ProjectName} project was created successfully"
-)
-PROJECT_DELETED = Action("Project.SoftDeleteCompleted", "Project", "Remove", "Project {ProjectName} was deleted")
-USER_CREATED = Action("Sluice.UserCreated", "Permissions", "Create", "Created user {UserName}.")
-USER_CHANGED = Action("Sluice.UserChanged", "Permissions", "Modify", "User {UserName} was {Change}.")
-USER_DELETED = Action("Sluice.UserDeleted", "Permissions", "Remove", "Deleted user {UserName}.")
-GROUP_CREATED = Action("Group.CreateGroups", "Group", "Create", "Created group {GroupName}.")
-GROUP_MEMBER_ADDED = Action(
-    "Group.UpdateGroupMembership.Add", "Group", "Modify", "{MemberName} was added as a member of group {GroupName}"
-)
-GROUP_MEMBER_REMOVED = Action(
-    "Group.UpdateGroupMembership.Remove", "Group", "Modify", "{MemberName} was removed as a member of group {GroupName}"
-)
-GROUP_DELETED = Action("Sluice.GroupDeleted", "Group", "Remove", "Deleted group {GroupName}.")
-TOKEN_CREATED = Action(
-    "Token.PatCreateEvent", "Token", "Create", 'Personal access token "{TokenName}" of {UserName} was created.'
-)
-TOKEN_REVOKED = Action(
-    "Token.PatRevokeEvent", "Token", "Remove", 'Personal access token "{TokenName}" of {UserName} was revoked.'
-)
-TOKEN_USED = Action(
-    "Sluice.TokenUsed", "Token", "Access", '{UserName} signed in with the access token "{TokenName}" ({Prefix}...).'
-)
-TOKEN_REFUSED = Action(
-    "Sluice.TokenRefused",
-    "Token",
-    "Access",
-    'Refused the access token "{TokenName}" ({Prefix}...) of {UserName}: {Reason}.',
-)
-
 TASK_INSTALLED = Action(
     "Sluice.TaskInstalled",
     "Extension",
@@ -401,61 +333,3 @@ TASK_REMOVED = Action(
     "Remove",
     "Removed task {TaskName} {Version} ({Digest}).",
 )
-
-BY_PEOPLE = frozenset(
-    action.id
-    for action in (
-        CONNECTION_CREATED,
-        CONNECTION_MODIFIED,
-        CONNECTION_FOR_PROJECT_MODIFIED,
-        CONNECTION_PROPERTY_CHANGED,
-        CONNECTION_DELETED,
-        CONNECTION_RESTORED,
-        VARIABLE_GROUP_CREATED,
-        VARIABLE_GROUP_MODIFIED,
-        VARIABLE_GROUP_DELETED,
-        SECURE_FILE_CREATED,
-        SECURE_FILE_DELETED,
-        AUTHORIZED_FOR_PIPELINE,
-        AUTHORIZED_FOR_PROJECT,
-        UNAUTHORIZED_FOR_PIPELINE,
-        UNAUTHORIZED_FOR_PROJECT,
-        UNTRUSTED_RUNS_CHANGED,
-        PIPELINE_VARIABLES_CHANGED,
-        ENVIRONMENT_CHANGED,
-        ENVIRONMENT_DELETED,
-        STAGE_STARTED,
-        VALIDATION_APPROVED,
-        VALIDATION_REJECTED,
-        PERMISSION_DENIED,
-        CHECK_CREATED,
-        CHECK_UPDATED,
-        CHECK_DELETED,
-        APPROVAL_GIVEN,
-        APPROVAL_REFUSED,
-        APPROVAL_REASSIGNED,
-        CHECK_BYPASSED,
-        KEY_ROTATED,
-        HEAD_ACCEPTED,
-        CONNECTION_SHARED,
-        ROLE_CHANGED,
-        ROLE_REMOVED,
-        PROJECT_CREATED,
-        PROJECT_DELETED,
-        USER_CREATED,
-        USER_CHANGED,
-        USER_DELETED,
-        GROUP_CREATED,
-        GROUP_MEMBER_ADDED,
-        GROUP_MEMBER_REMOVED,
-        GROUP_DELETED,
-        TOKEN_CREATED,
-        TOKEN_REVOKED,
-        TASK_INSTALLED,
-        TASK_REMOVED,
-    )
-)
-"""The actions that are decisions of people: what a step of a run starts may not do them."""
-
-ACTIONS: Mapping[str, Action] = {value.id: value for value in tuple(globals().values()) if isinstance(value, Action)}
-"""Every action by its id."""

@@ -17,7 +17,8 @@ from sqlalchemy import bindparam, select
 
 from sluice.errors import SealError
 from sluice.storage import actions, digests, origin
-from sluice.storage.actions import ACTIONS, BY_PEOPLE, Action
+from sluice.storage.action import Action
+from sluice.storage.action_registry import ACTIONS, BY_PEOPLE
 from sluice.storage.ancestors import RefusedToStepError, driver_above
 from sluice.storage.chain import Breach, Entry, Head, Link, Linking, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction

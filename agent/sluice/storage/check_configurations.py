@@ -16,7 +16,8 @@ from sqlalchemy import bindparam, select
 
 from sluice.errors import SealError
 from sluice.storage import actions, audit
-from sluice.storage.actions import CHECK_CREATED, CHECK_DELETED, CHECK_UPDATED, Action
+from sluice.storage.action import Action
+from sluice.storage.actions import CHECK_CREATED, CHECK_DELETED, CHECK_UPDATED
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.permissions import Resource
 from sluice.storage.tables import audit as audit_log

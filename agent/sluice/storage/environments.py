@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 
 from sluice.errors import ConflictError, NotFoundError, UsageError
 from sluice.storage import actions, audit, check_configurations, permissions, projects
+from sluice.storage.action import Action
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.tables import deployments, environment_resources, environments, pipelines, runs
@@ -244,7 +245,7 @@ def _environment(row: Row) -> Environment:
 
 
 def _record(
-    transaction: Transaction, action: actions.Action, environment: Environment, *, by: str, at: float, change: str = ""
+    transaction: Transaction, action: Action, environment: Environment, *, by: str, at: float, change: str = ""
 ) -> None:
     project = projects.get(transaction, environment.project_id)
     details = {"EnvironmentName": environment.name, "EnvironmentId": environment.id, "ProjectName": project.name}

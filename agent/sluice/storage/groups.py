@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from sluice.errors import ConflictError, NotFoundError, SealError, UsageError
 from sluice.rights import OWNER_ID
-from sluice.storage import actions, audit, projects, witnesses
+from sluice.storage import audit, people_actions, projects, witnesses
+from sluice.storage.action import Action
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.people import User
@@ -35,10 +36,10 @@ MAX_NAME = 256
 
 _KIND = "group"
 _ACTIONS = (
-    actions.GROUP_CREATED,
-    actions.GROUP_MEMBER_ADDED,
-    actions.GROUP_MEMBER_REMOVED,
-    actions.GROUP_DELETED,
+    people_actions.GROUP_CREATED,
+    people_actions.GROUP_MEMBER_ADDED,
+    people_actions.GROUP_MEMBER_REMOVED,
+    people_actions.GROUP_DELETED,
 )
 _NAMES = ("id", "project_id", "name", "name_key", "description", "members", "created_by", "created_at", "sequence")
 _QUERY = select(*(user_groups.c[name] for name in _NAMES), user_groups.c.code)
@@ -150,7 +151,7 @@ def create(
         created_by=by,
         created_at=float(at),
     )
-    _store(transaction, group, actions.GROUP_CREATED, by=by, at=at)
+    _store(transaction, group, people_actions.GROUP_CREATED, by=by, at=at)
     return group
 
 
@@ -159,7 +160,7 @@ def add_member(transaction: Transaction, group: Group, user: User, *, by: str, a
     if user.id in group.members or _always(group, user):
         return False
     after = replace(group, members=(*group.members, user.id))
-    _store(transaction, after, actions.GROUP_MEMBER_ADDED, by=by, at=at, member=user)
+    _store(transaction, after, people_actions.GROUP_MEMBER_ADDED, by=by, at=at, member=user)
     return True
 
 
@@ -167,7 +168,7 @@ def remove_member(transaction: Transaction, group: Group, user: User, *, by: str
     """Take a user out; raises `ConflictError` for the local administrator, who is one by definition."""
     if user.id in group.members:
         after = replace(group, members=tuple(one for one in group.members if one != user.id))
-        _store(transaction, after, actions.GROUP_MEMBER_REMOVED, by=by, at=at, member=user)
+        _store(transaction, after, people_actions.GROUP_MEMBER_REMOVED, by=by, at=at, member=user)
         return
     if _always(group, user):
         raise ConflictError(
@@ -182,7 +183,7 @@ def delete(transaction: Transaction, group: Group, *, by: str, at: float) -> Non
     if group.built_in:
         raise ConflictError(f"{group.full_name} is there by definition and stays", do="remove its members instead")
     transaction.execute(sqlalchemy.delete(user_groups).where(user_groups.c.id == group.id))
-    _record(transaction, actions.GROUP_DELETED, group, by=by, at=at)
+    _record(transaction, people_actions.GROUP_DELETED, group, by=by, at=at)
 
 
 def broken(transaction: Transaction) -> Iterator[str]:
@@ -244,7 +245,7 @@ def _is_whole(transaction: Transaction, row: Any) -> bool:
 
 
 def _store(
-    transaction: Transaction, group: Group, action: actions.Action, *, by: str, at: float, member: User | None = None
+    transaction: Transaction, group: Group, action: Action, *, by: str, at: float, member: User | None = None
 ) -> None:
     sequence = _record(transaction, action, group, by=by, at=at, member=member)
     values: dict[str, Any] = {
@@ -264,7 +265,7 @@ def _store(
 
 
 def _record(
-    transaction: Transaction, action: actions.Action, group: Group, *, by: str, at: float, member: User | None = None
+    transaction: Transaction, action: Action, group: Group, *, by: str, at: float, member: User | None = None
 ) -> int:
     details = {"GroupName": group.full_name, "GroupId": group.id}
     if member:

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, select
 
 from sluice.errors import ConflictError, NotFoundError, SealError, UsageError
 from sluice.rights import OWNER_ID
-from sluice.storage import actions, audit, witnesses
+from sluice.storage import audit, people_actions, witnesses
 from sluice.storage.accounts import owner_of
+from sluice.storage.action import Action
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.tables_people import access_tokens, users
@@ -21,7 +22,7 @@ from sluice.storage.tables_people import access_tokens, users
 MAX_NAME = 256
 
 _KIND = "user"
-_ACTIONS = (actions.USER_CREATED, actions.USER_CHANGED, actions.USER_DELETED)
+_ACTIONS = (people_actions.USER_CREATED, people_actions.USER_CHANGED, people_actions.USER_DELETED)
 _NAMES = ("id", "name", "name_key", "display_name", "disabled", "created_by", "created_at", "sequence")
 _QUERY = select(*(users.c[name] for name in _NAMES), users.c.code)
 
@@ -80,7 +81,7 @@ def create(transaction: Transaction, name: str, *, by: str, at: float, display_n
         created_by=by,
         created_at=float(at),
     )
-    sequence = _record(transaction, actions.USER_CREATED, user, by=by, at=at)
+    sequence = _record(transaction, people_actions.USER_CREATED, user, by=by, at=at)
     transaction.execute(sqlalchemy.insert(users).values(**_columns(transaction, user, sequence)))
     return user
 
@@ -90,7 +91,7 @@ def set_disabled(transaction: Transaction, user: User, disabled: bool, *, by: st
     _refuse_owner(user)
     after = replace(user, disabled=disabled)
     change = "disabled" if disabled else "enabled"
-    sequence = _record(transaction, actions.USER_CHANGED, after, by=by, at=at, change=change)
+    sequence = _record(transaction, people_actions.USER_CHANGED, after, by=by, at=at, change=change)
     values = _columns(transaction, after, sequence)
     transaction.execute(sqlalchemy.update(users).where(users.c.id == user.id).values(**values))
     return after
@@ -101,7 +102,7 @@ def delete(transaction: Transaction, user: User, *, by: str, at: float) -> None:
     _refuse_owner(user)
     transaction.execute(sqlalchemy.delete(access_tokens).where(access_tokens.c.user_id == user.id))
     transaction.execute(sqlalchemy.delete(users).where(users.c.id == user.id))
-    _record(transaction, actions.USER_DELETED, user, by=by, at=at)
+    _record(transaction, people_actions.USER_DELETED, user, by=by, at=at)
 
 
 def broken(transaction: Transaction) -> Iterator[str]:
@@ -166,8 +167,6 @@ def _columns(transaction: Transaction, user: User, sequence: int) -> dict[str, A
     return {**values, "code": transaction.voucher.code(_KIND, *values.values())}
 
 
-def _record(
-    transaction: Transaction, action: actions.Action, user: User, *, by: str, at: float, change: str = ""
-) -> int:
+def _record(transaction: Transaction, action: Action, user: User, *, by: str, at: float, change: str = "") -> int:
     details = {"UserName": user.name, "UserId": user.id, **({"Change": change} if change else {})}
     return audit.append(transaction, audit.Event(action=action, actor=by, at=at, resource_id=user.id, details=details))

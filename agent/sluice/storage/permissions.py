@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 
 from sluice.errors import ConflictError
 from sluice.storage import actions, audit
+from sluice.storage.action import Action
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.tables import audit as audit_log
 from sluice.storage.tables import permissions
@@ -237,7 +238,7 @@ def _record(
     *,
     by: str,
     at: float,
-    action: actions.Action,
+    action: Action,
     limits: str = "",
 ) -> int:
     details: dict[str, Any] = {"ResourceType": resource.type, "ResourceId": resource.id}

@@ -9,7 +9,8 @@ import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.errors import ConflictError, NotFoundError, UsageError
-from sluice.storage import actions, audit
+from sluice.storage import audit, people_actions
+from sluice.storage.action import Action
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.tables import (
@@ -102,7 +103,7 @@ def create(transaction: Transaction, name: str, *, by: str, at: float) -> Projec
     if look_up(transaction, cleaned):
         raise ConflictError(f"the project '{cleaned}' exists already", do="see 'sluice project list'")
     project = _add(transaction, cleaned)
-    _record(transaction, actions.PROJECT_CREATED, project, by=by, at=at)
+    _record(transaction, people_actions.PROJECT_CREATED, project, by=by, at=at)
     return project
 
 
@@ -118,7 +119,7 @@ def delete(transaction: Transaction, project: Project, *, by: str, at: float) ->
     # roles stay as they are: the log knows them, and no other project gets this number
     transaction.execute(sqlalchemy.delete(user_groups).where(user_groups.c.project_id == project.id))
     transaction.execute(sqlalchemy.delete(projects).where(projects.c.id == project.id))
-    _record(transaction, actions.PROJECT_DELETED, project, by=by, at=at)
+    _record(transaction, people_actions.PROJECT_DELETED, project, by=by, at=at)
 
 
 def _add(transaction: Transaction, name: str) -> Project:
@@ -141,6 +142,6 @@ _CONTENT = {
 }
 
 
-def _record(transaction: Transaction, action: actions.Action, project: Project, *, by: str, at: float) -> None:
+def _record(transaction: Transaction, action: Action, project: Project, *, by: str, at: float) -> None:
     details = {"ProjectName": project.name, "ProjectId": project.guid}
     audit.append(transaction, audit.Event(action=action, actor=by, at=at, project_id=project.id, details=details))

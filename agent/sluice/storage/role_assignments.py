@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 
 from sluice.errors import SealError
 from sluice.rights import OWNER_ID
-from sluice.storage import actions, audit, witnesses
+from sluice.storage import audit, people_actions, witnesses
 from sluice.storage.engine import Transaction
 from sluice.storage.names import is_guid
 from sluice.storage.permissions import ENDPOINT, Resource
@@ -37,7 +37,7 @@ NAMESPACES = {
 """What the audit log calls the security namespace of a resource type."""
 
 _KIND = "roles"
-_ACTIONS = (actions.ROLE_CHANGED, actions.ROLE_REMOVED)
+_ACTIONS = (people_actions.ROLE_CHANGED, people_actions.ROLE_REMOVED)
 _NAMES = ("project_id", "resource_type", "resource_id", "assignments", "inherit", "sequence")
 _QUERY = select(*(role_assignments.c[name] for name in _NAMES), role_assignments.c.code)
 _ONE = _QUERY.where(
@@ -222,7 +222,7 @@ def _event(resource: Resource, change: Changed, *, name: str, by: str, at: float
         "Level": "organization" if resource.project_id == ORGANIZATION else "project" if resource.id else "hub",
     }
     return audit.Event(
-        action=actions.ROLE_CHANGED if change.role else actions.ROLE_REMOVED,
+        action=people_actions.ROLE_CHANGED if change.role else people_actions.ROLE_REMOVED,
         actor=by,
         at=at,
         project_id=resource.project_id,

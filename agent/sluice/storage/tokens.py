@@ -14,7 +14,8 @@ from sqlalchemy import bindparam, select
 
 from sluice.errors import ConflictError, NotFoundError
 from sluice.secret import Secret
-from sluice.storage import actions, audit, witnesses
+from sluice.storage import audit, people_actions, witnesses
+from sluice.storage.action import Action
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, name_key
 from sluice.storage.people import User
@@ -28,7 +29,7 @@ PREFIX_LENGTH = len(MARK) + 5
 """How much of a token is kept in the clear; what is left has more than 220 random bits."""
 
 _KIND = "token"
-_ACTIONS = (actions.TOKEN_CREATED, actions.TOKEN_REVOKED)
+_ACTIONS = (people_actions.TOKEN_CREATED, people_actions.TOKEN_REVOKED)
 _VOUCHED = ("id", "user_id", "name", "prefix", "hash", "scopes", "created_at", "expires_at", "revoked_at", "sequence")
 _QUERY = select(*(access_tokens.c[name] for name in _VOUCHED), access_tokens.c.used_at, access_tokens.c.code)
 _BY_HASH = _QUERY.where(access_tokens.c.hash == bindparam("hash"))
@@ -77,7 +78,7 @@ def create(
         revoked_at=None,
         used_at=None,
     )
-    sequence = record(transaction, actions.TOKEN_CREATED, token, user, by=by, at=at)
+    sequence = record(transaction, people_actions.TOKEN_CREATED, token, user, by=by, at=at)
     values = _columns(transaction, token, _hash(text), sequence)
     transaction.execute(sqlalchemy.insert(access_tokens).values(**values))
     return token, Secret(text)
@@ -112,7 +113,7 @@ def revoke(transaction: Transaction, token: Token, user: User, *, by: str, at: f
     """End a token; False when it is revoked already."""
     if token.revoked_at is not None:
         return False
-    sequence = record(transaction, actions.TOKEN_REVOKED, token, user, by=by, at=at)
+    sequence = record(transaction, people_actions.TOKEN_REVOKED, token, user, by=by, at=at)
     row = transaction.row(_QUERY.where(access_tokens.c.id == token.id))
     values = dict(zip(_VOUCHED, row or (), strict=False)) | {"revoked_at": float(at), "sequence": sequence}
     code = transaction.voucher.code(_KIND, *values.values())
@@ -133,7 +134,7 @@ def mark_used(transaction: Transaction, token: Token, *, at: float) -> None:
 
 def record(
     transaction: Transaction,
-    action: actions.Action,
+    action: Action,
     token: Token,
     user: User,
     *,

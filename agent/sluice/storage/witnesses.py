@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
-from sluice.storage.actions import Action
+from sluice.storage.action import Action
 from sluice.storage.engine import Transaction
 from sluice.storage.tables import audit
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 
 from sluice.errors import StorageError
-from sluice.storage import actions, audit, permissions
+from sluice.storage import action_registry, actions, audit, permissions
 from sluice.storage.chain import Head
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
@@ -134,10 +134,10 @@ def test_the_newest_entries_of_one_resource_are_only_its_own(database: Database)
 
 
 def test_every_action_of_ours_fills_its_sentence() -> None:
-    assert actions.ACTIONS["Library.ServiceConnectionCreated"] is actions.CONNECTION_CREATED
+    assert action_registry.ACTIONS["Library.ServiceConnectionCreated"] is actions.CONNECTION_CREATED
     text = actions.CONNECTION_CREATED.describe({"ConnectionName": "web", "ConnectionType": "ssh"})
     assert text == 'Created Service Connection "web" of type ssh.'
-    assert {action.category for action in actions.ACTIONS.values()} <= {
+    assert {action.category for action in action_registry.ACTIONS.values()} <= {
         "Access",
         "Create",
         "Execute",
