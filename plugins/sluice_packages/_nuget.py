@@ -23,7 +23,7 @@ def authenticate(run: TaskRun) -> None:
     run.say("Setting up the credential provider to use credentials for the following service connections:")
     for connection in connections:
         run.say(f"  {connection.url}")
-    entries = {one.url: _entry(one) for one in connections}
+    entries = {one.url: _entry(run, one) for one in connections}
     for entry in _earlier(run):
         if entry["endpoint"] in entries:
             run.warn(f"Auth for the feed '{entry['endpoint']}' was previously set. Overwriting with new configuration.")
@@ -31,7 +31,7 @@ def authenticate(run: TaskRun) -> None:
     run.set_variable(ENDPOINTS, json.dumps({"endpointCredentials": list(entries.values())}))
 
 
-def _entry(connection: Connection) -> dict[str, str]:
+def _entry(run: TaskRun, connection: Connection) -> dict[str, str]:
     if connection.scheme.casefold() == "none":
         raise TaskFailedError(
             f"The service connection for '{connection.url}' is not valid. ApiKey service connections are not supported "
@@ -40,6 +40,7 @@ def _entry(connection: Connection) -> dict[str, str]:
             do="use a connection with a token or a user name and password; an API key is for 'nuget push -ApiKey'",
         )
     login = login_of(connection, user="")
+    run.mask(login.password)  # it stands in a variable from now on
     names = {} if login.is_token else {"username": login.username}
     return {"endpoint": login.url, **names, "password": login.password.reveal()}
 

@@ -20,7 +20,7 @@ def authenticate_pip(run: TaskRun) -> None:
     They are no secret variables, whose steps would have to map them; what they hold is masked wherever it is printed.
     """
     no_feeds(run.input("artifactFeeds"), run.task)
-    urls = [_with_credentials(one) for one in run.connections("pythonDownloadServiceConnections")]
+    urls = [_with_credentials(run, one) for one in run.connections("pythonDownloadServiceConnections")]
     count = len(urls)
     if urls and not run.flag("onlyAddExtraIndex"):
         run.set_variable("PIP_INDEX_URL", urls.pop(0))
@@ -47,8 +47,9 @@ def authenticate_twine(run: TaskRun) -> None:
     )
 
 
-def _with_credentials(connection: Connection) -> str:
+def _with_credentials(run: TaskRun, connection: Connection) -> str:
     login = login_of(connection, user=_NAMELESS)
+    run.mask(login.password)  # it stands in a variable from now on
     try:
         parts = urlsplit(login.url)
     except ValueError as error:

@@ -207,7 +207,11 @@ def _run_steps(job: JobState, host: Host, cancellation: Cancellation) -> Result 
                     if scope.killed:
                         runner.end_at_once(index)
                     elif isinstance(pending := runner.run(index), Pending):
-                        return Suspended(step=request.steps[index].id, progress=job.progress(index), wait=pending.wait)
+                        return Suspended(
+                            step=request.steps[index].id,
+                            progress=job.progress(index, suspended=True),
+                            wait=pending.wait,
+                        )
         finally:
             take_back()
     return job.status

@@ -61,6 +61,8 @@ class JobState:
         """Why the job was canceled, in a person's words."""
         self.variables = JobVariables(progress.variables or request.variables, masker)
         self.named_short: set[str] = set()
+        self.lent: set[str] = set()
+        """Secrets of connections that no step has told to be secret: they stay with the job while its files do."""
         for name, secret in progress.masked:
             masker.add(secret.reveal(), name)
         for values in self.task_variables.values():
@@ -92,8 +94,12 @@ class JobState:
         self.variables.put(JobVariable(name=f"{step}.{name}", value=value, readonly=True))
         self.outputs[f"{step}.{name}"] = value
 
-    def progress(self, next_step: int) -> JobProgress:
-        """How far the job has come."""
+    def progress(self, next_step: int, *, suspended: bool = False) -> JobProgress:
+        """How far the job has come. Of connections it holds secrets only when the job is suspended and its files stay.
+
+        Otherwise a connection's secret is nowhere but in the connection, unless a step has made a variable of it.
+        """
+        known = self.masker.known.items()
         return JobProgress(
             next_step=next_step,
             variables=self.variables.snapshot(),
@@ -102,7 +108,7 @@ class JobState:
             result=self.result,
             task_variables={step: dict(values) for step, values in self.task_variables.items()},
             used_seconds=self.clock.used,
-            masked=tuple((name, Secret(value)) for value, name in self.masker.known.items()),
+            masked=tuple((name, Secret(value)) for value, name in known if suspended or value not in self.lent),
         )
 
     def path(self, base: str) -> str:

@@ -129,8 +129,8 @@ class JobProgress:
     `next_step` is the index of the first step that has not finished, `variables` all job variables as they are now,
     `outputs` those of finished steps as `step.name`, `prepended_paths` newest first, `result` the job's status so far;
     `task_variables` are what the executions of a step keep for each other, by the step's name; `used_seconds` is what
-    the job has used of its time, which a pause does not count to; `masked` every secret that the job has met, with its
-    name: those of connections too, since what earlier steps made of them is still there.
+    the job has used of its time, which a pause does not count to; `masked` the secrets that the job goes on to mask, with
+    their names: those of connections too while it is suspended, since what earlier steps made of them is still there.
     """
 
     next_step: int = 0

@@ -251,10 +251,17 @@ def _open(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) 
         for connection in connections:
             job.variables.warnings.extend(connection.notes)
             for secret in connection.secrets():
-                job.masker.add(secret.reveal(), f"of the service connection {connection.name}")
+                _lend(job, secret, f"of the service connection {connection.name}")
         opened[asked.name] = connections
         inputs[spelled] = ",".join(connection.id for connection in connections)
     return opened
+
+
+def _lend(job: JobState, secret: Secret, name: str) -> None:
+    value = secret.reveal()
+    if value not in job.masker.known:
+        job.lent.add(value)
+    job.masker.add(value, name)
 
 
 def _open_files(job: JobState, step: StepRequest, host: Host, inputs: dict[str, str]) -> Mapping[str, SecureFile]:

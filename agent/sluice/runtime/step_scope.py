@@ -168,6 +168,7 @@ class StepScope:
 
     def learn(self, secret: Secret, name: str) -> None:
         """Mask a secret from now on; one that cannot be masked is told by name, once in a job."""
+        self.job.lent.discard(secret.reveal())
         if not self.job.masker.add(secret.reveal(), name):
             self.warn_unmasked()
 

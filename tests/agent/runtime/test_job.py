@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -415,6 +415,21 @@ def test_a_handler_has_masked_what_later_steps_may_read(jobs: Jobs) -> None:
     jobs.tasks["AcmeDeliver@1"] = Task("AcmeDeliver@1", log_in, inputs=())
     ran = jobs.run(jobs.step("AcmeDeliver@1"), jobs.script('echo "${#LOGIN} $LOGIN"', "B"))
     assert ran.output("B") == ["16 ***"]
+
+
+def test_a_connection_s_secret_is_not_noted_with_the_progress_unless_a_step_keeps_it(jobs: Jobs) -> None:
+    def keep(run: TaskRun) -> None:
+        kept = run.connection("depot").secret("apitoken")
+        assert kept is not None
+        run.mask(kept)
+
+    jobs.tasks["AcmeDeliver@1"] = Task("AcmeDeliver@1", lambda run: None, inputs=())
+    jobs.tasks["AcmeKeep@1"] = Task("AcmeKeep@1", keep, inputs=())
+    jobs.connections.known = {"one": depot("one", 1)}
+    names: dict[str, Any] = {"inputs": {"depot": "one"}, "connection_inputs": (DEPLOY,)}
+    ran = jobs.run(jobs.step("AcmeDeliver@1", **names), jobs.step("AcmeKeep@1", "B", **names))
+    noted = [[value.reveal() for _, value in event.progress.masked] for event in ran.finished()]
+    assert noted == [[], ["token-of-one"]]
 
 
 def test_what_was_secret_before_a_pause_is_secret_after_it(jobs: Jobs) -> None:
