@@ -20,6 +20,9 @@ from sluice.runtime.results import merge
 from sluice.runtime.step_log import LogStream, StepLog
 from sluice.secret import Secret
 
+MAX_TEXT = 32_768
+"""So many characters of an issue's text, or of what a step says it is at, its record keeps; the log has all of it."""
+
 KEPT_VARIABLE = "The variable '{}' is read-only: it keeps its value."
 REFUSED_VARIABLE = "Setting variable '{}' has been disabled by the task or build definition."
 
@@ -82,13 +85,13 @@ class StepScope:
         """An `error` or a `warning`, as an issue and in the log; the result is not touched."""
         masker = self.job.masker
         self.log.write(f"##[{kind}]{message}")
-        masked = {key: masker.mask_text(value) for key, value in (data or {}).items()}
+        masked = {key: _cut(masker.mask_text(value)) for key, value in (data or {}).items()}
         self.job.emit(
             IssueRaised(
                 job=self.job.request.id,
                 step=self.step.id,
                 type=kind,
-                message=masker.mask_text(message),
+                message=_cut(masker.mask_text(message)),
                 data=masked,
             )
         )
@@ -98,7 +101,7 @@ class StepScope:
         with self.job.lock:
             self.result = merge(self.result, result)
             if message:
-                self.message = message
+                self.message = _cut(message)
 
     def fail(self, message: str) -> None:
         """An error issue, and the result with it."""
@@ -114,7 +117,7 @@ class StepScope:
                 job=self.job.request.id,
                 step=self.step.id,
                 percent=percent,
-                operation=self.job.masker.mask_text(operation),
+                operation=_cut(self.job.masker.mask_text(operation)),
             )
         )
 
@@ -184,6 +187,10 @@ class StepScope:
 
     def _emit_log(self, text: bytes, unfinished: bool) -> None:
         self.job.emit(LogWritten(job=self.job.request.id, step=self.step.id, text=text, unfinished=unfinished))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
 
 
 class ScopeOutput:

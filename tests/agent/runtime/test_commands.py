@@ -10,6 +10,7 @@ from sluice.language.predefined_names import READ_ONLY
 from sluice.plugin import Secret, Task, TaskRun
 from sluice.runtime.events import IssueRaised, StepProgressed
 from sluice.runtime.logging_commands import escape
+from sluice.runtime.step_scope import MAX_TEXT
 
 if TYPE_CHECKING:
     from tests.agent.runtime.conftest import Jobs, Ran
@@ -284,4 +285,13 @@ def test_a_percent_sign_stays_escaped_on_request(jobs: Jobs) -> None:
 
 def test_a_line_of_a_million_beginnings_is_read_once(jobs: Jobs) -> None:
     ran = jobs.run(jobs.script("yes '##vso[' | head -n 1000000 | tr -d '\\n'; echo", "A"))
-    assert "it's not a legal command" in ran.issues("A")[0][1]
+    assert "it's not a legal command" in ran.log("A")
+
+
+@pytest.mark.parametrize("command", ["task.logissue type=error", "task.logissue type=error;sourcepath=a"])
+def test_of_an_endless_issue_the_record_keeps_the_beginning_and_the_log_all(jobs: Jobs, command: str) -> None:
+    ran = jobs.run(jobs.script(f"printf '##vso[{command}]'; head -c 100000 /dev/zero | tr '\\0' x; echo", "A"))
+    message = ran.issues("A")[0][1]
+    assert message.endswith("x...")
+    assert len(message) == MAX_TEXT + 3
+    assert "x" * 100_000 in ran.log("A")
