@@ -60,6 +60,12 @@ def test_a_pipeline_is_told_and_compiles() -> None:
     assert [note for note in plan.notes if "requires the input 'sshEndpoint'" in note]
 
 
+@pytest.mark.parametrize(("command", "missing"), [("install", False), ("publish", True)])
+def test_npm_asks_for_a_registry_to_publish_to_only_where_it_publishes(command: str, missing: bool) -> None:
+    plan = compile_pipeline("p.yml", f"steps:\n- task: Npm@1\n  inputs: {{command: {command}}}\n")
+    assert any("requires the input 'publishEndpoint'" in note for note in plan.notes) is missing
+
+
 @given(st.text(max_size=200))
 def test_any_rule_is_answered(rule: str) -> None:
     is_visible(rule, lambda _: "x")
