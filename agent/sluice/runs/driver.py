@@ -25,7 +25,6 @@ from sluice.runs.logs import RunLogs
 from sluice.runs.observer import Observer
 from sluice.runs.orchestrator import Orchestrator
 from sluice.runs.recovery import recover
-from sluice.runs.retention import sweep_now_and_then
 from sluice.runs.workspaces import tidy
 from sluice.runtime.request import Result
 from sluice.storage import check_suites, records, requests, runs
@@ -151,6 +150,8 @@ class Driver:
         orchestrator = self._orchestrator
         tidy(orchestrator.database, orchestrator.home.work, run, now=orchestrator.clock())
         self._observer.run_finished(run, rows)
+        from sluice.runs.retention import sweep_now_and_then  # when the run is over, not before it starts
+
         sweep_now_and_then(orchestrator.database, orchestrator.home.content, now=orchestrator.clock())
         return run
 

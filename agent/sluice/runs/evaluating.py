@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sluice.runs.checking import evaluate
 from sluice.runs.checkpoints import Due
 from sluice.runs.orchestrator import Orchestrator
 
@@ -43,6 +42,8 @@ class Evaluator:
             threading.Thread(target=self._run, args=(one,), name=f"check {one.check_id}", daemon=True).start()
 
     def _run(self, one: Due) -> None:
+        from sluice.runs.checking import evaluate  # most runs have no check, and are to start quickly
+
         defect: Exception | None = None
         try:
             evaluate(self._orchestrator, [one])
