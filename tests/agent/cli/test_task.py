@@ -74,6 +74,10 @@ def test_a_changed_package_stops_the_run(sluice: Sluice) -> None:
     file = _pipeline(sluice, "- task: Greet@1\n")
     sluice("run", file, "--non-interactive")
     (sluice.home / f"tasks/Greet_{ID}/1.0.0/evil.sh").write_text("evil")
+    known = sluice("run", file, "--non-interactive", status=1)  # this process knows the task: its step looks again
+    assert "was changed since it was installed" in sluice.printed
+    assert "hello" not in known
+    sluice.real = True
     error = sluice("run", file, "--non-interactive", status=2)
     assert "was changed since it was installed" in error
     assert "sluice task remove Greet@1.0.0" in error

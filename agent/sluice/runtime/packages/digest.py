@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,10 +56,9 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118  # thousands of files, on every step
             for entry in entries:
                 name = f"{below}/{entry.name}" if below else entry.name
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_file(follow_symlinks=False):
+                    yield name, entry.stat(follow_symlinks=False)
+                elif entry.is_dir(follow_symlinks=False):
                     waiting.append(name)
-                    continue
-                status = entry.stat(follow_symlinks=False)
-                if not stat.S_ISREG(status.st_mode):
+                else:
                     raise ConflictError("a task package holds something else than files", where=f"{folder}/{name}")
-                yield name, status

@@ -91,10 +91,10 @@ class InstalledPackages:
         return entry
 
     def _definition(self, entry: Installed) -> TaskDefinition:
-        folder = self.store.open(entry)  # each time: it may have been changed since
-        if entry.digest not in self._known:
-            self._known[entry.digest] = definition_of(read_manifest(folder), entry.digest)
-        return self._known[entry.digest]
+        # what is known of a digest stays true; whether the files still have it is asked again by each step that runs them
+        if (known := self._known.get(entry.digest)) is None:
+            known = self._known[entry.digest] = definition_of(self.store.manifest(entry), entry.digest)
+        return known
 
 
 def definition_of(manifest: TaskManifest, digest: str = "") -> TaskDefinition:
