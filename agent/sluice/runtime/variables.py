@@ -34,6 +34,8 @@ class JobVariables:
         self._readonly: set[str] = set()
         self._expanded: dict[str, Value] = {}
         self._environment: dict[str, str] | None = None
+        self._holders: dict[str, set[str]] = {}
+        """Which variables share a spelling in the environment."""
         self._snapshot: tuple[JobVariable, ...] | None = None
         self.warnings: list[str] = []
         for variable in variables:
@@ -67,7 +69,8 @@ class JobVariables:
             if self._written[key].readonly:
                 self._readonly.add(environment_name(variable.name))
             self._expanded[key] = value
-            self._environment = self._snapshot = None
+            self._snapshot = None
+            self._respell(key, known)
 
     def set(self, name: str, value: Value) -> None:
         """Define or overwrite a plain one."""
@@ -120,7 +123,7 @@ class JobVariables:
                 if value != self._expanded.get(name.lower()):
                     self._mask(value, name)
                     self._expanded[name.lower()] = value
-                    self._environment = None
+                    self._respell(name.lower(), self._written[name.lower()])
             for warning in resolved.warnings:
                 if warning not in self.warnings:
                     self.warnings.append(warning)
@@ -143,14 +146,31 @@ class JobVariables:
         """The public variables in their environment spelling."""
         with self._lock:
             if self._environment is None:
-                self._environment = {
-                    environment_name(variable.name, preserve_case=variable.preserve_case): value
-                    for variable in sorted(self._written.values(), key=_rank)
-                    if isinstance(value := self._expanded[variable.name.lower()], str)
-                    and not environment_name(variable.name).lower().startswith(RESERVED_PREFIXES)
-                    and _fits_environment(variable.name, value)
-                }
-            return self._environment
+                self._environment, self._holders = {}, {}
+                for variable in sorted(self._written.values(), key=_rank):
+                    self._spell(variable)
+            return dict(self._environment)
+
+    def _respell(self, key: str, known: JobVariable | None) -> None:
+        """Take a change into the environment that is known; anew when names share a spelling, or one is spelt anew."""
+        if self._environment is None:
+            return
+        variable = self._written[key]
+        anew = known is not None and known.preserve_case != variable.preserve_case
+        self._spell(variable)
+        if anew or len(self._holders[_spelling(variable)]) > 1:
+            self._environment = None
+
+    def _spell(self, variable: JobVariable) -> None:
+        assert self._environment is not None  # noqa: S101  # both callers have looked
+        spelling = _spelling(variable)
+        key = variable.name.lower()
+        self._holders.setdefault(spelling, set()).add(key)
+        value = self._expanded[key]
+        if isinstance(value, str) and _fits_environment(variable.name, value):
+            self._environment[spelling] = value
+        elif len(self._holders[spelling]) == 1:
+            self._environment.pop(spelling, None)
 
     def snapshot(self) -> tuple[JobVariable, ...]:
         """All of them as they were set, to go on from later."""
@@ -170,8 +190,14 @@ def _rank(variable: JobVariable) -> int:
     return 2 if key in READ_ONLY or is_predefined(key) else int(variable.readonly)
 
 
+def _spelling(variable: JobVariable) -> str:
+    return environment_name(variable.name, preserve_case=variable.preserve_case)
+
+
 def _fits_environment(name: str, value: str) -> bool:
-    """Names and values that no environment can hold would keep every later process from starting."""
+    """Names that tasks receive other things under stay out, and what would keep every later process from starting."""
+    if environment_name(name).lower().startswith(RESERVED_PREFIXES):
+        return False
     return bool(name) and "=" not in name and "\0" not in name and "\0" not in value
 
 

@@ -97,3 +97,26 @@ def test_environment_names() -> None:
 
 def test_what_no_environment_can_hold_is_left_out() -> None:
     assert made(one("a=b", "1"), one("nul", "x\0y"), one("ok", "1")).environment() == {"OK": "1"}
+
+
+_NAMES = st.sampled_from(["a.b", "a_b", "A B", "Build.Reason", "build_reason", "endpoint_x", "x=y", "c", "C"])
+_CHANGES = st.lists(
+    st.builds(
+        JobVariable,
+        name=_NAMES,
+        value=st.one_of(st.sampled_from(["", "1", "$(c)", "nul\0"]), st.just(Secret("secret-value"))),
+        preserve_case=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@given(_CHANGES)
+def test_the_environment_after_changes_is_that_of_all_variables_anew(changes: list[JobVariable]) -> None:
+    changed = JobVariables((), Masker())
+    for change in changes:
+        changed.environment()
+        changed.put(change)
+        changed.recompute()
+    anew = JobVariables(changed.snapshot(), Masker())
+    assert changed.environment() == anew.environment()
