@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from sluice.errors import ConflictError, NotFoundError, UsageError
+from sluice.errors import ConflictError, NotFoundError
 from sluice.language.run_name import check_run_name
 from sluice.runs.identifiers import shown
 from sluice.runtime.artifacts.manifest import decode
@@ -29,7 +29,6 @@ from sluice.storage.engine import Database, Transaction
 from sluice.storage.runs import RunRow
 from sluice.storage.test_results import TestRunRow
 
-MAX_TAG = 255
 _DEFAULT_BRANCHES = ("refs/heads/main", "refs/heads/master")
 
 
@@ -121,13 +120,6 @@ class RunKeeper:
         row = AttachmentRow(run_id=self.run_id, record_id=step.id, created_at=self.clock(), **asdict(attachment))
         with self.database.write() as transaction:
             attachments.put(transaction, row)
-
-    def tag(self, tag: str) -> None:
-        """Give the run a tag."""
-        if not tag.isprintable() or len(tag) > MAX_TAG:
-            raise UsageError(f"Build tag '{tag[:MAX_TAG]}' was not added successfully.", why="it is no line of text")
-        with self.database.write() as transaction:
-            run_tags.add(transaction, self.run_id, tag)
 
     def rename(self, number: str) -> None:
         """Give the run another number, for those who look at it and for the jobs that start from now on."""

@@ -25,10 +25,11 @@ from sluice.runtime.events import (
     StepFinished,
     StepProgressed,
     StepStarted,
+    TagAdded,
 )
 from sluice.runtime.request import JobProgress, Result
 from sluice.secret import Secret
-from sluice.storage import record_details, records, runs, usage
+from sluice.storage import record_details, records, run_tags, runs, usage
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.record_details import DetailRow
 from sluice.storage.records import MAX_ISSUES, RecordRow
@@ -40,7 +41,7 @@ LINE = "logFileLineNumber"
 """Where an issue says which line of the step's log it is; the last one when it is raised."""
 
 DETAIL_SECONDS = 1.0
-"""How often nested records of a step that runs are stored."""
+"""How often nested records and tags of a step that runs are stored."""
 
 Changed = Callable[[RecordRow], None]
 Logged = Callable[[RecordRow, bytes], None]
@@ -79,6 +80,7 @@ class JobRecorder:
         self._progress = progress
         self._limit = limit
         self._details: dict[tuple[str, str], DetailChanged] = {}
+        self._tags: list[str] = []
         self._details_stored = 0.0
 
     def record(self, event: Event) -> None:
@@ -101,7 +103,11 @@ class JobRecorder:
             case StepProgressed():
                 self._changed(self._put(event.step, percent=event.percent, operation=event.operation))
             case DetailChanged():
-                self._detail_changed(event)
+                self._details[event.step, event.id] = event
+                self._detail_changed()
+            case TagAdded():
+                self._tags.append(event.tag)
+                self._detail_changed()
             case StepFinished():
                 self._step_finished(event)
             case JobSuspended():
@@ -126,9 +132,8 @@ class JobRecorder:
             issues = (*issues, {"type": event.type, "message": event.message, "data": data})
         self._changed(self._put(event.step, **{count: number, "issues": issues}))
 
-    def _detail_changed(self, event: DetailChanged) -> None:
-        """Nested records are stored with the end of their step, or once a second: a flood of them costs few writes."""
-        self._details[event.step, event.id] = event
+    def _detail_changed(self) -> None:
+        """Nested records and tags are stored with the end of their step, or once a second: a flood costs few writes."""
         now = self._clock()
         if not 0 <= now - self._details_stored < DETAIL_SECONDS:
             self._details_stored = now
@@ -138,7 +143,10 @@ class JobRecorder:
     def _save_details(self, transaction: Transaction) -> None:
         for detail in self._details.values():
             record_details.put(transaction, self._run.id, _detail_row(detail))
+        for tag in self._tags:
+            run_tags.add(transaction, self._run.id, tag)
         self._details.clear()
+        self._tags.clear()
 
     def _step_finished(self, event: StepFinished) -> None:
         now = self._clock()

@@ -82,6 +82,15 @@ class DetailChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagAdded:
+    """A step gives its run a tag."""
+
+    job: str
+    step: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
     """A step has ended; `progress` lets the job go on from here, `outputs` are the step's output variables."""
 
@@ -122,6 +131,7 @@ Event = (
     | IssueRaised
     | StepProgressed
     | DetailChanged
+    | TagAdded
     | StepFinished
     | JobSuspended
     | JobFinished

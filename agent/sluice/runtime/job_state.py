@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,10 @@ class JobState:
         """The job's own time; the one with its limit, once the job runs."""
         self.keeper: Keeper | None = None
         """Keeps what the job leaves behind; None where nobody does."""
+        self.tags: set[str] = set()
+        """The tags that steps have given the run, in lower case."""
+        self.left_behind: Counter[str] = Counter()
+        """How much of what is bounded the steps have asked to keep, by what it is."""
         self.containers: JobContainers | None = None
         """Those that the job has, started or not."""
         self.canceled = False

@@ -151,9 +151,6 @@ class Keeper(Protocol):
     def attach(self, job: JobRequest, step: StepRequest, attachment: Attachment) -> None:
         """Keep a file with a step; a later one of the same type and name takes its place."""
 
-    def tag(self, tag: str) -> None:
-        """Give the run a tag."""
-
     def rename(self, number: str) -> None:
         """Give the run another number (name)."""
 

@@ -9,22 +9,29 @@ from pathlib import Path
 
 from sluice.errors import SluiceError
 from sluice.runtime.artifacts.publishing import (
+    attach,
     check_name,
     find,
     keeper_of,
-    manifest_of_file,
     publish,
 )
-from sluice.runtime.events import DetailChanged
-from sluice.runtime.keeping import CONTAINER, FILE_SHARE, Artifact, Attachment
+from sluice.runtime.events import DetailChanged, TagAdded
+from sluice.runtime.keeping import CONTAINER, FILE_SHARE, Artifact
 from sluice.runtime.logging_commands import Command
 from sluice.runtime.step_scope import StepScope
 
 LOG = "DistributedTask.Core.Log"
 SUMMARY = "DistributedTask.Core.Summary"
 FILE = "DistributedTask.Core.FileAttachment"
+MAX_TAG = 255
+MAX_TAGS = 1_000
+"""How many different tags the steps of one job may give their run."""
+
 MAX_DETAILS = 10_000
-"""How many nested records one step may have."""
+"""How many nested records the steps of one job may have."""
+
+MAX_DETAIL = 1024
+"""So many characters of each text of a nested record are kept."""
 
 _STATES = ("Pending", "InProgress", "Completed")
 _RESULTS = ("Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned")
@@ -115,10 +122,7 @@ class KeepingCommands:
         scope, path = self._scope, self._path(command)
         if not command.data.strip() or not path.is_file():
             raise KeepError(f"Cannot upload file, it does not exist: {command.data}")
-        digest, size = manifest_of_file(scope, path)
-        name = name or scope.masked(f"{prefix}{path.name}")
-        attachment = Attachment(type=kind, name=name, manifest=digest, size=size)
-        keeper_of(scope).attach(scope.job.request, scope.step, attachment)
+        attach(scope, path, kind, name or scope.masked(f"{prefix}{path.name}"))
 
     def _path(self, command: Command) -> Path:
         return self._scope.host_path(command.data.strip())
@@ -127,8 +131,18 @@ class KeepingCommands:
         tag = self._scope.masked(command.data.strip())
         if not tag:
             raise KeepError("Build tag is required.")
-        keeper_of(self._scope).tag(tag)
-        self._scope.debug(f"Build '{self._scope.job.request.run_id}' has the tag '{tag}' now")
+        if not tag.isprintable() or len(tag) > MAX_TAG:
+            why = f"it is no line of at most {MAX_TAG} characters"
+            raise KeepError(f"Build tag '{tag[:MAX_TAG]}' was not added successfully.", why=why)
+        scope = self._scope
+        with scope.job.lock:
+            known = tag.casefold() in scope.job.tags
+        if known or not scope.may_keep("tags", MAX_TAGS):
+            return
+        with scope.job.lock:
+            scope.job.tags.add(tag.casefold())
+        scope.job.emit(TagAdded(job=scope.job.request.id, step=scope.step.id, tag=tag))
+        scope.debug(f"Build '{scope.job.request.run_id}' has the tag '{tag}' now")
 
     def _rename(self, command: Command) -> None:
         number = self._scope.masked(command.data.strip())
@@ -174,7 +188,7 @@ class KeepingCommands:
         publish_coverage(self._scope, [summary], report=at(report) if report else None, more=more)
 
     def _detail(self, command: Command) -> None:
-        given = {key: self._scope.masked(value) for key, value in command.properties.items()}
+        given = {key: self._scope.masked(value)[:MAX_DETAIL] for key, value in command.properties.items()}
         detail_id = _guid(given, "id")
         if detail_id == _NO_PARENT:
             raise KeepError("Can't update timeline record, timeline record id is not provided.")
@@ -182,9 +196,11 @@ class KeepingCommands:
         parent = _guid(given, "parentid") if given.get("parentid") else None
         if given.get("type", "").casefold() == "job":
             raise KeepError("A timeline record of the type 'Job' cannot be added by a step.")
+        if known is None and not self._scope.may_keep("timeline records", MAX_DETAILS):
+            return
         detail = _changed(known, given, parent) if known else self._new(detail_id, given, parent)
         if command.data:
-            detail = replace(detail, operation=self._scope.masked(command.data))
+            detail = replace(detail, operation=self._scope.masked(command.data)[:MAX_DETAIL])
         if detail.state == "Completed" and "progress" not in given:
             detail = replace(detail, percent=100)
         self._details[detail_id] = detail
@@ -197,8 +213,6 @@ class KeepingCommands:
             raise KeepError("Type is required for this new timeline record.")
         if parent not in {None, _NO_PARENT} and parent not in self._details:
             raise KeepError("Parent timeline record has not been created for this new timeline record.")
-        if len(self._details) >= MAX_DETAILS:
-            raise KeepError(f"A step has at most {MAX_DETAILS} timeline records of its own.")
         new = DetailChanged(
             job=self._scope.job.request.id,
             step=self._scope.step.id,

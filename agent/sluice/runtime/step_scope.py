@@ -96,6 +96,15 @@ class StepScope:
             )
         )
 
+    def may_keep(self, what: str, limit: int) -> bool:
+        """Whether the job may leave one more of these behind; the first one too many is a warning."""
+        with self.job.lock:
+            self.job.left_behind[what] += 1
+            asked = self.job.left_behind[what]
+        if asked == limit + 1:
+            self.issue("warning", f"A job leaves at most {limit:,} {what} behind: those beyond are not kept.")
+        return asked <= limit
+
     def complete(self, result: Result, message: str = "") -> None:
         """Merge a result in."""
         with self.job.lock:

@@ -8,6 +8,8 @@ import pytest
 from tests.agent.runs.conftest import Bench, Outcome
 
 from sluice.runtime.artifacts.manifest import decode
+from sluice.runtime.artifacts.publishing import MAX_ATTACHMENTS
+from sluice.runtime.keeping_commands import MAX_DETAILS, MAX_TAGS
 from sluice.storage import artifacts, attachments, record_details, run_tags
 from sluice.storage.blobs import Blobs
 from sluice.storage.record_details import DetailRow
@@ -178,6 +180,40 @@ def test_nested_records_are_kept_as_they_were_last_told(bench: Bench) -> None:
         "InProgress",
         "2026-01-01T00:00:00Z",
     )
+
+
+def test_a_flood_is_bounded_and_told_once_and_the_step_goes_on(bench: Bench) -> None:
+    script = f"""echo x > x
+for i in $(seq {MAX_TAGS + 2}); do echo "##vso[build.addbuildtag]tag-$i"; done
+for i in $(seq {MAX_TAGS}); do echo "##vso[build.addbuildtag]TAG-1"; done
+for i in $(seq {MAX_DETAILS + 2}); do
+  printf '##vso[task.logdetail id=00000000-0000-0000-0000-0001%08d;name=n;type=t]x\\n' $i
+done
+echo '##vso[task.logdetail id=00000000-0000-0000-0000-000100000001;progress=50]known'
+for i in $(seq {MAX_ATTACHMENTS + 2}); do echo "##vso[task.addattachment type=kind;name=n$i]x"; done
+"""
+    outcome = bench.run_pipeline(f"steps:\n- checkout: none\n- {json.dumps({'bash': script})}\n")
+    assert outcome.run.result == "Succeeded", _issues(outcome)
+    assert _issues(outcome) == [
+        f"A job leaves at most {limit:,} {what} behind: those beyond are not kept."
+        for limit, what in (
+            (MAX_TAGS, "tags"),
+            (MAX_DETAILS, "timeline records"),
+            (MAX_ATTACHMENTS, "attachments"),
+        )
+    ]
+    with bench.database.read() as transaction:
+        assert len(run_tags.of_run(transaction, outcome.run.id)) == MAX_TAGS
+        details = {one.id: one for one in record_details.of_run(transaction, outcome.run.id)}
+        assert len(attachments.of_run(transaction, outcome.run.id)) == MAX_ATTACHMENTS
+    assert len(details) == MAX_DETAILS
+    assert details["00000000-0000-0000-0000-000100000001"].percent == 50
+
+
+def test_a_tag_that_is_no_line_of_text_fails_its_step(bench: Bench) -> None:
+    outcome = _run(bench, f"build.addbuildtag]{'x' * 256}")
+    assert outcome.run.result == "Failed"
+    assert "was not added successfully." in _issues(outcome)[1]
 
 
 def test_no_secret_is_kept_in_what_names_things(bench: Bench) -> None:

@@ -11,10 +11,13 @@ from sluice.runtime.artifacts.ignoring import ignored_in
 from sluice.runtime.artifacts.manifest import Manifest, decode
 from sluice.runtime.artifacts.packing import pack
 from sluice.runtime.artifacts.walking import Found, walk
-from sluice.runtime.keeping import Artifact, Keeper
+from sluice.runtime.keeping import Artifact, Attachment, Keeper
 from sluice.runtime.step_scope import StepScope
 
 MAX_NAME = 255
+MAX_ATTACHMENTS = 1_000
+"""How many attachments the steps of one job may add."""
+
 _FORBIDDEN = '\\/":<>|*?'
 
 
@@ -92,6 +95,14 @@ def find(scope: StepScope, path: Path, *, ignore: bool = False, links_lead_out: 
 def store(scope: StepScope, found: list[Found]) -> Manifest:
     """Store what was found as blobs."""
     return pack(found, keeper_of(scope).blobs, check=stop_when_canceled(scope))
+
+
+def attach(scope: StepScope, path: Path, kind: str, name: str) -> None:
+    """Keep a file with the step; one beyond `MAX_ATTACHMENTS` of the job is a warning, once."""
+    if scope.may_keep("attachments", MAX_ATTACHMENTS):
+        digest, size = manifest_of_file(scope, path)
+        attachment = Attachment(type=kind, name=name, manifest=digest, size=size)
+        keeper_of(scope).attach(scope.job.request, scope.step, attachment)
 
 
 def manifest_of_file(scope: StepScope, path: Path) -> tuple[str, int]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice.errors import TaskFailedError
-from sluice.runtime.artifacts.publishing import keeper_of, manifest_of_file, publish
-from sluice.runtime.keeping import CONTAINER, Attachment
+from sluice.runtime.artifacts.publishing import attach, publish
+from sluice.runtime.keeping import CONTAINER
 from sluice.runtime.step_scope import StepScope
 from sluice.runtime.testresults.formats import ResultFileError, read_xml
 
@@ -62,7 +62,7 @@ def publish_coverage(
     except ResultFileError as error:
         raise TaskFailedError(str(error)) from error
     for file in files:
-        _attach(scope, file, ATTACHMENT, scope.masked(file.name))
+        attach(scope, file, ATTACHMENT, scope.masked(file.name))
     _summarize(scope, total)
     run_id = scope.job.request.run_id
     if report is not None:
@@ -82,15 +82,9 @@ def _summarize(scope: StepScope, total: Coverage) -> None:
         file.write_text(text)
     except OSError as error:
         raise TaskFailedError(f"'{file}' cannot be written", why=error.strerror or str(error)) from error
-    _attach(scope, file, SUMMARY, "Code coverage.md")
+    attach(scope, file, SUMMARY, "Code coverage.md")
     for line in total.text():
         scope.say(line)
-
-
-def _attach(scope: StepScope, file: Path, kind: str, name: str) -> None:
-    digest, size = manifest_of_file(scope, file)
-    attachment = Attachment(type=kind, name=name, manifest=digest, size=size)
-    keeper_of(scope).attach(scope.job.request, scope.step, attachment)
 
 
 def _share(what: str, covered: int, total: int) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
-from sluice.runtime.artifacts.publishing import keeper_of, manifest_of_file
-from sluice.runtime.keeping import Attachment, FailedTest, TestRun
+from sluice.runtime.artifacts.publishing import attach, keeper_of
+from sluice.runtime.keeping import FailedTest, TestRun
 from sluice.runtime.step_scope import StepScope
 from sluice.runtime.testresults.formats import Case, ResultFileError, read
 
@@ -93,6 +93,4 @@ def _failed(scope: StepScope, case: Case) -> FailedTest:
 
 def _attach(scope: StepScope, files: Sequence[Path]) -> None:
     for file in files:
-        digest, size = manifest_of_file(scope, file)
-        attachment = Attachment(type=ATTACHMENT, name=scope.masked(file.name), manifest=digest, size=size)
-        keeper_of(scope).attach(scope.job.request, scope.step, attachment)
+        attach(scope, file, ATTACHMENT, scope.masked(file.name))
