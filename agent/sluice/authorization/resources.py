@@ -93,13 +93,17 @@ OF_THE_RUN = frozenset({Reason.UNTRUSTED_REF, Reason.OUTSIDE_LIMITS})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A need that cannot be met by any permit, with the text for the person; `resource_id` is '' where nothing is meant."""
+    """A need that cannot be met by any permit, with the text for the person; `resource_id` is '' where nothing is meant.
+
+    `command` is what mends it, where the hint says more than that.
+    """
 
     need: Need
     reason: Reason
     text: str
     hint: str = ""
     resource_id: str = ""
+    command: str = ""
 
     def __str__(self) -> str:
         """All of it on one line: where, what, why, and what mends it."""
@@ -110,10 +114,10 @@ class Refusal:
     def mend(self) -> str:
         """The command that makes what is named usable ('' where no single one does)."""
         need, name = self.need, shlex.quote(self.need.name)
-        if self.reason in {Reason.NOT_EXPANDED, Reason.OUTSIDE_LIMITS}:
+        if self.reason is Reason.NOT_EXPANDED:
             return ""
-        if self.reason is Reason.UNTRUSTED_REF:
-            return self.hint
+        if self.command or self.reason in OF_THE_RUN:
+            return self.command or self.hint
         if need.kind == VARIABLE_GROUP:
             return f"sluice variable-group create {name} --set NAME=VALUE"
         if need.kind == SECURE_FILE:
@@ -214,7 +218,10 @@ def _refuse_run(need: Need, resource: Known, origin: RunOrigin) -> Refusal | Non
         )
     if resource.limits and not resource.permitted and not resource.within_limits(need, origin):
         return Refusal(
-            need=need, reason=Reason.OUTSIDE_LIMITS, text=_outside(need, resource, origin), hint=_widen(resource)
+            need=need,
+            reason=Reason.OUTSIDE_LIMITS,
+            text=_outside(need, resource, origin),
+            hint=_widen(need, resource, origin),
         )
     return None
 
@@ -286,18 +293,31 @@ def _untrusted(resource: Known, origin: RunOrigin) -> str:
     return f"The {label} '{resource.name}' is not given to this run: it runs the changes of {whose}{at}."
 
 
+_COMMANDS = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group", SECURE_FILE: "secure-file"}
+
+
 def _admit(resource: Known, origin: RunOrigin) -> str:
-    command = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group", SECURE_FILE: "secure-file"}.get(
-        resource.kind, ""
-    )
+    command = _COMMANDS.get(resource.kind, "")
     allowed = Untrusted.FORKS if origin.trust is Trust.FORK else Untrusted.PULL_REQUESTS
     if not command:
         return f"let it in with 'allowUntrusted: {allowed}' and 'sluice authorization apply'"
     return f"sluice {command} update {shlex.quote(resource.name)} --allow-untrusted {allowed}"
 
 
-def _widen(resource: Known) -> str:
-    return f"'sluice connection permit {shlex.quote(resource.name)} --pipeline PIPELINE ...' permits more"
+def _widen(need: Need, resource: Known, origin: RunOrigin) -> str:
+    """The command that permits this use too, and all that the limits allow now (only connections' commands limit)."""
+    options = [f"--pipeline {shlex.quote(origin.pipeline) if origin.pipeline else 'PIPELINE'}"]
+    places = (
+        ("--stage", "stages", need.stage),
+        ("--branch", "branches", origin.branch),
+        ("--task", "tasks", need.task),
+    )
+    for option, limited, value in places if resource.kind == ENDPOINT else ():
+        allowed = dict.fromkeys(one for limits in resource.limits for one in getattr(limits, limited))
+        named = {**allowed, value: None} if allowed and value else allowed
+        options.extend(f"{option} {shlex.quote(one)}" for one in named)
+    command = _COMMANDS.get(resource.kind, resource.kind)
+    return f"sluice {command} permit {shlex.quote(resource.name)} {' '.join(options)}"
 
 
 def _outside(need: Need, resource: Known, origin: RunOrigin) -> str:
@@ -308,12 +328,10 @@ def _outside(need: Need, resource: Known, origin: RunOrigin) -> str:
 
 def in_other_project(refusal: Refusal, project: str, home: str) -> Refusal:
     """The refusal of a connection that is missing in its project (`home`), where another one has it."""
-    name = refusal.need.name
-    hint = (
-        f"the project '{project}' has one, share it: "
-        f"sluice connection share '{name}' --from '{project}' --project '{home}' --as '{name}'"
-    )
-    return replace(refusal, reason=Reason.OTHER_PROJECT, hint=hint)
+    name, source, target = map(shlex.quote, (refusal.need.name, project, home))
+    command = f"sluice connection share {name} --from {source} --project {target} --as {name}"
+    hint = f"the project '{project}' has one, share it: {command}"
+    return replace(refusal, reason=Reason.OTHER_PROJECT, hint=hint, command=command)
 
 
 def _nearest(need: Need, names: Iterable[str]) -> str:

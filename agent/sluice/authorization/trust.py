@@ -33,10 +33,11 @@ class Untrusted(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOrigin:
-    """Where a run comes from: the ref that it runs, and how far it is trusted."""
+    """Where a run comes from: the ref that it runs, how far it is trusted, and the name of its pipeline."""
 
     branch: str = ""
     trust: Trust = Trust.TRUSTED
+    pipeline: str = ""
 
 
 TRUSTED_RUN = RunOrigin()

@@ -143,7 +143,7 @@ def _opener(
         pipeline=pipeline,
         actor=current_user(),
         rules=lambda: installed().repositories,
-        origin=RunOrigin(branch=source.branch, trust=source.trust),
+        origin=RunOrigin(branch=source.branch, trust=source.trust, pipeline=pipeline),
     )
 
 

@@ -20,8 +20,6 @@ from sluice.authorization.resources import (
     Assessment,
     Known,
     Need,
-    Reason,
-    Refusal,
 )
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.authorization.trust import RunOrigin
@@ -156,7 +154,7 @@ class Explainer:
             yield _explained(need, need.name, NOT_ASKED, _UNASKED[use.kind])
         else:
             project, pipeline, source = self.new.project, self.new.pipeline, self.new.source
-            origin = RunOrigin(branch=source.branch, trust=source.trust)
+            origin = RunOrigin(branch=source.branch, trust=source.trust, pipeline=self._known_as)
             yield from self._assessed(
                 transaction, need, assess_needs(transaction, self.store, project.id, pipeline.id, [need], origin)
             )
@@ -176,8 +174,7 @@ class Explainer:
                 yield _explained(need, need.name, MADE, text)
                 continue
             if refusal.reason in OF_THE_RUN:
-                mend = self._widened(transaction, refusal)
-                yield _explained(need, refusal.need.name, str(refusal.reason), refusal.text, mend)
+                yield _explained(need, refusal.need.name, str(refusal.reason), refusal.text, refusal.mend)
                 continue
             hint = "" if refusal.mend in refusal.hint else f" {refusal.hint}"
             yield _explained(need, refusal.need.name, str(refusal.reason), f"{refusal.text}{hint}", refusal.mend)
@@ -208,28 +205,14 @@ class Explainer:
                 return f"permitted for this pipeline{within} by {one.authorized_by} on {_day(one.authorized_at)}"
         return "permitted"
 
-    def _widened(self, transaction: Transaction, refusal: Refusal) -> str:
-        """The command that would let this run have what it is refused as that run."""
-        if refusal.reason is Reason.UNTRUSTED_REF:
-            return refusal.hint
-        need = refusal.need
-        resource = permissions.Resource(self.new.project.id, refusal.resource_id, need.kind)
-        standing = permissions.standing(transaction, resource, self.new.pipeline.id)
-        limits = [Limits.parse(one.limits) for one in standing if one.limits]
-        options = [f"--pipeline {shlex.quote(self.new.pipeline.name)}"]
-        for option, field, value in (
-            ("--stage", "stages", need.stage),
-            ("--branch", "branches", self.new.source.branch),
-            ("--task", "tasks", need.task),
-        ):
-            allowed = dict.fromkeys(one for limit in limits for one in getattr(limit, field))
-            options.extend(f"{option} {shlex.quote(one)}" for one in ({**allowed, value: None} if allowed else ()))
-        return f"sluice {_COMMANDS[need.kind]} permit {shlex.quote(need.name)} {' '.join(options)}"
-
     def _permit(self, known: Known) -> str:
-        # a pipeline that has never been run is known by the path of its file
-        pipeline = self.new.pipeline.name if self.new.pipeline.id else self.file
-        return f"sluice {_COMMANDS[known.kind]} permit {shlex.quote(known.name)} --pipeline {shlex.quote(pipeline)}"
+        pipeline = shlex.quote(self._known_as)
+        return f"sluice {_COMMANDS[known.kind]} permit {shlex.quote(known.name)} --pipeline {pipeline}"
+
+    @property
+    def _known_as(self) -> str:
+        """What names the pipeline: one that has never been run is known by the path of its file."""
+        return self.new.pipeline.name if self.new.pipeline.id else self.file
 
 
 def _explained(need: Need, name: str, state: str, text: str, mend: str = "") -> ExplainedNeed:

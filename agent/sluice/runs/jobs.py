@@ -135,7 +135,7 @@ class Starter:
             stage=position.stage.name,
             actor=run.requested_by,
             attempt=position.stage_record.attempt,
-            origin=origin_of(run.options),
+            origin=origin_of(run.options, run.pipeline),
         )
         recorder = JobRecorder(
             run,

@@ -86,7 +86,12 @@ class Opener:
         run = loaded.run
         needs = job_needs(loaded.plan, position.stage, position.job)
         assessment = assess_needs(
-            transaction, self._orchestrator.store, run.project_id, run.pipeline_id, needs, origin_of(run.options)
+            transaction,
+            self._orchestrator.store,
+            run.project_id,
+            run.pipeline_id,
+            needs,
+            origin_of(run.options, run.pipeline),
         )
         if assessment.refusals:
             raise NotPermittedError(" ".join(map(str, assessment.refusals)))

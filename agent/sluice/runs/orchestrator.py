@@ -270,7 +270,7 @@ class _World:
         if not needs:
             return Assessment()
         run = self._loaded.run
-        store, origin = self._orchestrator.store, origin_of(run.options)
+        store, origin = self._orchestrator.store, origin_of(run.options, run.pipeline)
         asked = (run.project_id, run.pipeline_id, origin, tuple(needs))
         if (assessment := self._assessed.get(asked)) is None:
             assessment = self._assessed[asked] = assess_needs(

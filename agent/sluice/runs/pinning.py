@@ -60,7 +60,7 @@ def pin(orchestrator: Orchestrator, run_id: int, job_ids: Sequence[str]) -> None
         actor=run.requested_by,
         rules=lambda: installed().repositories,
         run_id=run_id,
-        origin=origin_of(run.options),
+        origin=origin_of(run.options, run.pipeline),
     )
     found: dict[str, str] = {}
     for repository in left:

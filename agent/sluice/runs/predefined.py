@@ -188,7 +188,7 @@ def job_variables(facts: JobFacts) -> Mapping[str, str]:
     return _harmless(found)
 
 
-def origin_of(options: Mapping[str, object]) -> RunOrigin:
-    """Where a run comes from, by the options that it is stored with."""
+def origin_of(options: Mapping[str, object], pipeline: str = "") -> RunOrigin:
+    """Where a run (of that pipeline) comes from, by the options that it is stored with."""
     branch, said = str(options.get("branch", "")), str(options.get("untrusted", ""))
-    return RunOrigin(branch=branch, trust=trust_of(branch, said=said))
+    return RunOrigin(branch=branch, trust=trust_of(branch, said=said), pipeline=pipeline)

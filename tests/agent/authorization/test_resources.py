@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sluice.authorization import texts
-from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Known, Need, Reason, assess
+from sluice.authorization.limits import Limits
+from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Known, Need, Reason, assess, in_other_project
+from sluice.authorization.trust import RunOrigin
 
 WEB = Known(id="1", name="web", type="ssh", scheme="UsernamePassword")
 GROUP = Known(id="2", name="settings", kind=VARIABLE_GROUP)
@@ -64,3 +66,29 @@ def test_what_a_connection_goes_through_is_needed_too() -> None:
 
 def test_the_dialog_names_the_type_of_the_resource() -> None:
     assert "will permit the use of Variable group 'settings' for" in texts.permit_question(VARIABLE_GROUP, GROUP.name)
+
+
+def test_a_connection_of_another_project_has_a_reason_of_its_own_and_the_command_that_shares_it() -> None:
+    (missing,) = assess([Need(name="web one")], {}, {}).refusals
+    refusal = in_other_project(missing, "the shop", "default")
+    assert (refusal.reason, str(refusal.reason)) == (Reason.OTHER_PROJECT, "other-project")
+    assert refusal.mend == "sluice connection share 'web one' --from 'the shop' --project default --as 'web one'"
+    assert refusal.hint == f"the project 'the shop' has one, share it: {refusal.mend}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "limited"),
+    [
+        (ENDPOINT, "connection", " --stage Deploy --stage Test --branch refs/heads/main"),
+        (VARIABLE_GROUP, "variable-group", ""),
+    ],
+)
+def test_the_command_that_widens_a_limited_permit_can_be_copied(kind: str, command: str, limited: str) -> None:
+    limits = (Limits.of(["Deploy"], ["refs/heads/main"]),)
+    known = Known(id="1", name="web", kind=kind, limits=limits)
+    need = Need(name="web", kind=kind, stage="Test")
+    origin = RunOrigin(branch="refs/heads/main", pipeline="my release")
+    (refusal,) = assess([need], {need.key: known}, {}, origin).refusals
+    assert refusal.reason is Reason.OUTSIDE_LIMITS
+    assert refusal.mend == refusal.hint
+    assert refusal.hint == f"sluice {command} permit web --pipeline 'my release'{limited}"
