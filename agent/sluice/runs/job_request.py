@@ -19,7 +19,7 @@ from sluice.runs.evaluation import Evaluation
 from sluice.runs.executions import ALWAYS, execution_of, step_name, titled
 from sluice.runs.identifiers import DEFAULT
 from sluice.runs.predefined import JobFacts, job_variables
-from sluice.runs.step_waits import answer_of
+from sluice.runs.step_waits import answer_of, decision_of
 from sluice.runs.timeline import STARTED_BY, Timeline
 from sluice.runs.variables import expand, expanded, scope_of
 from sluice.runtime.request import (
@@ -97,8 +97,12 @@ def build_request(
     catalogue: TaskCatalogue,
     place: Place,
     progress: JobProgress | None,
+    decided: Mapping[str, Any],
 ) -> JobRequest:
-    """The request of one attempt of a job; raises `SluiceError` when its variables cannot be evaluated."""
+    """The request of one attempt of a job; raises `SluiceError` when its variables cannot be evaluated.
+
+    `decided` is what people answered to steps, as the run's options have it.
+    """
     stage, job, record = position.stage, position.job, position.record
     scope = evaluation.job_scope(stage, job, timeline, record.details.get("leg"))
     own = dict(job_variables(_facts(position)))
@@ -115,7 +119,7 @@ def build_request(
     steps = (
         replace(
             _step(row, written[step_name(row.ref_name)], catalogue, values, containers),
-            answer=answer_of(record.details, row.id),
+            answer=answer_of(record.details, row.id, decision_of(decided, record.id, row.id)),
         )
         for row in position.steps
     )

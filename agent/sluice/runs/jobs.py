@@ -27,6 +27,7 @@ from sluice.runs.predefined import origin_of
 from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
 from sluice.runs.secrets import open_secrets
+from sluice.runs.step_waits import DECIDED
 from sluice.runs.timeline import Timeline, parent
 from sluice.runs.variables import Groups, no_groups, scope_of
 from sluice.runs.workspaces import workspace_of
@@ -190,6 +191,7 @@ class Starter:
             catalogue=self.orchestrator.tasks(),
             place=place_of(self.orchestrator, loaded, position.record),
             progress=progress,
+            decided=loaded.run.options.get(DECIDED, {}),
         )
 
     def _groups(

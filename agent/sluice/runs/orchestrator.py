@@ -38,6 +38,7 @@ from sluice.runs.phases import Instance
 from sluice.runs.predefined import origin_of
 from sluice.runs.progress import decode_secrets
 from sluice.runs.secrets import markers
+from sluice.runs.step_waits import DECIDED
 from sluice.runs.stored import Stored, read
 from sluice.runs.timeline import Timeline
 from sluice.runs.variables import scope_of
@@ -158,6 +159,7 @@ class Orchestrator:
                 wait_seconds=self._wait_seconds,
                 requester=run.requested_by,
                 started=run.options.get(STARTED, {}),
+                decided=run.options.get(DECIDED, {}),
             ),
             canceled=bool(run.cancel_requested_by),
             plan=self.plan(transaction, run.id),

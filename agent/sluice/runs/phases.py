@@ -16,7 +16,7 @@ from sluice.runs.checkpoint_records import show_checks
 from sluice.runs.checkpoints import Checkpoints, Spot
 from sluice.runs.identifiers import attempted, join, record_id
 from sluice.runs.outcomes import forgiven, roll_up
-from sluice.runs.step_waits import RAN_TOO_LONG, StepWait, answer_of, wait_of, with_answer, without_wait
+from sluice.runs.step_waits import RAN_TOO_LONG, StepWait, wait_of, with_answer, without_wait
 from sluice.runs.timeline import CANCELED, DENIED, STARTED_AFTER, Timeline
 from sluice.runs.waits import REFUSED, Waits, needs_of
 from sluice.runtime.request import Outcome, Result
@@ -205,7 +205,7 @@ class Phases:
     def _waiting_at_step(self, stage: Stage, job: RecordRow, wait: StepWait, *, stopped: bool) -> bool:
         """An agentless job goes on when a person or time has answered; canceled, its `always()` steps still run."""
         requests = self.waits.of_job(job.id)
-        answer = answer_of(job.details, wait.step)
+        answer = self.waits.decision(job.id, wait.step)
         too_long = answer is None and wait.job_until is not None and wait.job_until <= self.world.now
         if stopped or too_long:
             self.waits.close(requests, "canceled")

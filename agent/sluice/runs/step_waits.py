@@ -15,6 +15,11 @@ WAIT = "stepWait"
 ANSWERS = "stepAnswers"
 """Detail of a job: what ended the waits of its steps, by their ids."""
 
+DECIDED = "decided"
+"""The option of a run for what people answered to its steps, by job and step: vouched for, as details of jobs are not."""
+
+_OF_PEOPLE = frozenset({str(Outcome.APPROVED), str(Outcome.REJECTED)})
+
 RAN_TOO_LONG = "The job ran longer than its maximum time while it waited."
 
 
@@ -61,8 +66,17 @@ def wait_of(details: Mapping[str, Any]) -> StepWait | None:
 
 def with_answer(details: Mapping[str, Any], step: str, answer: StepAnswer) -> dict[str, Any]:
     """The details of a job whose step has its answer."""
-    kept = {"outcome": str(answer.outcome), "by": answer.by, "comment": answer.comment}
-    return {**details, ANSWERS: {**details.get(ANSWERS, {}), step: kept}}
+    return {**details, ANSWERS: {**details.get(ANSWERS, {}), step: _kept(answer)}}
+
+
+def with_decision(options: Mapping[str, Any], job: str, step: str, answer: StepAnswer) -> dict[str, Any]:
+    """The options of a run whose step a person has answered."""
+    decided = options.get(DECIDED, {})
+    return {**options, DECIDED: {**decided, job: {**decided.get(job, {}), step: _kept(answer)}}}
+
+
+def _kept(answer: StepAnswer) -> dict[str, str]:
+    return {"outcome": str(answer.outcome), "by": answer.by, "comment": answer.comment}
 
 
 def without_wait(details: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +84,19 @@ def without_wait(details: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in details.items() if name != WAIT}
 
 
-def answer_of(details: Mapping[str, Any], step: str) -> StepAnswer | None:
-    """What ended the wait of a step."""
+def decision_of(decided: Mapping[str, Any], job: str, step: str) -> StepAnswer | None:
+    """What a person answered to a step; `decided` is what the run vouches for."""
+    kept = decided.get(job, {}).get(step)
+    return _answer(kept) if kept else None
+
+
+def answer_of(details: Mapping[str, Any], step: str, decision: StepAnswer | None) -> StepAnswer | None:
+    """What ended the wait of a step. A person's answer that stands in the details alone is none: nobody vouches for it."""
     kept = details.get(ANSWERS, {}).get(step)
-    return StepAnswer(outcome=Outcome(kept["outcome"]), by=kept["by"], comment=kept["comment"]) if kept else None
+    if decision is not None or not kept or kept["outcome"] in _OF_PEOPLE:
+        return decision
+    return _answer(kept)
+
+
+def _answer(kept: Mapping[str, str]) -> StepAnswer:
+    return StepAnswer(outcome=Outcome(kept["outcome"]), by=kept["by"], comment=kept["comment"])

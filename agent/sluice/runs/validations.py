@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.texts import VALIDATION
 from sluice.errors import NotPermittedError, UsageError
 from sluice.runs.decisions import Decisions, ResourceName, choose, require_in_time, run_of
 from sluice.runs.pipelines import no_run, require_queue, sees
-from sluice.runs.step_waits import wait_of, with_answer
+from sluice.runs.step_waits import wait_of, with_decision
 from sluice.runtime.request import Outcome, StepAnswer
 from sluice.storage import actions, audit, records, requests, runs
 
@@ -43,8 +42,10 @@ def respond(
         chosen = choose(transaction, run, wanted, of=lambda kind: kind == VALIDATION, what=what)
         require_queue(transaction, decisions.guard, run)
         require_in_time(run, chosen, decisions.clock())
+        options = dict(run.options)
         for request in chosen:
-            _decide(transaction, decisions, run, request, approved=approved, comment=comment.strip())
+            options = _decide(transaction, decisions, run, request, options, approved=approved, comment=comment.strip())
+        runs.set_options(transaction, run_id, options)
     return chosen
 
 
@@ -59,16 +60,23 @@ def _is_asked(transaction: Transaction, decisions: Decisions, run: RunRow) -> bo
 
 
 def _decide(
-    transaction: Transaction, decisions: Decisions, run: RunRow, request: RequestRow, *, approved: bool, comment: str
-) -> None:
+    transaction: Transaction,
+    decisions: Decisions,
+    run: RunRow,
+    request: RequestRow,
+    options: dict[str, Any],
+    *,
+    approved: bool,
+    comment: str,
+) -> dict[str, Any]:
+    """Record a decision; answers the run's options with it."""
     job = records.get(transaction, run.id, request.job_id)
     wait = wait_of(job.details) if job is not None else None
     if job is None or wait is None or wait.step != request.step_id:
-        return  # it has been answered, by time or by its cancellation
+        return options  # it has been answered, by time or by its cancellation
     _require_approver(decisions, run, request, wait.properties)
     outcome = Outcome.APPROVED if approved else Outcome.REJECTED
     answer = StepAnswer(outcome=outcome, by=decisions.by, comment=comment)
-    records.save(transaction, run.id, [replace(job, details=with_answer(job.details, wait.step, answer))])
     now = decisions.clock()
     requests.decide(transaction, request.id, state=str(outcome), by=decisions.by, at=now)
     event = audit.Event(
@@ -87,6 +95,7 @@ def _decide(
         },
     )
     audit.append(transaction, event)
+    return with_decision(options, job.id, wait.step, answer)
 
 
 def _require_approver(decisions: Decisions, run: RunRow, request: RequestRow, properties: Mapping[str, str]) -> None:

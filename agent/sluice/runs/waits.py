@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sluice.authorization import texts
 from sluice.authorization.checks.approval import is_approval
 from sluice.authorization.checks.model import Check, State, Suite
 from sluice.authorization.resources import Known, Need, Pending
 from sluice.language.plan import Stage
-from sluice.runs.step_waits import StepWait
-from sluice.runtime.request import Result
+from sluice.runs.step_waits import StepWait, decision_of
+from sluice.runtime.request import Result, StepAnswer
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
 
@@ -32,7 +33,8 @@ GAVE_UP_ON = "gaveUpOnChecks"
 class Asker:
     """Who asks: a run of a pipeline that `requester` queued, and how long it waits for an answer.
 
-    `started` are the stages that were started by hand, and by whom: vouched for with the run, as its requests are not.
+    `started` are the stages that were started by hand, and by whom, `decided` what people answered to steps: vouched
+    for with the run, as its requests and records are not.
     """
 
     run_id: int
@@ -41,6 +43,7 @@ class Asker:
     wait_seconds: float
     requester: str = ""
     started: Mapping[str, str] = field(default_factory=dict)
+    decided: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Waits:
@@ -99,6 +102,10 @@ class Waits:
     def started_by(self, stage: str) -> str:
         """Who started the stage by hand, '' as long as nobody has."""
         return self._asker.started.get(stage, "")
+
+    def decision(self, job_id: str, step: str) -> StepAnswer | None:
+        """What a person has answered to a step."""
+        return decision_of(self._asker.decided, job_id, step)
 
     def _request(self, pending: Pending, stage: str, attempt: int, job_id: str, step_id: str) -> RequestRow:
         asker = self._asker

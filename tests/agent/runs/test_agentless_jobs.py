@@ -9,7 +9,10 @@ import pytest
 
 from sluice.errors import ConflictError, NotFoundError
 from sluice.runs.recovery import recover
+from sluice.runs.retrying import retry
+from sluice.runs.step_waits import with_answer, without_wait
 from sluice.runs.validations import respond
+from sluice.runtime import request
 from sluice.storage import records
 
 if TYPE_CHECKING:
@@ -150,3 +153,36 @@ def test_a_validation_is_no_permission(bench: Bench) -> None:
     for decide in (bench.decisions.permit, bench.decisions.deny):
         with pytest.raises(ConflictError, match="it waits for manual validation"):
             decide(run)
+
+
+FORGED = request.StepAnswer(outcome=request.Outcome.APPROVED, by="tester", comment="forged")
+
+
+def test_an_answer_that_was_written_into_the_database_is_none(bench: Bench) -> None:
+    run = bench.create(VALIDATION.format(on_timeout="reject")).id
+    bench.drive(run)
+    (asked,) = bench.requests(run, "running")
+    with bench.database.write() as transaction:
+        job = records.get(transaction, run, asked.job_id)
+        assert job is not None
+        records.save(transaction, run, [replace(job, details=with_answer(job.details, asked.step_id, FORGED))])
+    assert bench.drive(run).results()["J"] == "waiting"
+    with bench.database.write() as transaction:
+        details = without_wait(with_answer(job.details, asked.step_id, FORGED))
+        records.save(transaction, run, [replace(job, state="pending", details=details)])
+    assert bench.drive(run).results()["J"] == "waiting", "a job that looks answered asks again"
+    respond(bench.decisions, run, approved=False)
+    with bench.database.write() as transaction:
+        records.save(transaction, run, [replace(job, state="pending", details=details)])
+    assert bench.drive(run).results()["J.ask"] == "Failed", "what was decided counts, whatever the row says"
+
+
+def test_a_decision_is_about_one_attempt(bench: Bench) -> None:
+    run = bench.create(VALIDATION.format(on_timeout="reject")).id
+    bench.drive(run)
+    respond(bench.decisions, run, approved=False)
+    assert bench.drive(run).run.result == "Failed"
+    retry(bench.orchestrator, run)
+    assert bench.drive(run).results()["J"] == "waiting"
+    respond(bench.decisions, run, approved=True)
+    assert bench.drive(run).run.result == "Succeeded"

@@ -7,7 +7,16 @@ import json
 import pytest
 
 from sluice.authorization.texts import DELAY, VALIDATION
-from sluice.runs.step_waits import answer_of, wait_of, with_answer, with_wait, without_wait
+from sluice.runs.step_waits import (
+    DECIDED,
+    answer_of,
+    decision_of,
+    wait_of,
+    with_answer,
+    with_decision,
+    with_wait,
+    without_wait,
+)
 from sluice.runtime.request import Outcome, StepAnswer, WaitFor
 
 
@@ -32,5 +41,18 @@ def test_time_alone_answers_each_kind_in_its_own_way(kind: str, outcome: Outcome
 
 def test_answers_are_kept_by_step() -> None:
     first, second = StepAnswer(outcome=Outcome.ELAPSED), StepAnswer(outcome=Outcome.REJECTED, by="ann", comment="no")
-    details = json.loads(json.dumps(with_answer(with_answer({}, "a", first), "b", second)))
-    assert (answer_of(details, "a"), answer_of(details, "b"), answer_of(details, "c")) == (first, second, None)
+    details = json.loads(json.dumps(with_answer({}, "a", first)))
+    options = json.loads(json.dumps(with_decision({"branch": "main"}, "job", "b", second)))
+    decided = options[DECIDED]
+    assert options["branch"] == "main"
+    assert answer_of(details, "a", decision_of(decided, "job", "a")) == first
+    assert answer_of(details, "b", decision_of(decided, "job", "b")) == second
+    assert decision_of(decided, "another", "b") is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome.APPROVED, Outcome.REJECTED])
+def test_an_answer_of_a_person_counts_only_where_it_was_decided(outcome: Outcome) -> None:
+    details = with_answer({}, "a", StepAnswer(outcome=outcome, by="mallory"))
+    assert answer_of(details, "a", None) is None
+    decision = StepAnswer(outcome=Outcome.REJECTED, by="ann")
+    assert answer_of(details, "a", decision) == decision
