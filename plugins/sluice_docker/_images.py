@@ -45,6 +45,8 @@ def labels(variable: Callable[[str], str], *, pipeline_data: bool) -> list[str]:
     """`name=value` of the labels that name the sources and the run."""
     collection = variable("System.TeamFoundationCollectionUri")
     host = urlsplit(collection).hostname or ""
+    if host.endswith(".invalid"):  # stands for the server where there is none: nobody finds the run there
+        collection = host = ""
     prefix = ".".join(reversed(host.split("."))) if host else AZURE_DEVOPS
     wanted = {"system.teamfoundationcollectionuri": collection, "build.sourceversion": variable("Build.SourceVersion")}
     if pipeline_data:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 from sluice.plugin import TaskFailedError, TaskRun
 from sluice_source._github_api import Repository, segment
@@ -213,6 +214,7 @@ def whole(lines: Sequence[str], origin: str) -> str:
 def _origin(run: TaskRun) -> str:
     collection, project = run.variable("System.TeamFoundationCollectionUri"), run.variable("System.TeamProject")
     build = run.variable("Build.BuildId")
-    if not (collection and project and build):
+    known = not (urlsplit(collection).hostname or "").endswith(".invalid")  # else there is no server to look at
+    if not (known and collection and project and build):
         return ""
     return f"{collection.rstrip('/')}/{project}/_build/results?buildId={build}&view=logs".replace(" ", "%20")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sluice.authorization.trust import RunOrigin, Trust, trust_of
 from sluice.runtime.logging_commands import neutralise
+from sluice.runtime.predefined import SERVER_ADDRESSES
 
 SYSTEM_IDENTITY = "Microsoft.VisualStudio.Services.TFS"
 SYSTEM_IDENTITY_ID = "00000002-0000-8888-8000-000000000000"
@@ -96,6 +97,7 @@ def template_variables(facts: RunFacts) -> dict[str, str]:
         "System.IsTriggeringRepository": "True",
         "System.PullRequest.IsFork": str(source.trust is Trust.FORK),
         **({"System.PullRequest.PullRequestId": number[1]} if number else {}),
+        **SERVER_ADDRESSES,
         "System.TeamProject": facts.project,
         "System.TeamProjectId": facts.project_id,
     }

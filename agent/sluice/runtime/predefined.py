@@ -18,6 +18,20 @@ TOOL_SETTINGS = {
 }
 """Where tools keep what a log-in gives them, by environment variable: below the job's private folder."""
 
+_SERVER = "https://sluice.invalid/local/"
+"""The server's address where there is none: a name that never resolves, so that nobody is sent the job's token."""
+
+SERVER_ADDRESSES = dict.fromkeys(
+    (
+        "System.CollectionUri",
+        "System.TaskDefinitionsUri",
+        "System.TeamFoundationCollectionUri",
+        "System.TeamFoundationServerUri",
+    ),
+    _SERVER,
+)
+"""Variables that say where the server is."""
+
 _SYSTEMS = {"Linux": "Linux", "Darwin": "Darwin", "Windows": "Windows_NT"}
 _ARCHITECTURES = {"x86_64": "X64", "amd64": "X64", "i686": "X86", "aarch64": "ARM64", "arm64": "ARM64", "armv7l": "ARM"}
 

@@ -28,6 +28,10 @@ def test_labels_are_those_of_the_task() -> None:
     assert labels(lambda name: values.get(name, ""), pipeline_data=False) == [
         "com.azure.dev.image.build.sourceversion=abc"
     ]
+    values["System.TeamFoundationCollectionUri"] = "https://sluice.invalid/local/"
+    assert labels(lambda name: values.get(name, ""), pipeline_data=False) == [
+        "com.azure.dev.image.build.sourceversion=abc"
+    ]
     values["System.TeamFoundationCollectionUri"] = "https://ci.example.org/local/"
     assert labels(lambda name: values.get(name, ""), pipeline_data=True) == [
         "org.example.ci.image.system.teamfoundationcollectionuri=https://ci.example.org/local/",

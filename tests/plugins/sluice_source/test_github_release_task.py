@@ -243,6 +243,17 @@ def test_changes_are_the_commits_since_a_release(
     )
 
 
+def test_changes_of_a_run_without_a_server_name_no_address(hub: Releases, tmp_path: Path) -> None:
+    hub.add("v1")
+    nowhere = BUILD | {"System.TeamFoundationCollectionUri": "https://sluice.invalid/local/"}
+    inputs = PLAIN | {"addChangeLog": "true"}
+    outcome = release(hub, tmp_path, variables=nowhere, cancellation=None, tell=None, **inputs)
+    assert outcome.result is Result.SUCCEEDED, outcome.message
+    body = next(one for one in hub.releases.values() if one["tag_name"] == "v2")["body"]
+    assert "Changes:" in body
+    assert "invalid" not in body
+
+
 def test_many_changes_fold_up(hub: Releases, tmp_path: Path) -> None:
     hub.commits += [(f"d{number}", f"Change {number}") for number in range(12)]
     hub.add("v2")

@@ -10,27 +10,18 @@ from itertools import chain
 from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection, Value
 from sluice.runtime.job_state import JobState
+from sluice.runtime.predefined import SERVER_ADDRESSES
 from sluice.runtime.secure_files import SecureFile
 from sluice.runtime.variables import environment_name
 from sluice.secret import Secret
 
 SYSTEM_CONNECTION = "SYSTEMVSSCONNECTION"
 ACCESS_TOKEN = "System.AccessToken"  # noqa: S105  # a variable's name
-COLLECTION = "https://sluice.invalid/local/"
-"""The server's address where there is none: a name that never resolves, so that nobody is sent the job's token."""
-
 QUIET = "DISTRIBUTEDTASK_TASKS_NODE_SKIPDEBUGLOGSWHENDEBUGMODEOFF"
 """Keeps the task library from printing every input and secret that it loads, which would only be dropped."""
 
 MAX_VALUE = 131071
 """Bytes that Linux takes for one `NAME=value`."""
-
-_ADDRESSES = (
-    "SYSTEM_COLLECTIONURI",
-    "SYSTEM_TASKDEFINITIONSURI",
-    "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI",
-    "SYSTEM_TEAMFOUNDATIONSERVERURI",
-)
 
 
 def task_environment(
@@ -44,8 +35,8 @@ def task_environment(
 ) -> dict[str, str]:
     """All that a Node or PowerShell handler gets: `base` (host, step and public variables), then what is the task's."""
     environment = dict(base)
-    for name in _ADDRESSES:
-        environment.setdefault(name, COLLECTION)
+    for name, address in SERVER_ADDRESSES.items():  # of a run that was created before it had them as variables
+        environment.setdefault(environment_name(name), address)
     if not job.variables.flag("System.Debug"):
         environment.setdefault(QUIET, "true")
     everything = job.variables.everything()
