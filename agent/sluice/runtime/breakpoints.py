@@ -135,7 +135,8 @@ def shell_of(scope: StepScope, plan: StepPlan | None) -> Shell:
     environment, folder = _surroundings(scope, plan)
     # What the person types may hold secrets, and is no business of the history in the home folder.
     environment["HISTFILE"] = place.inner(f"{job.workspace.temp}/.shell_history")
-    environment["PS1"] = f"({scope.step.name or scope.step.task}) \\w\\$ "
+    # The last part of the folder alone: of a line that is too long a dumb terminal does not show the beginning.
+    environment["PS1"] = f"({scope.step.name or scope.step.task}) \\W\\$ "
     if place.contained:
         environment["TERM"] = job.environ.get("TERM", "xterm")
     try:

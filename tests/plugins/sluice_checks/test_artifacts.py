@@ -17,6 +17,7 @@ from sluice.errors import SluiceError
 from sluice.hooks.checks import CheckedArtifact, Decision
 from sluice_checks._artifacts import full_name
 from sluice_checks._policy import _PROCESS, read
+from sluice_checks._policy_process import MEMORY
 from sluice_checks._types import EVALUATE_ARTIFACT as KIND
 
 DIGEST = "sha256:" + "ab" * 32
@@ -141,6 +142,12 @@ HUNGRY = "numbers.range(0, 3000)"
 def test_a_policy_that_wants_everything_is_ended(policy: str) -> None:
     with pytest.raises(SluiceError, match=r"more time or memory|within 30 seconds|wants too much"):
         decided(policy, OURS)
+
+
+def test_the_size_of_the_process_that_asks_does_not_count() -> None:
+    ballast = b"x" * (600 << 20)
+    assert decided('check[errors] { false; errors := "no" }', OURS).outcome == "approved"
+    assert len(ballast) > MEMORY
 
 
 def test_a_policy_sees_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
