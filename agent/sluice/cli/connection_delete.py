@@ -42,6 +42,7 @@ def delete(name: str, *, for_good: bool, yes: bool, project: str, output: str) -
                 raise
             _forget(store, project, name, yes=yes, output=output)
             return
+        store.require_delete(record)
         breaks = _breaks(store, record)
         told = _told(breaks)
         if not yes:

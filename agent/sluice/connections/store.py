@@ -181,6 +181,12 @@ class ConnectionStore:
             revoked = permissions.revoke_everywhere(transaction, after.id, by=by, at=now)
         return Outcome(record=after, changed=changed, dropped=dropped, revoked=revoked, warnings=merged.fitted.warnings)
 
+    def require_delete(self, record: ConnectionRecord) -> None:
+        """Raise `NotPermittedError` for who may not delete a connection: before anybody is asked whether to."""
+        with self.database.read() as transaction:
+            resource = permissions.Resource(record.project_id, record.id)
+            self.guard.require(transaction, Right.DELETE, resource, record.name)
+
     def delete(self, project: str, name: str, *, by: str, for_good: bool = False) -> ConnectionRecord:
         """Take a connection out of a project, its permits there with it; its usage history and audit log stay.
 

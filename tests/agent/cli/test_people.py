@@ -56,6 +56,15 @@ def test_a_role_is_given_and_taken(sluice: Sluice, ada: Sluice) -> None:
     assert "name a service connection" in sluice("connection", "roles", status=2)
 
 
+def test_who_may_not_delete_is_told_so_before_being_asked(sluice: Sluice, ada: Sluice) -> None:
+    sluice.create("web")
+    sluice("connection", "roles", "web", "--set", "ada=reader")
+    said = ada("connection", "delete", "web", status=1)
+    assert "you may not delete the service connection 'web'" in said
+    assert "--yes" not in said
+    assert [one["name"] for one in sluice.json("connection", "list")] == ["web"]
+
+
 def test_a_creator_administers_what_it_created(sluice: Sluice, ada: Sluice) -> None:
     assert "takes the role Creator in the project" in ada.run("connection", "create", "x", "--type", "ssh").stderr
     sluice("group", "add", "endpoint creators", "ada")
