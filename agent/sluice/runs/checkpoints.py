@@ -90,6 +90,7 @@ class Checkpoints:
         self._waits = waits
         self._asker = asker
         self._facts = facts
+        self._held: dict[Place, Claim | None] = {}
         self.superseded: set[str] = set()
         self.abandoned: set[str] = set()
 
@@ -251,7 +252,10 @@ class Checkpoints:
     def _turn(self, one: Suite) -> Turn:
         """Whether a suite gets its locks now; who has to make room for it is noted."""
         mine = next(iter(lock.claims(one, driven=self._facts.driven).values()))
-        queues = [self._queue(place, one) for place in lock.places(one)]
+        queues = []
+        for place in lock.places(one):
+            queues.append(queue := self._queue(place, one))
+            self._held[place] = next((claim for claim in queue if claim.held and claim.driven), None)
         turn = lock.turn(mine, queues)
         if turn is not Turn.SUPERSEDED:
             self.superseded |= lock.superseded(mine, queues)
@@ -269,12 +273,25 @@ class Checkpoints:
         own = (lock.claims(one, driven=self._facts.driven) for one in elsewhere)
         return [*others, *(claims[place] for claims in own if place in claims)]
 
+    def _holder(self, check: Check) -> str:
+        """Who has the lock that a check waits for, '' for nobody.
+
+        Told to all who see the waiting run: another run is named only where it is of the same pipeline, which they see.
+        """
+        held = self._held.get(lock.place(check)) if suite.is_lock(check) else None
+        if held is None:
+            return ""
+        if held.run_id == self._asker.run_id:
+            return "another stage of this run"
+        return f"run {held.run_id}" if held.pipeline_id == self._asker.pipeline_id else "a run of another pipeline"
+
     def _publish(self, one: Suite, spot: Spot) -> None:
         """What the checks wait for is what the run waits for."""
         self._waits.settle_checks(one)
         for check in one.checks:
             if lock.is_active(one, check) and check.state is State.RUNNING:
-                self._waits.ask_check(one, check, name=asked_as(check), detail=detail(check))
+                told = detail(check, self._holder(check))
+                self._waits.ask_check(one, check, name=asked_as(check), detail=told)
 
 
 def named(check: Check) -> str:
@@ -288,8 +305,8 @@ def asked_as(check: Check) -> str:
     return named(check).removeprefix(f"{check.label} on ") if approval.is_approval(check) else named(check)
 
 
-def detail(check: Check) -> str:
-    """What a running check waits for."""
+def detail(check: Check, holder: str = "") -> str:
+    """What a running check waits for; `holder` has the lock that it waits for."""
     if approval.is_approval(check):
         given = sum(bool(step.actual) for step in check.steps)
         wanted = approval.required(check)
@@ -299,7 +316,7 @@ def detail(check: Check) -> str:
         if instructions := textwrap.shorten(check.settings.get("instructions", ""), _LONGEST, placeholder="..."):
             text += f"; instructions: {instructions}"
     elif suite.is_lock(check):
-        text = "its turn to use the resource alone"
+        text = f"its turn to use the resource alone{f', {holder} has it now' if holder else ''}"
     else:
         text = check.message or BEING_EVALUATED
     return f"{text}; a variable named it at run time" if check.resource.named_at_run_time else text

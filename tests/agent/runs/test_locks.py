@@ -80,9 +80,21 @@ def test_a_second_run_waits_until_the_first_has_left_the_stage(bench: Bench, che
     second = Driven(bench, bench.create(QUICK.format(behavior="sequential")).id)
     assert second.waits.wait(30)
     (request,) = bench.requests(second.run_id, "running")
-    assert request.detail == "its turn to use the resource alone"
+    assert request.detail == f"its turn to use the resource alone, run {holder.run_id} has it now"
     (bench.folder / "go").touch()
     assert (holder.result(), second.result()) == ("Succeeded", "Succeeded")
+
+
+def test_a_run_of_another_pipeline_that_holds_the_lock_is_not_named(bench: Bench, checks: Checks) -> None:
+    """Who sees the waiting run need not see that one."""
+    bench.permit(bench.store.get("default", "prod"), "another")
+    holder, _ = start_holder(bench, "sequential")
+    other = Driven(bench, bench.create(QUICK.format(behavior="sequential"), name="another").id)
+    assert other.waits.wait(30)
+    (request,) = bench.requests(other.run_id, "running")
+    assert request.detail == "its turn to use the resource alone, a run of another pipeline has it now"
+    (bench.folder / "go").touch()
+    assert (holder.result(), other.result()) == ("Succeeded", "Succeeded")
 
 
 def test_sequential_runs_get_it_in_the_order_in_which_they_asked(bench: Bench, checks: Checks) -> None:

@@ -50,9 +50,14 @@ class Claim:
     latest: bool
 
 
+def place(check: Check) -> Place:
+    """What a lock is on."""
+    return check.resource.kind, check.resource.id
+
+
 def places(suite: Suite) -> list[Place]:
     """What the suite has exclusive locks on."""
-    return list(dict.fromkeys(_place(check) for check in suite.checks if is_lock(check)))
+    return list(dict.fromkeys(place(check) for check in suite.checks if is_lock(check)))
 
 
 def holds(suite: Suite) -> bool:
@@ -73,7 +78,7 @@ def is_active(suite: Suite, check: Check) -> bool:
 def claims(suite: Suite, *, driven: bool) -> Mapping[Place, Claim]:
     """What a suite holds of locks, or waits for."""
     return {
-        _place(check): Claim(
+        place(check): Claim(
             suite_id=suite.id,
             run_id=suite.run_id,
             pipeline_id=suite.pipeline_id,
@@ -110,10 +115,6 @@ def abandoned(mine: Claim, queues: Sequence[Sequence[Claim]]) -> set[str]:
     """The suites that still hold a lock which `mine` takes: of runs that died."""
     held = (one for queue in queues for one in queue if one.held and not one.driven)
     return {one.suite_id for one in held if one.suite_id != mine.suite_id}
-
-
-def _place(check: Check) -> Place:
-    return check.resource.kind, check.resource.id
 
 
 def _supersedes(newer: Claim, older: Claim) -> bool:
