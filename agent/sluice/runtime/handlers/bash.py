@@ -9,10 +9,13 @@ from sluice.runtime.step_scope import StepScope
 
 _INSTALL = "install it, such as with 'apt-get install bash' or 'apk add bash'"
 
+COMMAND_LINE_DEFAULT = "echo Write your commands here\n\necho Hello world\n"
+BASH_DEFAULT = "# Write your commands here\n\necho 'Hello world'\n"
+
 
 def run_command_line(scope: StepScope, inputs: StepInputs) -> None:
     """`CmdLine@2`: a script in bash, without start-up files."""
-    script = _required_script(inputs)
+    script = _required_script(inputs, COMMAND_LINE_DEFAULT)
     folder = inputs.folder("workingDirectory")
     say_generated(scope, script, BANNER)
     bash = find_program("bash", inputs, _INSTALL)
@@ -39,7 +42,7 @@ def run_bash(scope: StepScope, inputs: StepInputs) -> None:
         scope.say("Generating script.")
         scope.say(f"Formatted command: {script}")
     else:
-        script = _required_script(inputs)
+        script = _required_script(inputs, BASH_DEFAULT)
         say_generated(scope, script)
     bash = find_program("bash", inputs, _INSTALL)
     scope.say(BANNER)
@@ -48,8 +51,9 @@ def run_bash(scope: StepScope, inputs: StepInputs) -> None:
         run_script(scope, inputs, (bash, str(path)), cwd=folder, program="Bash", fail_on_stderr=strict)
 
 
-def _required_script(inputs: StepInputs) -> str:
-    script = inputs.text("script")
+def _required_script(inputs: StepInputs, default: str) -> str:
+    """The script; one that is not written at all is the task's default, as in the catalogue."""
+    script = inputs.values.get("script", default)
     if not script.strip():
         raise TaskFailedError("Input required: script", do="write the commands to run")
     return script

@@ -8,6 +8,9 @@ from sluice.runtime.handlers.script import BANNER, find_program, run_script, scr
 from sluice.runtime.step_scope import StepScope
 
 _INSTALL = "install PowerShell: https://learn.microsoft.com/powershell/scripting/install/installing-powershell"
+DEFAULT = '# Write your PowerShell commands here.\n\nWrite-Host "Hello World"\n'
+"""What an inline script is that is not written at all, as in the catalogue."""
+
 _CHOICES = ("stop", "continue", "silentlycontinue")
 _PREFERENCES = {
     "warningPreference": "WarningPreference",
@@ -37,7 +40,7 @@ def run(scope: StepScope, inputs: StepInputs) -> None:
         scope.say(f"Formatted command: {lines[-1]}")
     elif kind == "inline":
         scope.say("Generating script.")
-        lines.append(inputs.text("script"))
+        lines.append(inputs.values.get("script", DEFAULT))
     else:
         raise TaskFailedError(
             f"Invalid target type '{inputs.text('targetType')}'. The value must be one of: FilePath, Inline"

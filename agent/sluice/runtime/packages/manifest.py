@@ -11,6 +11,7 @@ from typing import Any
 
 from sluice.errors import UsageError
 from sluice.hooks.declaration import Input
+from sluice.language.visibility import both_rules
 from sluice.runtime.packages import tolerant_json
 from sluice.runtime.packages.tolerant_json import text_of
 from sluice.runtime.request import Execution
@@ -149,7 +150,11 @@ class _Reader:
         return major, minor, patch
 
     def inputs(self) -> tuple[Input, ...]:
-        return tuple(_input(one) for one in self.objects("inputs") if text_of(_get(one, "name")).strip())
+        groups = {
+            text_of(_get(one, "name")).strip().casefold(): text_of(_get(one, "visibleRule"))
+            for one in self.objects("groups")
+        }
+        return tuple(_input(one, groups) for one in self.objects("inputs") if text_of(_get(one, "name")).strip())
 
     def multiple(self) -> tuple[str, ...]:
         wanted = ("MultiSelect", "MultiSelectFlatList")
@@ -184,7 +189,8 @@ class _Reader:
         return UsageError(f"the {FILE} is invalid", where=self._where, why=why)
 
 
-def _input(values: Mapping[str, Any]) -> Input:
+def _input(values: Mapping[str, Any], groups: Mapping[str, str]) -> Input:
+    group = text_of(_get(values, "groupName")).strip().casefold()
     options = _get(values, "options")
     return Input(
         text_of(_get(values, "name")).strip(),
@@ -194,7 +200,7 @@ def _input(values: Mapping[str, Any]) -> Input:
         default=text_of(_get(values, "defaultValue")),
         required=_flag(_get(values, "required")),
         options=tuple(options) if isinstance(options, dict) else (),
-        visible=text_of(_get(values, "visibleRule")),
+        visible=both_rules(groups.get(group, ""), text_of(_get(values, "visibleRule"))),
         help=text_of(_get(values, "helpMarkDown")),
     )
 

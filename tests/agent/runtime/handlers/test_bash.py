@@ -25,6 +25,15 @@ def test_a_script_that_commands_is_not_shown(jobs: Jobs) -> None:
     assert "Script contents" not in ran.log()
 
 
+@pytest.mark.parametrize("task", ["CmdLine@2", "Bash@3"])
+def test_a_script_that_is_not_written_is_the_default_and_an_empty_one_is_refused(jobs: Jobs, task: str) -> None:
+    ran = jobs.run(jobs.step(task, inputs={"targetType": "inline"}))
+    assert ran.outcome == Result.SUCCEEDED
+    assert ran.output("A")[-1] == "Hello world"
+    ran = jobs.run(jobs.step(task, inputs={"targetType": "inline", "script": " "}))
+    assert [message for _, message in ran.issues()] == ["Input required: script (write the commands to run)"]
+
+
 def test_start_up_files_are_not_read(jobs: Jobs) -> None:
     (jobs.work.parent / ".bashrc").write_text("echo from bashrc\n")
     assert jobs.run(jobs.script("echo x")).output("A") == ["x"]

@@ -148,6 +148,18 @@ def _requiring(packages: Packages, **more: Any) -> PackageOutcome:
     return run_package(package, **more)
 
 
+@pytest.mark.parametrize(("command", "result"), [("pack", Result.FAILED), ("push", Result.SUCCEEDED)])
+def test_an_input_of_a_group_that_does_not_show_is_not_required(
+    packages: Packages, command: str, result: Result
+) -> None:
+    package = packages.write(
+        groups=[{"name": "Pack", "visibleRule": "command = pack"}],
+        inputs=[{"name": "command"}, {"name": "path", "required": True, "groupName": "pack"}],
+        execution={"Process": {"target": "true"}},
+    )
+    assert run_package(package, inputs={"command": command}).result == result
+
+
 def test_a_required_input_that_is_left_out_fails_the_step_before_it_starts(packages: Packages) -> None:
     outcome = _requiring(packages)
     assert outcome.result == Result.FAILED
