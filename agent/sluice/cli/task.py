@@ -9,10 +9,12 @@ import click
 
 from sluice.cli.output import output_option, print_fields, print_json, print_table
 from sluice.cli.task_run import run
+from sluice.errors import ConflictError
 
 if TYPE_CHECKING:
     from sluice.runtime.packages.lock_file import Installed
     from sluice.runtime.packages.manifest import TaskManifest
+    from sluice.runtime.packages.store import TaskStore
 
 
 @click.group("task")
@@ -66,27 +68,36 @@ def install(*, path: Path, prefer: bool | None, output: str) -> None:
 @command.command("list")
 @output_option
 def list_command(*, output: str) -> None:
-    """List the installed task packages.
+    """List the installed task packages. Their files are read: one that was changed is told.
 
     \b
     Example: sluice task list --output json
     """  # noqa: D301  # as above
     from sluice.cli.session import task_store
 
-    entries = task_store().all
+    store = task_store()
+    entries = store.all
+    changed = [entry for entry in entries if _changed(store, entry)]
     if output == "json":
-        print_json([as_json(entry) for entry in entries])
+        print_json([as_json(entry) | {"changed": entry in changed} for entry in entries])
         return
     rows = [
         {
             "task": f"{entry.name}@{entry.version_text}",
             "id": entry.id,
             "from": entry.extension or entry.source,
-            "runs": "yes" if _runs(entry) else "only as " + _otherwise(entry),
+            "runs": "no: changed" if entry in changed else "yes" if _runs(entry) else "only as " + _otherwise(entry),
         }
         for entry in entries
     ]
     print_table(rows, ["task", "id", "from", "runs"], empty="no task package is installed")
+    for entry in changed:
+        name = f"{entry.name}@{entry.version_text}"
+        click.echo(
+            f"sluice: {name} was changed since it was installed and does not run: look at what changed it, then: "
+            f"sluice task remove {name}, and install it again",
+            err=True,
+        )
 
 
 @command.command("show")
@@ -183,6 +194,14 @@ def _runs(entry: Installed) -> bool:
     if entry.preferred:
         return True
     return not packages.handled(entry.reference) and not (entry.extension and packages.built_in(entry.reference))
+
+
+def _changed(store: TaskStore, entry: Installed) -> bool:
+    try:
+        store.open(entry)
+    except ConflictError:
+        return True
+    return False
 
 
 def _otherwise(entry: Installed) -> str:

@@ -83,6 +83,30 @@ def test_a_changed_package_stops_the_run(sluice: Sluice) -> None:
     assert "sluice task remove Greet@1.0.0" in error
 
 
+def test_a_changed_package_is_told_by_list_and_by_another_install(sluice: Sluice) -> None:
+    package = str(_write(sluice.folder))
+    sluice("task", "install", package)
+    assert [one["changed"] for one in sluice.json("task", "list")] == [False]
+    (sluice.home / f"tasks/Greet_{ID}/1.0.0/evil.sh").write_text("evil")
+    assert [one["changed"] for one in sluice.json("task", "list")] == [True]
+    assert "no: changed" in sluice("task", "list")
+    error = sluice("task", "install", package, status=2)
+    assert "was changed since it was installed" in error
+    assert "sluice task remove Greet@1.0.0" in error
+    sluice("task", "remove", "Greet@1.0.0")
+    assert "installed: Greet@1.0.0" in sluice("task", "install", package)
+    assert "yes" in sluice("task", "list")
+
+
+def test_what_is_wrong_in_an_archive_is_told_as_a_place_in_it(sluice: Sluice) -> None:
+    broken = sluice.folder / "broken.zip"
+    with zipfile.ZipFile(broken, "w") as file:
+        file.writestr("Greet/task.json", '{"id": }')
+    error = sluice("task", "install", str(broken), status=2)
+    assert f"{broken}/task.json" in error
+    assert ".new-" not in error
+
+
 def test_a_package_changed_by_an_earlier_step_of_the_job_does_not_run(sluice: Sluice) -> None:
     sluice("task", "install", str(_write(sluice.folder)))
     file = _pipeline(sluice, f"- script: echo >> {sluice.home}/tasks/Greet_{ID}/1.0.0/task.json\n- task: Greet@1\n")

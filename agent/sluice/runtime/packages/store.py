@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sluice.errors import ConflictError, NotFoundError, StorageError, UsageError
+from sluice.errors import ConflictError, NotFoundError, SluiceError, StorageError, UsageError
 from sluice.runtime.packages import archive
 from sluice.runtime.packages.choosing import PROCESS
 from sluice.runtime.packages.digest import digest_of, glance
@@ -129,9 +129,9 @@ class TaskStore:
 
         `preferred` None leaves it as it was.
 
-        Raises `ConflictError` when this version is there already with other content.
+        Raises `ConflictError` when this version is there already with other content, or was changed since.
         """
-        with self._changing() as entries, self._scratch() as scratch:
+        with self._changing() as entries, self._scratch(source) as scratch:
             fill(scratch)
             manifest = read_manifest(scratch)
             _check_targets(scratch, manifest)
@@ -157,6 +157,7 @@ class TaskStore:
                 _check_name(new, entries)
                 self._place(scratch, new)
             else:  # it stays whose it is
+                self.open(old)
                 new = replace(old, preferred=old.preferred if preferred is None else preferred)
             entries[:] = [one for one in entries if one is not old] + [new]
         return new, old is None
@@ -189,9 +190,16 @@ class TaskStore:
         scratch.rename(folder)
 
     @contextlib.contextmanager
-    def _scratch(self) -> Iterator[Path]:
+    def _scratch(self, source: str) -> Iterator[Path]:
+        """A folder to fill. What is wrong in it is told as a place in its source: nobody finds the folder later."""
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self._root, ignore_cleanup_errors=True) as folder:
-            yield Path(folder) / "package"
+            scratch = Path(folder) / "package"
+            try:
+                yield scratch
+            except SluiceError as error:
+                if error.where is not None:
+                    error.where = str(error.where).replace(str(scratch), source)
+                raise
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[list[Installed]]:
