@@ -133,7 +133,7 @@ class KeepingCommands:
             raise KeepError("Build tag is required.")
         if not tag.isprintable() or len(tag) > MAX_TAG:
             why = f"it is no line of at most {MAX_TAG} characters"
-            raise KeepError(f"Build tag '{tag[:MAX_TAG]}' was not added successfully.", why=why)
+            raise KeepError(f"Build tag '{tag[:MAX_TAG]}' was not added successfully", why=why)
         scope = self._scope
         with scope.job.lock:
             known = tag.casefold() in scope.job.tags
@@ -145,9 +145,15 @@ class KeepingCommands:
         scope.debug(f"Build '{scope.job.request.run_id}' has the tag '{tag}' now")
 
     def _rename(self, command: Command) -> None:
-        number = self._scope.masked(command.data.strip())
+        number = command.data.strip()
         if not number:
             raise KeepError("Build number is required.")
+        if self._scope.masked(number) != number:
+            raise KeepError(
+                "The build number holds a secret",
+                why="everybody who sees the run sees its number",
+                do="write a number without it, or do not make a secret of what is none",
+            )
         keeper_of(self._scope).rename(number)
         self._scope.job.variables.set("Build.BuildNumber", number)
         self._scope.debug(f"Update build number to {number} for build {self._scope.job.request.run_id}")

@@ -213,7 +213,17 @@ for i in $(seq {MAX_ATTACHMENTS + 2}); do echo "##vso[task.addattachment type=ki
 def test_a_tag_that_is_no_line_of_text_fails_its_step(bench: Bench) -> None:
     outcome = _run(bench, f"build.addbuildtag]{'x' * 256}")
     assert outcome.run.result == "Failed"
-    assert "was not added successfully." in _issues(outcome)[1]
+    assert "was not added successfully: it is no line of at most 255 characters" in _issues(outcome)[1]
+
+
+def test_a_number_with_a_secret_in_it_is_refused_for_that(bench: Bench) -> None:
+    secret = "s3cr3t-of-this-run"  # made up
+    outcome = _run(bench, f"task.setsecret]{secret}", f"build.updatebuildnumber]1.2-{secret}")
+    assert outcome.run.result == "Failed"
+    assert _issues(outcome)[1].startswith("The build number holds a secret: ")
+    assert secret not in str(_issues(outcome))
+    assert bench.run(outcome.run.id).name == outcome.run.name
+    assert "***" not in outcome.run.name
 
 
 def test_no_secret_is_kept_in_what_names_things(bench: Bench) -> None:
