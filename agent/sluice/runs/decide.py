@@ -15,7 +15,7 @@ from sluice.authorization.checks.model import Suite
 from sluice.authorization.checks.suite import RECORD_TYPES
 from sluice.authorization.resources import VARIABLE_GROUP, Known, Need
 from sluice.errors import PermissionPendingError, SluiceError
-from sluice.language.plan import Plan, Stage
+from sluice.language.plan import Job, Plan, Stage
 from sluice.runs.checkpoint_records import AUTHORIZATION, CHECKPOINT, end_checkpoint, show_checks, show_permission
 from sluice.runs.checkpoints import Checkpoints, Due, Passage, Spot
 from sluice.runs.identifiers import DEFAULT
@@ -126,8 +126,10 @@ class _Advance:
             due=checks.next_due,
             queued=checks.queued,
             unattended=checks.unattended and not self.waits.for_people,
-            ready=tuple(one for stage in locked for job in stage.jobs for one in self.phases.ready(stage, job)),
-            stop=tuple(one for stage in running for job in stage.jobs for one in self.phases.to_stop(stage, job)),
+            ready=tuple(one for stage in locked for job in self._open(stage) for one in self.phases.ready(stage, job)),
+            stop=tuple(
+                one for stage in running for job in self._open(stage) for one in self.phases.to_stop(stage, job)
+            ),
             result=self._result(records) if over else None,
         )
 
@@ -241,7 +243,7 @@ class _Advance:
         self.timeline.put(record, state="waiting", operation=texts.banner(count, shown), details=details)
 
     def _running(self, stage: Stage, record: RecordRow) -> bool:
-        moved = [self.phases.advance(stage, job) for job in stage.jobs]
+        moved = [self.phases.advance(stage, job) for job in self._open(stage)]
         if any(moved):
             return True
         phases = [self.timeline.phase(stage, job) for job in stage.jobs]
@@ -250,6 +252,10 @@ class _Advance:
         self.timeline.complete(record, roll_up(phase.result for phase in phases), self.world.now)
         self.checkpoints.close(stage.name, record.attempt)
         return True
+
+    def _open(self, stage: Stage) -> list[Job]:
+        """The stage's jobs that are not over: of many jobs most have nothing to decide any more."""
+        return [job for job in stage.jobs if not self.timeline.phase(stage, job).completed]
 
     def _end(self, stage: Stage, record: RecordRow, result: Result, message: str = "") -> None:
         for job in stage.jobs:

@@ -19,16 +19,16 @@ from sluice.runs.checkpoints import BEING_EVALUATED
 from sluice.runs.decide import Advanced
 from sluice.runs.decisions import END_AT_ONCE
 from sluice.runs.evaluating import Evaluated, Evaluator
-from sluice.runs.jobs import Starter
+from sluice.runs.jobs import Claims, Starter
 from sluice.runs.lock import run_lock
 from sluice.runs.logs import RunLogs
 from sluice.runs.observer import Observer
-from sluice.runs.orchestrator import Orchestrator
+from sluice.runs.orchestrator import Loaded, Orchestrator
 from sluice.runs.recovery import recover
 from sluice.runs.workspaces import tidy
 from sluice.runtime.request import Result
 from sluice.storage import check_suites, records, requests, runs
-from sluice.storage.engine import Changes
+from sluice.storage.engine import Changes, Transaction
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow, Status
@@ -194,10 +194,10 @@ class Driver:
     def _loop(self, run_id: int, starter: Starter, changes: Changes) -> bool:
         while True:
             was_active = self._active
-            advanced = self._orchestrator.advance(run_id, driven=True)
+            advanced, claims = self._advance(run_id, starter)
             self._tell(advanced)
             self._evaluator.begin(advanced.evaluate)
-            if self._act(run_id, advanced, starter):
+            if self._act(run_id, advanced, starter, claims):
                 continue
             active = self._active
             if was_active and not active:
@@ -215,6 +215,21 @@ class Driver:
                 self._ask_to_cancel(run_id)
             self._pause(run_id, changes)
 
+    def _advance(self, run_id: int, starter: Starter) -> tuple[Advanced, Claims | None]:
+        """Advance the run, and claim the jobs that there is room for where that can be done at once."""
+        found: list[Claims | None] = [None]
+
+        def claim(transaction: Transaction, loaded: Loaded, advanced: Advanced) -> None:
+            if not self._killed and (job_ids := self._next(advanced)):
+                found[0] = starter.claim_at_once(transaction, loaded, advanced, job_ids)
+
+        advanced = self._orchestrator.advance(run_id, driven=True, then=claim)
+        return advanced, found[0]
+
+    def _next(self, advanced: Advanced) -> list[str]:
+        """The ids of the ready jobs that there is room for."""
+        return [job.id for job in advanced.ready[: self._dispatcher.room()]]
+
     def _leaves(self, asked: Sequence[RequestRow], advanced: Advanced) -> bool:
         soon = self._orchestrator.clock() + self._patience
         if self._patience and advanced.unattended and (advanced.queued or advanced.due <= soon):
@@ -225,14 +240,15 @@ class Driver:
         with contextlib.suppress(ConflictError):  # it is over
             self._cancel(run_id)
 
-    def _act(self, run_id: int, advanced: Advanced, starter: Starter) -> bool:
+    def _act(self, run_id: int, advanced: Advanced, starter: Starter, claims: Claims | None) -> bool:
         """Stop and start jobs; whether the run has to be advanced at once, since one of them ended by that."""
         for job_id in advanced.stop:
             self._dispatcher.cancel(job_id)
-        ready = [job.id for job in advanced.ready]
         if self._killed:
-            return starter.give_up(run_id, ready)
-        return not starter.start(run_id, ready[: self._dispatcher.room()])
+            return starter.give_up(run_id, [job.id for job in advanced.ready])
+        if claims is not None:
+            return not starter.carry_out(claims)
+        return not starter.start(run_id, self._next(advanced))
 
     def _tell_waiting(self, status: Status, asked: Sequence[RequestRow], advanced: Advanced) -> None:
         before = self._seen

@@ -14,6 +14,7 @@ from sluice.errors import NotPermittedError, SluiceError
 from sluice.language.plan import Job, Stage
 from sluice.runs.access import RunAccess
 from sluice.runs.checkouts import listed
+from sluice.runs.decide import Advanced
 from sluice.runs.file_access import FileAccess
 from sluice.runs.identifiers import join
 from sluice.runs.job_request import Place, Position, build_request
@@ -28,6 +29,7 @@ from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
 from sluice.runs.secrets import open_secrets
 from sluice.runs.step_waits import DECIDED
+from sluice.runs.stored import ABOVE_STEPS
 from sluice.runs.timeline import Timeline, parent
 from sluice.runs.variables import Groups, no_groups, scope_of
 from sluice.runs.workspaces import workspace_of
@@ -37,6 +39,19 @@ from sluice.storage.blobs import Blobs
 from sluice.storage.engine import Transaction
 from sluice.storage.records import RecordRow
 from sluice.storage.runs import RunRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Jobs that are recorded as started in a transaction, to be dispatched when that is stored.
+
+    `changed` are the records that it changes; `complete` says that each of the jobs could be made ready.
+    """
+
+    loaded: Loaded
+    changed: Sequence[RecordRow]
+    jobs: Sequence[tuple[Position, JobRequest]]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,28 +71,57 @@ class Starter:
             return True
         pin(self.orchestrator, run_id, job_ids)
         fetched = self._fetched(run_id, job_ids)
-        claimed: list[tuple[Position, JobRequest]] = []
         with self.orchestrator.database.write() as transaction:
             loaded = self.orchestrator.load(transaction, run_id, steps=False)
             timeline = Timeline(loaded.situation.records, loaded.situation.steps)
-            pending = [record for record in map(timeline.by_id, job_ids) if record and record.state == "pending"]
-            for record in pending:
-                try:
-                    request = self._request(transaction, loaded, timeline, locate(loaded, timeline, record), fetched)
-                except GroupsPendingError as error:
-                    self._wait(timeline, record, error.pending)
-                except SluiceError as error:
-                    self._end(timeline, record, Result.FAILED, str(error))
-                else:
-                    self._claim(timeline, record, request)
-                    claimed.append((locate(loaded, timeline, record), request))
-            changed = timeline.changed()
-            records.save(transaction, run_id, changed)
-        for record in changed:
+            claims = self._claims(transaction, loaded, timeline, job_ids, fetched)
+        return self.carry_out(claims)
+
+    def claim_at_once(
+        self, transaction: Transaction, loaded: Loaded, advanced: Advanced, job_ids: Sequence[str]
+    ) -> Claims | None:
+        """Claim jobs in the transaction that made them ready, where nothing has to be fetched for them first.
+
+        `loaded` is the run as it was before that. What it answers is to be carried out once the transaction is stored;
+        None leaves the jobs to `start`. Claimed at once, a run is read and stored half as often.
+        """
+        decided = advanced.timeline.added() or advanced.asked or advanced.closed or advanced.details or advanced.suites
+        run_id = loaded.run.id
+        if decided or loaded.plan.repositories or self.orchestrator.uses_groups(transaction, run_id):
+            return None
+        kept = {record.id: record for record in loaded.situation.records}
+        for moved in advanced.timeline.changed():
+            if moved.type in ABOVE_STEPS and (stored := records.get(transaction, run_id, moved.id)):
+                kept[moved.id] = stored
+        timeline = Timeline(kept.values(), loaded.situation.steps)
+        return self._claims(transaction, loaded, timeline, job_ids, {})
+
+    def carry_out(self, claims: Claims) -> bool:
+        """Dispatch jobs whose claim is stored; False when one of them could not be made ready."""
+        for record in claims.changed:
             self.changed(record)
-        for position, request in claimed:
-            self._dispatch(loaded, position, request)
-        return len(claimed) == len(pending)
+        for position, request in claims.jobs:
+            self._dispatch(claims.loaded, position, request)
+        return claims.complete
+
+    def _claims(
+        self, transaction: Transaction, loaded: Loaded, timeline: Timeline, job_ids: Sequence[str], fetched: Fetched
+    ) -> Claims:
+        claimed: list[tuple[Position, JobRequest]] = []
+        pending = [record for record in map(timeline.by_id, job_ids) if record and record.state == "pending"]
+        for record in pending:
+            try:
+                request = self._request(transaction, loaded, timeline, locate(loaded, timeline, record), fetched)
+            except GroupsPendingError as error:
+                self._wait(timeline, record, error.pending)
+            except SluiceError as error:
+                self._end(timeline, record, Result.FAILED, str(error))
+            else:
+                self._claim(timeline, record, request)
+                claimed.append((locate(loaded, timeline, record), request))
+        changed = timeline.changed()
+        records.save(transaction, loaded.run.id, changed)
+        return Claims(loaded=loaded, changed=changed, jobs=claimed, complete=len(claimed) == len(pending))
 
     def give_up(self, run_id: int, job_ids: Sequence[str]) -> bool:
         """End jobs that are ready as canceled, without running anything; whether there were any."""

@@ -87,6 +87,10 @@ class Loaded:
         return self.situation.plan
 
 
+Then = Callable[[Transaction, Loaded, Advanced], None]
+"""What follows from a decision in its transaction."""
+
+
 class Orchestrator:
     """Reads and advances the runs of one database.
 
@@ -120,17 +124,25 @@ class Orchestrator:
         self._plans: dict[int, Plan] = {}
         self._with_groups: dict[int, bool] = {}
 
-    def advance(self, run_id: int, *, driven: bool = False) -> Advanced:
+    def advance(self, run_id: int, *, driven: bool = False, then: Then | None = None) -> Advanced:
         """Take a run as far as stored state allows; what the answer says to do has been stored before.
 
-        `driven` says that a process drives the run, so that it may take exclusive locks.
+        `driven` says that a process drives the run, so that it may take exclusive locks. `then` is called in the same
+        transaction when jobs are ready, with the run as it was before and what was decided.
         """
         with self.database.write() as transaction:
             audit.check_head(transaction)
-            return self.advance_in(transaction, read(transaction, run_id, steps=False), driven=driven)
+            stored = read(transaction, run_id, steps=False)
+            return self.advance_in(transaction, stored, driven=driven, then=then)
 
     def advance_in(
-        self, transaction: Transaction, stored: Stored, *, driven: bool = False, assessed: Assessed | None = None
+        self,
+        transaction: Transaction,
+        stored: Stored,
+        *,
+        driven: bool = False,
+        assessed: Assessed | None = None,
+        then: Then | None = None,
     ) -> Advanced:
         """As `advance`, of what was read in a transaction, with what was `assessed` in it for other runs."""
         if stored.run.state == "completed":
@@ -140,6 +152,8 @@ class Orchestrator:
         advanced = decide.advance(loaded.situation, world)
         self._store(transaction, loaded, advanced, world.now)
         audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
+        if then is not None and advanced.ready:
+            then(transaction, loaded, advanced)
         if not (stored.suites or advanced.suites):
             return advanced
         return replace(advanced, mark=check_suites.mark(transaction, stored.run.id))

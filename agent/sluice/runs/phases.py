@@ -99,9 +99,10 @@ class Phases:
             return False
         if phase.state == "inProgress":
             return self._running(stage, job, phase)
-        by_name = {other.name.casefold(): other for other in stage.jobs}
-        if not all(self.timeline.phase(stage, by_name[name.casefold()]).completed for name in job.depends_on):
-            return False
+        if job.depends_on:
+            by_name = {other.name.casefold(): other for other in stage.jobs}
+            if not all(self.timeline.phase(stage, by_name[name.casefold()]).completed for name in job.depends_on):
+                return False
         try:
             if not self.world.job_runs(stage, job, self.timeline):
                 self.timeline.complete(phase, Result.SKIPPED, self.world.now)

@@ -92,9 +92,10 @@ def job_home(environ: Mapping[str, str], temp: Path, work: Path) -> dict[str, st
 
 def _furnish(home: Path, person: Path | None, spare: Path) -> None:
     # texts and plain calls: this is on the way of every job
-    for folder in _FOLDERS:
+    links = _links(person, spare)
+    for folder in _around(tuple(name for name, _ in links)):
         os.mkdir(f"{home}/{folder}", 0o700)  # noqa: PTH102
-    for name, target in _links(person, spare):
+    for name, target in links:
         os.symlink(target, f"{home}/{name}", target_is_directory=True)  # noqa: PTH211
     with open(f"{home}/.mavenrc", "w", encoding="ascii") as file:  # noqa: PTH123
         file.write(MAVENRC)
@@ -112,9 +113,8 @@ def _links(person: Path | None, spare: Path) -> tuple[tuple[str, str], ...]:
     return tuple((name, os.fspath(target)) for name, target in found)
 
 
-_FOLDERS = tuple(
-    dict.fromkeys(
-        os.fspath(around) for name in (*CACHES, *TOOLS) for around in reversed(Path(name).parents) if around != Path()
-    )
-)
-"""The folders around what is linked, outer ones first."""
+@functools.cache
+def _around(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders around what is linked, outer ones first."""
+    folders = (around for name in names for around in reversed(Path(name).parents) if around != Path())
+    return tuple(dict.fromkeys(map(os.fspath, folders)))
