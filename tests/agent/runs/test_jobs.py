@@ -6,19 +6,20 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.agent.runs.conftest import WatchedDispatcher
 
 from sluice.runs.jobs import Claims, Starter
 from sluice.runs.logs import RunLogs
-from tests.agent.runs.conftest import WatchedDispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.agent.runs.conftest import Bench
 
     from sluice.dispatch.port import Ended
     from sluice.runs.decide import Advanced
     from sluice.runs.orchestrator import Loaded
     from sluice.storage.engine import Transaction
-    from tests.agent.runs.conftest import Bench
 
 TWO_JOBS = (
     "variables: {who: you}\njobs:\n"
