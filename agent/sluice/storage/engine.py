@@ -197,6 +197,7 @@ class Database:
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads. It never waits for a writer, and no writer waits for it."""
         with explained(self.place), self._engine.connect() as connection:
+            _begin_sqlite(connection)
             yield Transaction(connection, self.home, self.voucher)
 
     @contextmanager
@@ -215,6 +216,7 @@ class Database:
                 try:
                     engine = self._writing_engine if synced else self._unsynced_engine
                     with explained(self.place), engine.begin() as connection:
+                        _begin_sqlite(connection)
                         transaction = Transaction(connection, self.home, self.voucher, writes=True, synced=synced)
                         yield transaction
                 finally:
@@ -268,7 +270,6 @@ def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
         ) from error
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
     elif url.get_backend_name() == "postgresql":
         event.listen(engine, "begin", _begin_postgresql)
     return engine
@@ -281,15 +282,22 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
+    """Begin a transaction of SQLite; nothing to do for other databases.
+
+    The driver is told directly: an engine that has a listener for it asks for listeners at every statement.
+    """
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        return
     options = connection.get_execution_options()
     if not options.get(_WRITE_OPTION):
-        connection.exec_driver_sql("BEGIN")
+        driver.execute("BEGIN")
         return
     synced = not options.get(_UNSYNCED_OPTION)
     if connection.info.get(_UNSYNCED_OPTION, False) is synced:  # the connection was used in the other way before
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+        driver.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
         connection.info[_UNSYNCED_OPTION] = not synced
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver.execute("BEGIN IMMEDIATE")
 
 
 def _begin_postgresql(connection: sqlalchemy.Connection) -> None:

@@ -52,7 +52,9 @@ def _upgrade(engine: sqlalchemy.Engine, place: str) -> None:
         try:
             writer = connection.execution_options(sluice_write=True)
             with writer.begin():
-                if not sqlite:
+                if sqlite:
+                    writer.exec_driver_sql("BEGIN IMMEDIATE")
+                else:
                     writer.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK_NUMBER})
                 _upgrade_locked(writer, place)
         finally:
