@@ -16,6 +16,7 @@ ENDPOINT = "endpoint"
 VARIABLE_GROUP = "variablegroup"
 ENVIRONMENT = "environment"
 SECURE_FILE = "securefile"
+REPOSITORY = "repository"
 LEARN_MORE = "For authorization details, refer to https://aka.ms/yamlauthz."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
 from sluice.authorization.roles import PIPELINE
 from sluice.errors import UsageError
 from sluice.rights import Right
@@ -17,6 +17,7 @@ SCOPES: Mapping[str, str] = {
     "vso.auditlog": "read the audit log",
     "vso.build": "see pipelines and runs",
     "vso.build_execute": "queue runs, cancel and retry them, make pipelines",
+    "vso.code": "see which repositories are protected",
     "vso.environment_manage": "see and manage environments",
     "vso.graph": "see users and groups",
     "vso.graph_manage": "manage users and groups",
@@ -55,6 +56,7 @@ _SEE = {
     VARIABLE_GROUP: "vso.variablegroups_read",
     SECURE_FILE: "vso.securefiles_read",
     ENVIRONMENT: "vso.environment_manage",
+    REPOSITORY: "vso.code",
     PIPELINE: "vso.build",
 }
 _USE = {ENDPOINT: "vso.serviceendpoint_query", PIPELINE: "vso.build_execute"}

@@ -33,6 +33,7 @@ TYPE_LABELS = {
     "variablegroup": "Variable group",
     "environment": "Environment",
     "securefile": "Secure file",
+    "repository": "Repository",
     "pipeline": "Pipeline",
     STAGE: "Stage",
     CHECK: "Check",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.authorization.limits import Limits
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
 from sluice.authorization.roles import Role
 from sluice.authorization.trust import Untrusted
 from sluice.errors import SluiceError, UsageError
@@ -23,6 +23,7 @@ KINDS: AnyMapping[str, str] = {
     "variableGroup": VARIABLE_GROUP,
     "secureFile": SECURE_FILE,
     "environment": ENVIRONMENT,
+    "repository": REPOSITORY,
 }
 """What a resource is named by in the file, and its kind."""
 

@@ -21,6 +21,7 @@ _RESOURCES = {
     "environment": ("environment", "The environment that it is on."),
     "variable-group": ("variablegroup", "The variable group that it is on."),
     "secure-file": ("securefile", "The secure file that it is on."),
+    "repository": ("repository", "The repository that it is on."),
 }
 
 

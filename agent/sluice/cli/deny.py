@@ -20,6 +20,7 @@ def command(
     groups: tuple[str, ...],
     environments: tuple[str, ...],
     files: tuple[str, ...],
+    repositories: tuple[str, ...],
     output: str,
 ) -> None:
     """Refuse what a run waits for: the stage that asks is canceled. Later runs may ask again."""
@@ -27,7 +28,8 @@ def command(
     from sluice.cli.runs_view import describe_request, named_stage
 
     with opened_orchestrator() as orchestrator:
-        denied = decisions_of(orchestrator).deny(run_id, named(connections, groups, environments, files))
+        names = named(connections, groups, environments, files, repositories)
+        denied = decisions_of(orchestrator).deny(run_id, names)
         how = go_on(orchestrator, run_id)
         if output == "json":
             refused = [describe_request(request) for request in denied]

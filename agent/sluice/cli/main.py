@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "variable-group": ("variable_group", "Variable groups: create, show, update, permit, delete."),
     "secure-file": ("secure_file", "Secure files: upload, list, permit, delete."),
     "environment": ("environment", "Environments: create, list, show, resources, permits, history."),
+    "repository": ("repository", "Repositories of the project: which pipelines may use them."),
     "check": ("check", "Checks on resources: approvals, branch control, business hours, locks, ..."),
     "authorization": ("authorization", "Permits, roles and policies of many resources, as a file."),
     "pipeline": ("pipeline", "Pipelines, and the variables that stay with one."),

@@ -20,6 +20,7 @@ def command(
     groups: tuple[str, ...],
     environments: tuple[str, ...],
     files: tuple[str, ...],
+    repositories: tuple[str, ...],
     output: str,
 ) -> None:
     """Permit the pipeline of a waiting run to use what it waits for, in this and all future runs."""
@@ -27,7 +28,8 @@ def command(
     from sluice.cli.runs_view import describe_request
 
     with opened_orchestrator() as orchestrator:
-        granted = decisions_of(orchestrator).permit(run_id, named(connections, groups, environments, files))
+        names = named(connections, groups, environments, files, repositories)
+        granted = decisions_of(orchestrator).permit(run_id, names)
         with orchestrator.database.read() as transaction:
             run = orchestrator.load(transaction, run_id).run
         how = go_on(orchestrator, run_id)

@@ -44,16 +44,25 @@ _FILE = click.option(
 )
 
 
+_REPOSITORY = click.option(
+    "--repository", "repositories", multiple=True, metavar="NAME", help="Only this repository (several: repeat)."
+)
+
+
 def resource_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options that name some of what a run waits for."""
-    return _CONNECTION(_GROUP(_ENVIRONMENT(_FILE(command))))
+    return _CONNECTION(_GROUP(_ENVIRONMENT(_FILE(_REPOSITORY(command)))))
 
 
 def named(
-    connections: Sequence[str], groups: Sequence[str], environments: Sequence[str], files: Sequence[str]
+    connections: Sequence[str],
+    groups: Sequence[str],
+    environments: Sequence[str],
+    files: Sequence[str],
+    repositories: Sequence[str],
 ) -> list[ResourceName]:
     """What these options name."""
-    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
+    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
     from sluice.runs.decisions import ResourceName
 
     return [
@@ -61,6 +70,7 @@ def named(
         *(ResourceName(VARIABLE_GROUP, name) for name in groups),
         *(ResourceName(ENVIRONMENT, name) for name in environments),
         *(ResourceName(SECURE_FILE, name) for name in files),
+        *(ResourceName(REPOSITORY, name) for name in repositories),
     ]
 
 

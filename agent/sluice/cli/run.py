@@ -16,7 +16,6 @@ from sluice.cli.session import opened_orchestrator, task_catalogue
 from sluice.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from sluice.connections.store import ConnectionStore
     from sluice.language.plan import Plan
     from sluice.runs.creation import NewRun
     from sluice.runs.orchestrator import Orchestrator
@@ -150,13 +149,13 @@ def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:
 def _permit(
     transaction: Transaction, orchestrator: Orchestrator, plan: Plan, pipeline: Pipeline, asked: RunRequest, *, by: str
 ) -> None:
-    """Permit connections, else variable groups, else environments of that name; the pipeline has to name them."""
+    """Permit connections, else variable groups, environments, files or repositories of that name, which it has to name."""
     from sluice.connections.guard import require_permit
     from sluice.runs.naming import is_named
     from sluice.storage import permissions
 
     for name in asked.permits:
-        resource = _named(transaction, orchestrator.store, pipeline.project_id, name)
+        resource = _named(transaction, orchestrator, plan, pipeline.project_id, name)
         if permissions.standing(transaction, resource, pipeline.id):
             continue  # also within limits: a Permit in passing does not widen what somebody limited
         if not is_named(
@@ -176,20 +175,26 @@ def _permit(
         permissions.grant(transaction, resource, pipeline.id, by=by, at=orchestrator.clock())
 
 
-def _named(transaction: Transaction, store: ConnectionStore, project_id: int, name: str) -> Resource:
-    """What a name means of all that the person sees."""
-    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
+def _named(transaction: Transaction, orchestrator: Orchestrator, plan: Plan, project_id: int, name: str) -> Resource:
+    """What a name means of all that the person sees, or a repository of the project that the plan names."""
+    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
     from sluice.connections.catalogue import nearest
     from sluice.rights import Right
     from sluice.runs.access import seen_names
+    from sluice.runs.naming import own_repository
 
+    store = orchestrator.store
     for resource in _meant(transaction, project_id, name):
         if store.guard.allows(transaction, Right.SEE, resource):
             return resource
-    kinds = (ENDPOINT, VARIABLE_GROUP, ENVIRONMENT, SECURE_FILE)
+    if repository := own_repository(transaction, plan, project_id, name, tasks=orchestrator.tasks()):
+        return repository
+    kinds = (ENDPOINT, VARIABLE_GROUP, ENVIRONMENT, SECURE_FILE, REPOSITORY)
     known = [one for kind in kinds for one in seen_names(transaction, store, kind, project_id)]
     hint = nearest(name, known, otherwise="see 'sluice connection list' and 'sluice variable-group list'")
-    raise NotFoundError(f"there is no service connection, variable group, environment or secure file '{name}'", do=hint)
+    raise NotFoundError(
+        f"there is no service connection, variable group, environment, secure file or repository '{name}'", do=hint
+    )
 
 
 def _meant(transaction: Transaction, project_id: int, name: str) -> Iterator[Resource]:

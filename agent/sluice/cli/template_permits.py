@@ -62,6 +62,9 @@ class LookedAt:
             self._files = TemplateRepositories(opener=self._opener, cache=lambda: _cache(Home.find()), looking=True)
         return self._files.read(repository, path)
 
+    def require(self, repository: Repository) -> None:
+        """Nobody is asked before a run is to be made; see `sluice.runs.source.OtherFiles`."""
+
     @contextlib.contextmanager
     def _opener(self) -> Iterator[RepositoryOpener]:
         from sluice.runs.repositories import UNREGISTERED
@@ -98,7 +101,7 @@ def permitting(
         try:
             return work()
         except RepositoryPendingError as pending:
-            named = {name_key(pending.connection), name_key(pending.resource.id)} & given
+            named = {name_key(pending.name), name_key(pending.resource.id)} & given
             if not named and not (asks and _permits(pending)):
                 with orchestrator.database.write() as transaction:
                     register(transaction)  # it has to be known to be permitted
@@ -106,7 +109,7 @@ def permitting(
             with orchestrator.database.write() as transaction:
                 pipeline = register(transaction)
                 guard = orchestrator.store.guard
-                require_permit(guard, transaction, pending.resource, pending.connection, pipeline.id)
+                require_permit(guard, transaction, pending.resource, pending.name, pipeline.id)
                 permissions.grant(
                     transaction, pending.resource, pipeline.id, by=current_user(), at=orchestrator.clock()
                 )
@@ -117,9 +120,10 @@ def _permits(pending: RepositoryPendingError) -> bool:
 
     place = f"  {pending.where}" if pending.where else ""
     click.echo(f"\n{pending.what}\n{texts.PANEL_TITLE}", err=True)
-    click.echo(f"  Service connection '{plain(pending.connection)}'{plain(place)}  {texts.PERMISSION_NEEDED}", err=True)
+    label = texts.TYPE_LABELS[pending.resource.type]
+    click.echo(f"  {label} '{plain(pending.name)}'{plain(place)}  {texts.PERMISSION_NEEDED}", err=True)
     click.echo(f"  {plain(pending.why)}", err=True)
-    click.echo(texts.permit_question(pending.resource.type, plain(pending.connection)), err=True)
+    click.echo(texts.permit_question(pending.resource.type, plain(pending.name)), err=True)
     return click.confirm(texts.PERMIT_TITLE, err=True)
 
 

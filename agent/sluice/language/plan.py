@@ -185,7 +185,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """An entry of `resources.repositories`."""
+    """An entry of `resources.repositories`; `given`: a folder is taken in place of what its connection opens."""
 
     alias: str
     type: str
@@ -194,6 +194,7 @@ class Repository:
     endpoint: Text | None = None
     checkout_options: Mapping[str, str] = field(default_factory=dict)
     where: Location = NOWHERE
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

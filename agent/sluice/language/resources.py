@@ -32,6 +32,7 @@ _OTHER_TYPES = {
     ("webhook", ""): ConnectionWanted("incomingwebhook"),
     ("build", "jenkins"): ConnectionWanted("jenkins"),
 }
+_OWN_TYPES = frozenset({"git", "tfsgit"})
 _REGISTRY = ConnectionWanted("dockerregistry")
 _SUBSCRIPTION = ConnectionWanted("azurerm")
 
@@ -42,7 +43,8 @@ class ResourceUse:
 
     `name` has the macros of root variables replaced; `unresolved` says that others are left in it. `type` and
     `schemes` are what the place takes (service connections only; '' and none: any). `job`, `step` and its `task` are ''
-    where the whole stage or run needs it; `input` is the task's own spelling, `written` the pipeline's.
+    where the whole stage or run needs it; `input` is the task's own spelling, `written` the pipeline's. `elsewhere` says of
+    a repository that its connection protects it (or nothing does: it is public, or a folder in place of it).
     """
 
     kind: Kind
@@ -56,6 +58,7 @@ class ResourceUse:
     task: str = ""
     input: str = ""
     written: str = ""
+    elsewhere: bool = False
 
 
 def stage_resources(
@@ -89,6 +92,16 @@ def _named(plan: Plan, text: Text) -> str:
 def connection_type_of(repository_type: str) -> str:
     """The type of service connection that opens repositories of a type; '' where several do."""
     return _REPOSITORY_TYPES.get(repository_type, _ANY).type
+
+
+def is_own(repository: Repository) -> bool:
+    """Whether a repository is one of the projects' own: a protected resource itself, without a connection to it."""
+    return repository.type in _OWN_TYPES and repository.endpoint is None and not repository.given
+
+
+def repository_name(repository: Repository) -> str:
+    """What a repository is called; an entry without a name is called by its alias."""
+    return (repository.name or repository.alias).strip()
 
 
 def _root_values(plan: Plan, given: Mapping[str, str]) -> Mapping[str, str]:
@@ -200,14 +213,18 @@ class _Collector:
         repository = self._repositories.get(alias)
         if repository is not None:
             yield from self._of_repository(repository, text.where, job, step)
-        else:
-            yield self._use("repository", text, job=job.name, step=step)
+            return
+        kind, in_place, rest = text.value.strip().partition("://")
+        name = rest.partition("@")[0].strip("/") if in_place else text.value
+        elsewhere = bool(in_place) and kind.casefold() not in _OWN_TYPES
+        yield self._use("repository", Text(name, text.where), job=job.name, step=step, elsewhere=elsewhere)
 
     def _of_repository(
         self, repository: Repository, where: Location, job: Job | None = None, step: Step | None = None
     ) -> Iterator[ResourceUse]:
         name = job.name if job is not None else ""
-        yield self._use("repository", Text(repository.name or repository.alias, where), job=name, step=step)
+        text = Text(repository_name(repository), where)
+        yield self._use("repository", text, job=name, step=step, elsewhere=not is_own(repository))
         if repository.endpoint is not None:
             wanted = _REPOSITORY_TYPES.get(repository.type, _ANY)
             yield self._use("endpoint", repository.endpoint, wanted=wanted, job=name, step=step, written="endpoint")
@@ -222,6 +239,7 @@ class _Collector:
         step: Step | None = None,
         input: str = "",  # noqa: A002  # the word of the field
         written: str = "",
+        elsewhere: bool = False,
     ) -> ResourceUse:
         name = str(expand(text.value, lambda variable: self._values.get(variable.casefold())))
         return ResourceUse(
@@ -236,6 +254,7 @@ class _Collector:
             task=step.task.value if step is not None else "",
             input=input or written,
             written=written,
+            elsewhere=elsewhere,
         )
 
 

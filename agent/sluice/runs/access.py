@@ -10,6 +10,7 @@ from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
+    REPOSITORY,
     SECURE_FILE,
     VARIABLE_GROUP,
     Assessment,
@@ -37,7 +38,7 @@ from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
 from sluice.runs.passing import Passing
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
-from sluice.storage import actions, audit, environments, expiries, permissions, policies, projects
+from sluice.storage import actions, audit, environments, expiries, permissions, policies, projects, repositories
 from sluice.storage import connections as connection_rows
 from sluice.storage import secure_files as file_rows
 from sluice.storage import variable_groups as group_rows
@@ -73,6 +74,10 @@ def assess_needs(
     for name in {need.name for need in needs if need.kind == SECURE_FILE}:
         if file := files.find(transaction, project_id, name):
             found[SECURE_FILE, name] = known_file(transaction, file, pipeline_id, origin.trust)
+    if any(need.kind == REPOSITORY for need in needs):
+        home = projects.get(transaction, project_id)
+        for name in {need.name for need in needs if need.kind == REPOSITORY}:
+            found[REPOSITORY, name] = known_repository(transaction, home, name, pipeline_id)
     missing = {need.kind for need in needs if need.key not in found}
     names = {kind: seen_names(transaction, store, kind, project_id) for kind in missing}
     assessment = assess(needs, found, names, origin, disabled_waits=disabled_waits)
@@ -92,6 +97,9 @@ def seen_names(transaction: Transaction, store: ConnectionStore, kind: str, proj
         return [one.name for one in group_rows.listed(transaction, project_id) if seen(one.id)]
     if kind == SECURE_FILE:
         return [one.name for one in file_rows.listed(transaction, project_id) if seen(one.id)]
+    if kind == REPOSITORY:
+        rows = repositories.listed(transaction, projects.get(transaction, project_id))
+        return [repositories.name_of(one) for one in rows if seen(one.id)]
     return [one.name for one in environments.listed(transaction, project_id) if seen(one.id)]
 
 
@@ -154,6 +162,13 @@ def _known_group(transaction: Transaction, group: VariableGroup, pipeline_id: in
 def _known_environment(transaction: Transaction, environment: environments.Environment, pipeline_id: int) -> Known:
     permitted = permissions.permitted(transaction, environments.resource_of(environment), pipeline_id)
     return Known(id=environment.id, name=environment.name, kind=ENVIRONMENT, permitted=permitted)
+
+
+def known_repository(transaction: Transaction, home: projects.Project, name: str, pipeline_id: int) -> Known:
+    """What authorization has to know of a repository of a project. Whichever is named is protected: none is registered."""
+    resource = repositories.resource_of(home, name)
+    permitted = permissions.permitted(transaction, resource, pipeline_id)
+    return Known(id=resource.id, name=name, kind=REPOSITORY, permitted=permitted)
 
 
 def _standing(

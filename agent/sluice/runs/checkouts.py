@@ -32,7 +32,10 @@ def without_given(plan: Plan, repositories: Mapping[str, Path]) -> Plan:
     given = {alias.casefold() for alias in repositories}
     if not given:
         return plan
-    kept = tuple(replace(each, endpoint=None) if each.alias.casefold() in given else each for each in plan.repositories)
+    kept = tuple(
+        replace(each, endpoint=None, given=True) if each.endpoint and each.alias.casefold() in given else each
+        for each in plan.repositories
+    )
     return replace(plan, repositories=kept)
 
 

@@ -11,9 +11,8 @@ from sluice.errors import UsageError
 from sluice.language.compiler import compile_pipeline, preview_pipeline
 from sluice.language.plan import Plan
 from sluice.language.tasks import TaskCatalogue
-from sluice.language.templates import Files
 from sluice.runs.predefined import RunFacts, Source, template_variables
-from sluice.runs.source import LocalFiles, describe, find_root, read_pipeline
+from sluice.runs.source import LocalFiles, OtherFiles, describe, find_root, read_pipeline
 
 _USUAL_NAMES = frozenset({"azure-pipelines", "azure-pipeline", ".azure-pipelines", "azure_pipelines", "pipeline"})
 
@@ -69,7 +68,7 @@ class Given:
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     repositories: Mapping[str, Path] = field(default_factory=dict)
-    others: Files | None = None
+    others: OtherFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,16 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, OF_THE_RUN, SECURE_FILE, VARIABLE_GROUP, Need, Refusal
+from sluice.authorization.resources import (
+    ENDPOINT,
+    ENVIRONMENT,
+    OF_THE_RUN,
+    REPOSITORY,
+    SECURE_FILE,
+    VARIABLE_GROUP,
+    Need,
+    Refusal,
+)
 from sluice.connections import deletion
 from sluice.errors import Location, PipelineError, Problem, UsageError
 from sluice.language.expressions import ExpressionError
@@ -129,7 +138,13 @@ def create_in(orchestrator: Orchestrator, transaction: Transaction, new: NewRun)
 def protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
     """What the checkpoints ask for. A name that is known only at run time, in an input, is looked up by its step."""
     kinds = {VARIABLE_GROUP, ENVIRONMENT}
-    return [use for use in uses if use.kind in kinds or (use.kind in {ENDPOINT, SECURE_FILE} and not use.unresolved)]
+    return [
+        use
+        for use in uses
+        if use.kind in kinds
+        or (use.kind in {ENDPOINT, SECURE_FILE} and not use.unresolved)
+        or (use.kind == REPOSITORY and not use.elsewhere)
+    ]
 
 
 def need_of_use(use: ResourceUse, stage: str) -> Need:

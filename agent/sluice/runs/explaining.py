@@ -15,6 +15,7 @@ from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
     OF_THE_RUN,
+    REPOSITORY,
     SECURE_FILE,
     VARIABLE_GROUP,
     Assessment,
@@ -53,10 +54,11 @@ _COMMANDS = {
     VARIABLE_GROUP: "variable-group",
     ENVIRONMENT: "environment",
     SECURE_FILE: "secure-file",
+    REPOSITORY: "repository",
 }
 _COVERED = Covered(kind="", id="", name="")
 _UNASKED = {
-    "repository": "Sluice asks for the service connection of a repository, not for the repository",
+    REPOSITORY: "it is not one of the project's own: its service connection is asked for, where it has one",
     "queue": "Sluice runs the job where it is dispatched, whatever its pool",
 }
 
@@ -143,7 +145,9 @@ class Explainer:
 
     def _needs(self, transaction: Transaction, use: ResourceUse, stage: str) -> Iterator[ExplainedNeed]:
         need = need_of_use(use, stage)
-        if use.unresolved and use.kind == ENVIRONMENT:
+        if use.elsewhere:
+            yield _explained(need, need.name, NOT_ASKED, _UNASKED[use.kind])
+        elif use.unresolved and use.kind == ENVIRONMENT:
             text = "the environment's name has to be known when the run is created: only root variables are known then"
             yield _explained(need, need.name, RUN_TIME_NAME, text)
         elif use.unresolved:

@@ -104,7 +104,7 @@ class _Creation:
             except RepositoryPendingError as pending:
                 with self._orchestrator.database.write() as transaction:
                     self.register(transaction)
-                    known = Known(id=pending.resource.id, name=pending.connection)
+                    known = Known(id=pending.resource.id, name=pending.name, kind=pending.resource.type)
                     granted = self.grant(transaction, known)
                 if not granted:
                     raise

@@ -22,12 +22,13 @@ from sluice.connections.preparation import prepare
 from sluice.errors import CanceledError, NotPermittedError, PermissionPendingError, SluiceError
 from sluice.hooks.repository import SourceRepository
 from sluice.language.plan import Repository
-from sluice.runs.access import RefusedError, known_connection
+from sluice.language.resources import repository_name
+from sluice.runs.access import RefusedError, known_connection, known_repository
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.environment import base_environment
 from sluice.runtime.git import Git
 from sluice.runtime.remote import Remote, Rules, locate
-from sluice.storage import actions, audit, permissions, usage
+from sluice.storage import actions, audit, permissions, projects, usage
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
@@ -42,23 +43,25 @@ UNREGISTERED = -1
 
 
 class RepositoryPendingError(PermissionPendingError):
-    """Templates lie in a repository whose service connection nobody has permitted for the pipeline yet.
+    """Templates lie in a repository that nobody has permitted for the pipeline yet, or not its service connection.
 
     They are read before there is a run, so no run can wait for it: whoever asks for the run decides, or comes again.
     """
 
     reference = "repository-pending"
 
-    def __init__(self, repository: Repository, record: ConnectionRecord, pipeline: str) -> None:
+    def __init__(self, repository: Repository, resource: permissions.Resource, name: str, pipeline: str) -> None:
+        self.resource = resource
+        self.name = name
+        self.label = texts.TYPE_LABELS[resource.type].lower()
+        own = resource.type == permissions.REPOSITORY
+        of = "" if own else f" of the repository '{repository.alias}'"
         super().__init__(
             texts.banner(1),
-            where=repository.endpoint.where if repository.endpoint else None,
-            why=f"the service connection '{record.name}' of the repository '{repository.alias}', "
-            "from which templates are read before the run starts",
-            do=f"sluice connection permit '{record.name}' --pipeline '{pipeline}'",
+            where=repository.endpoint.where if repository.endpoint else repository.where,
+            why=f"the {self.label} '{name}'{of}, from which templates are read before the run starts",
+            do=f"sluice {'repository' if own else 'connection'} permit '{name}' --pipeline '{pipeline}'",
         )
-        self.resource = permissions.Resource(record.project_id, record.id)
-        self.connection = record.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,8 @@ class RepositoryOpener:
             if refusal := refuse(need, known, (), self.origin):
                 raise RefusedError(refusal, one, need.where)
             if not (known.permitted or known.within_limits(need, self.origin)):
-                raise RepositoryPendingError(repository, one, self.pipeline)
+                resource = permissions.Resource(one.project_id, one.id)
+                raise RepositoryPendingError(repository, resource, one.name, self.pipeline)
 
         try:
             connection = self.store.open(self.project_id, record.id, use, version=record.version, check=check)
@@ -117,6 +121,16 @@ class RepositoryOpener:
         finally:
             with self.store.database.write() as transaction:
                 usage.step_finished(transaction, use.run_id, use.step_id, result, at=self.clock())
+
+    def require(self, repository: Repository) -> None:
+        """Raise `RepositoryPendingError` when a repository of the project itself is not permitted yet."""
+        name = repository_name(repository)
+        with self.store.database.read() as transaction:
+            home = projects.get(transaction, self.project_id)
+            known = known_repository(transaction, home, name, self.pipeline_id)
+        if not known.permitted:
+            resource = permissions.Resource(self.project_id, known.id, known.kind)
+            raise RepositoryPendingError(repository, resource, name, self.pipeline)
 
     def _audit(self, error: RefusedError) -> None:
         details = {

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from sluice.errors import NotFoundError, SluiceError, UsageError
@@ -148,21 +149,30 @@ def _of_process(file: Path) -> bool:
     return file.is_symlink() and any(str(folder) in {"/dev", "/proc"} for folder in file.parents)
 
 
+class OtherFiles(Files, Protocol):
+    """Templates of the repositories that a pipeline names."""
+
+    def require(self, repository: Repository) -> None:
+        """Raise `PermissionPendingError` when somebody has to permit first that a repository is used that is at hand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFiles:
     """Templates from local folders: the pipeline's own repository, and checkouts of others by alias.
 
-    `others` reads those of repositories that are not given as a checkout.
+    `others` reads those of repositories that are not given as a checkout, and says whether those may be used that are.
     """
 
     root: Path
     repositories: Mapping[str, Path] = field(default_factory=dict)
-    others: Files | None = None
+    others: OtherFiles | None = None
 
     def read(self, repository: Repository, path: str) -> str | bytes:
         """The file at a path of a repository; links may not lead out of it."""
         alias = repository.alias
         root = self.root if alias == "self" else self.repositories.get(alias.casefold())
+        if root is not None and alias != "self" and self.others is not None:
+            self.others.require(repository)
         if root is None:
             if self.others is not None:
                 return self.others.read(repository, path)

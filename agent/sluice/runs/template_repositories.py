@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sluice.errors import NotPermittedError
 from sluice.language.plan import Repository
+from sluice.language.resources import is_own
 from sluice.runs.repositories import RepositoryOpener, RepositoryPendingError, git_for
 from sluice.runs.repository_cache import Fetched, RepositoryCache
 from sluice.runtime.remote import Remote
@@ -38,6 +39,13 @@ class TemplateRepositories:
         with git_for(remote, cache.root) as git:
             return cache.read(git, fetched, path)
 
+    def require(self, repository: Repository) -> None:
+        """See `sluice.runs.source.OtherFiles`. Who only looks at a pipeline is not asked: `explain` tells it."""
+        if self.looking or not is_own(repository):
+            return
+        with self.opener() as opener:
+            opener.require(repository)
+
     @property
     def commits(self) -> Mapping[str, str]:
         """The commits that were read, by lower-case alias: the run is about these."""
@@ -58,7 +66,7 @@ class TemplateRepositories:
                 if not self.looking:
                     raise
                 raise NotPermittedError(
-                    f"this pipeline needs permission to use the service connection '{pending.connection}'",
+                    f"this pipeline needs permission to use the {pending.label} '{pending.name}'",
                     where=pending.where,
                     do=f"{pending.do}; or name a checkout: --repository {repository.alias}=PATH",
                 ) from None

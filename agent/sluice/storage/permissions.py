@@ -30,6 +30,9 @@ ENVIRONMENT = "environment"
 SECURE_FILE = "securefile"
 """The resource type of secure files."""
 
+REPOSITORY = "repository"
+"""The resource type of repositories that belong to a project, as those of `type: git` without a connection do."""
+
 PIPELINE = "pipeline"
 """The resource type of pipelines: people have roles on them, other pipelines need no permit for them."""
 

@@ -32,6 +32,7 @@ NAMESPACES = {
     "variablegroup": "Library",
     "securefile": "Library",
     "environment": "Environment",
+    "repository": "Git Repositories",
     "pipeline": "Build",
 }
 """What the audit log calls the security namespace of a resource type."""

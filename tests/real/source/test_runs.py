@@ -224,7 +224,9 @@ def test_a_repository_named_in_place_is_taken_from_a_checkout(person: Person) ->
     given.mkdir()
     (given / "file").write_text("named in place")
     person.write("steps: [{checkout: 'git://project/other@release'}, {script: cat file}]")
-    assert "named in place" in person.sluice("run", "--repository", "git://project/other=../given")
+    assert "named in place" in person.sluice(
+        "run", "--repository", "git://project/other=../given", "--permit", "project/other"
+    )
     assert "names no service connection" in person.sluice("run", status=1)
 
 

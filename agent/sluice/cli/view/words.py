@@ -141,6 +141,7 @@ _PERMIT_OPTIONS = {
     "variablegroup": "--variable-group",
     "environment": "--environment",
     "securefile": "--secure-file",
+    "repository": "--repository",
 }
 
 
