@@ -71,3 +71,10 @@ def test_a_folder_in_place_of_what_a_connection_opens_is_not_asked_for(using: Sl
     text = PIPELINE.replace("name: Tools", "name: Tools, endpoint: git-main")
     (using.folder / "azure-pipelines.yml").write_text(text)
     assert "from the template" in using("run", *GIVEN, "--non-interactive")
+
+
+def test_a_checkout_that_is_known_only_at_run_time_needs_every_repository_that_it_may_mean(using: Sluice) -> None:
+    text = PIPELINE.replace("- template: steps.yml@tools\n", "").replace("- checkout: tools", "- checkout: $(which)")
+    (using.folder / "azure-pipelines.yml").write_text(f"variables: {{which: tools}}\n{text}")
+    using("run", *GIVEN, "--non-interactive", status=4)
+    assert [one["name"] for one in using.json("runs", "show", "1")["waitingFor"]] == ["Tools"]
