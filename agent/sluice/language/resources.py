@@ -212,8 +212,8 @@ class _Collector:
             return
         if "$(" in alias:  # known only when the step runs: any of those that are listed may be meant
             for one in self._repositories.values():
-                name = Text(repository_name(one), text.where)
-                yield self._use("repository", name, job=job.name, step=step, elsewhere=not is_own(one))
+                listed = Text(repository_name(one), text.where)
+                yield self._use("repository", listed, job=job.name, step=step, elsewhere=not is_own(one))
             return
         repository = self._repositories.get(alias)
         if repository is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, SECURE_FILE, VARIABLE_GROUP
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
 from sluice.authorization.roles import PIPELINE
 from sluice.authorization.scopes import SCOPES, check_scopes, covers, scope_for
 from sluice.errors import UsageError
 from sluice.rights import Right
 
-KINDS = [ENDPOINT, VARIABLE_GROUP, SECURE_FILE, ENVIRONMENT, PIPELINE]
+KINDS = [ENDPOINT, VARIABLE_GROUP, SECURE_FILE, ENVIRONMENT, REPOSITORY, PIPELINE]
 
 
 @pytest.mark.parametrize("kind", KINDS)
