@@ -15,6 +15,8 @@ from sluice.cli.subcommands import SubcommandGroup
 from sluice.errors import NotFoundError, NotPermittedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sluice.runs.check_configuring import On
     from sluice.runs.orchestrator import Orchestrator
     from sluice.storage.check_configurations import ConfigurationRow
@@ -78,7 +80,7 @@ def update_command(check_id: int, *, project: str, output: str, **given: Any) ->
     """Change a check; what is not named stays. Checkpoints that have begun keep what they began with.
 
     \b
-    Example: sluice check update 3 --timeout 60
+    Example: sluice check update 3 --timeout 2h
     """  # noqa: D301  # as above
     with opened_orchestrator() as orchestrator:
         configurations = configurations_of(orchestrator)
@@ -107,7 +109,7 @@ def list_command(*, project: str, output: str, **given: Any) -> None:
                 "id": row.id,
                 "check": label(orchestrator, row),
                 "on": f"{on.label.lower()} '{on.name}'",
-                "settings": shown_settings(row),
+                "settings": shown_settings(_by_name(orchestrator, row, project)),
                 "timeout": minutes(row.timeout),
                 "state": "disabled" if row.disabled else "",
             }
@@ -225,9 +227,9 @@ def minutes(count: int) -> str:
     return f"{count} minutes" if count != 1 else "1 minute"
 
 
-def shown_settings(row: ConfigurationRow) -> str:
+def shown_settings(settings: Mapping[str, str]) -> str:
     """The settings on one line, shortened."""
-    text = ", ".join(f"{key}={' '.join(value.split())}" for key, value in row.settings.items())
+    text = ", ".join(f"{key}={' '.join(value.split())}" for key, value in settings.items())
     return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}..."
 
 

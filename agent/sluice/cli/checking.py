@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,26 @@ _RESOURCES = {
 }
 
 
+class Minutes(click.ParamType[int]):
+    """A duration in minutes: 90, or with a unit 90m, 2h, 30d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """See `click.ParamType`."""
+        if isinstance(value, int):
+            return value
+        found = _DURATION.fullmatch(value.strip().lower())
+        if found is None:
+            self.fail(f"'{value}' is no time: write minutes (90), or 90m, 2h, 30d", param, ctx)
+        return int(found[1]) * _UNITS[found[2]]
+
+
+MINUTES = Minutes()
+_DURATION = re.compile(r"([+-]?[0-9]{1,9})\s*([mhd]?)")
+_UNITS = {"": 1, "m": 1, "h": 60, "d": 1440}
+
+
 def ON(command: Command) -> Command:  # noqa: N802  # reads as the other decorators of options do
     """Options that name one resource."""
     for name, (kind, text) in reversed(_RESOURCES.items()):
@@ -35,8 +56,10 @@ def ON(command: Command) -> Command:  # noqa: N802  # reads as the other decorat
 def setting_options(command: Command) -> Command:
     """Options for the settings that a kind of check declares, and for its times."""
     for option in (
-        click.option("--retry-interval", type=int, default=None, metavar="MIN", help="Minutes between evaluations."),
-        click.option("--timeout", type=int, default=None, metavar="MIN", help="Minutes until it gives up."),
+        click.option("--retry-interval", type=MINUTES, default=None, help="Time between evaluations: 10, 10m, 2h, 1d."),
+        click.option(
+            "--timeout", type=MINUTES, default=None, help="Time until it gives up: 90 (minutes), 90m, 2h, 30d."
+        ),
         click.option(
             "--secret",
             "secrets",

@@ -127,3 +127,28 @@ def test_who_is_no_approver_is_told_at_the_terminal_who_is(here: Sluice) -> None
     assert status == 0
     assert "Waiting for review: Approval 'environment production': alice" in shown
     assert "deployed it" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("90", 90), ("90m", 90), ("2h", 120), ("30d", 43200), (" 1 D ", 1440), ("1H", 60)]
+)
+def test_the_times_of_a_check_are_minutes_or_have_a_unit(here: Sluice, text: str, minutes: int) -> None:
+    made = here.json("check", "add", "approval", *ON, "--approver", "Project Administrators", "--timeout", text)
+    assert made["timeout"] == minutes
+    assert here.json("check", "update", str(made["id"]), "--timeout", "3h")["timeout"] == 180
+
+
+@pytest.mark.parametrize("text", ["soon", "2w", "1.5h", "", "h", "1h30m", "9999999999"])
+def test_what_is_no_time_of_a_check_is_said_to_be_none(here: Sluice, text: str) -> None:
+    said = here("check", "add", "approval", *ON, "--approver", "Project Administrators", "--timeout", text, status=2)
+    assert f"'{text}' is no time: write minutes (90), or 90m, 2h, 30d" in said
+
+
+def test_the_list_names_the_connection_of_a_check_not_its_id(here: Sluice) -> None:
+    here("connection", "create", "status", "--type", "generic", "--url", "https://status.example", "--set", "username=")
+    setting = ("--set", "connectedServiceName=status", "--set", "waitForCompletion=false")
+    made = here.json("check", "add", "rest-api", *ON, *setting, "--retry-interval", "1h", "--timeout", "2h")
+    assert (made["retryInterval"], made["timeout"]) == (60, 120)
+    listed = here("check", "list")
+    assert "connectedServiceName=status" in listed
+    assert made["settings"]["connectedServiceName"] not in listed
