@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,17 @@ import yaml
 
 from sluice.language.compiler import compile_pipeline
 from sluice.language.plan import Plan, Repository
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_are_heard() -> Iterator[None]:
+    """Under `nohup` a hang-up is ignored, in the background of a script an interrupt: processes would inherit that."""
+    hang_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGHUP, hang_up)
+    signal.signal(signal.SIGINT, interrupt)
+
 
 CASES = Path(__file__).parents[1] / "conformance" / "pipelines.yaml"
 ENTRY = "azure-pipelines.yml"

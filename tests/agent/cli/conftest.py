@@ -12,21 +12,12 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-
-
-@pytest.fixture(scope="session", autouse=True)
-def hang_ups_are_heard() -> Iterator[None]:
-    """Under `nohup` a hang-up is ignored, and every process that a test starts would inherit that."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
 
 SECRET = "hunter2-very-secret-0815"
 
@@ -117,6 +108,8 @@ class Sluice:
         decoder = codecs.getincrementaldecoder("utf-8")()  # what is read may end within a character
         while True:
             if not select.select([terminal], [], [], 30)[0]:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
                 raise TimeoutError(shown)
             try:
                 read = os.read(terminal, 4096)

@@ -194,7 +194,7 @@ def test_a_connection_of_another_project_is_shared(sluice: Sluice) -> None:
     sluice("project", "create", "shop")
     (sluice.folder / "p.yml").write_text(PIPELINE)
     said = sluice("run", "p.yml", "--project", "shop", status=2)
-    command = "connection share 'web' --from 'default' --project 'shop' --as 'web'"
+    command = "connection share web --from default --project shop --as web"
     assert command in said
     sluice(*command.replace("'", "").split())
     assert "no pipeline there may use it yet" not in sluice(
