@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.agent.cli.conftest import Sluice, hang_ups_are_heard, sluice
+from tests.agent.cli.conftest import Sluice, sluice
+from tests.agent.conftest import signals_are_heard
 from tests.agent.runs.conftest import bench
 from tests.agent.runtime.conftest import Jobs, jobs
 
-__all__ = ["Jobs", "Sluice", "bench", "hang_ups_are_heard", "jobs", "sluice"]
+__all__ = ["Jobs", "Sluice", "bench", "jobs", "signals_are_heard", "sluice"]
