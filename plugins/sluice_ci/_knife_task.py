@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sluice.plugin import Connection, TaskFailedError, TaskRun
 from sluice_ci._chef import client_key
-from sluice_ci._process import execute
 
 INSTALL = "install Chef Workstation: https://docs.chef.io/workstation/install_workstation/"
 CONFIG = "config.rb"
@@ -34,15 +33,13 @@ def run_knife(run: TaskRun) -> None:
         raise TaskFailedError(f"Not found ScriptPath: {script}", where=run.task)
     # Exactly what the step was given: a handler has no business with the environment of the host process.
     environment = {"PATH": os.environ.get("PATH", os.defpath), **run.environment}
-    if shutil.which("knife", path=environment["PATH"]) is None:
-        raise TaskFailedError("Unable to locate executable file: 'knife'", where=run.task, do=INSTALL)
+    run.program("knife", install=INSTALL, path=environment["PATH"])
     command = [*_interpreter(run, script, environment), str(script), *_arguments(run)]
     repository = run.temp / "chef-repo"
     try:
         _set_up(repository, connection)
         environment |= {"CHEF_HOME": str(repository), "HOME": environment.get("HOME") or str(repository)}
-        run.say(f"[command]{shlex.join(command)}")
-        status = execute(run, command, environment=environment, folder=repository)
+        status = run.execute(command, environment=environment, folder=repository)
     finally:
         shutil.rmtree(repository, ignore_errors=True)  # the key is in it
     if status:

@@ -1,25 +1,16 @@
-"""Runs `docker`: its output goes to the log as it comes, a cancellation reaches its whole process group."""
+"""Runs `docker`, and reads from its output how far it is and why it failed."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shlex
-import shutil
-import signal
-import subprocess
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sluice.plugin import CanceledError, TaskFailedError, TaskRun
+from sluice.plugin import TaskFailedError, TaskRun
 
 INSTALL = "install Docker's command line: https://docs.docker.com/engine/install/ (Debian: apt-get install docker.io)"
-KILL_SECONDS = 7.5
-"""So long a canceled command may take to end in order."""
-
 _CHUNK = 64 * 1024
 _LAST = 20
 _STEP = re.compile(r"(?:Step (\d+)/(\d+) :|#\d+ \[(?:[\w.-]+ )?(\d+)/(\d+)\])")
@@ -38,10 +29,7 @@ class Docker:
     program: str = field(init=False)
 
     def __post_init__(self) -> None:
-        found = shutil.which("docker", path=self.environment.get("PATH"))
-        if found is None:
-            raise TaskFailedError("Unable to locate executable file: 'docker'", where=self.run.task, do=INSTALL)
-        self.program = found
+        self.program = self.run.program("docker", install=INSTALL, path=self.environment.get("PATH", os.defpath))
 
     def execute(self, *arguments: str) -> str:
         """Run a command to its end and answer what it wrote; raises `TaskFailedError` when it fails."""
@@ -49,6 +37,8 @@ class Docker:
 
     def ask(self, *arguments: str) -> str | None:
         """What a command answers, which nobody sees; None when it fails."""
+        import subprocess
+
         done = subprocess.run(
             (self.program, *arguments),
             env=self.environment,
@@ -64,34 +54,8 @@ class Docker:
 
 def execute(run: TaskRun, arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> str:
     """Run a command to its end and answer what it wrote; raises `TaskFailedError` or `CanceledError`."""
-    if run.canceled:
-        raise CanceledError("canceled before the command was started")
-    run.say(f"[command]{shlex.join(arguments)}")
     output = _Output(run)
-    with subprocess.Popen(
-        arguments,
-        env=environment,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        bufsize=0,
-        start_new_session=True,
-    ) as process:
-        over = threading.Event()
-        run.on_cancel(lambda: _stop(process, over))
-        try:
-            assert process.stdout is not None  # noqa: S101  # it is a pipe: asked for above
-            while chunk := os.read(process.stdout.fileno(), _CHUNK):
-                output.take(chunk)
-            status = process.wait()
-        finally:
-            over.set()
-            output.close()
-            if process.poll() is None:
-                _signal(process, signal.SIGKILL)
-    if run.canceled:
-        raise CanceledError("the command was canceled")
+    status = run.execute(arguments, environment=environment, folder=folder, take=output.take)
     if status:
         name = Path(arguments[0]).name
         raise TaskFailedError(
@@ -109,22 +73,17 @@ class _Output:
 
     def __init__(self, run: TaskRun) -> None:
         self._run = run
-        self._write = run.stream()
         self._pieces: list[bytes] = []
         self._line = b""
         self._last: list[str] = []
         self._layers: dict[str, bool] = {}
 
     def take(self, chunk: bytes) -> None:
-        self._write(chunk)
         self._pieces.append(chunk)
         *lines, self._line = (self._line + chunk).split(b"\n")
         for line in lines:
             self._look_at(line.decode("utf-8", "replace").strip())
         self._line = self._line[-_CHUNK:]
-
-    def close(self) -> None:
-        self._write(b"")
 
     def text(self) -> str:
         return b"".join(self._pieces).decode("utf-8", "replace")
@@ -144,20 +103,3 @@ class _Output:
             self._layers[layer[1]] = layer[2].startswith(_LAYER_DONE) or self._layers.get(layer[1], False)
             done, total = sum(self._layers.values()), len(self._layers)
             self._run.progress(100 * done // total, f"{done} of {total} layers")
-
-
-def _stop(process: subprocess.Popen[bytes], over: threading.Event) -> None:
-    """As a terminal does it, and the hard way when that is not enough."""
-    _signal(process, signal.SIGINT)
-
-    def insist() -> None:
-        if not over.wait(KILL_SECONDS):
-            _signal(process, signal.SIGKILL)
-
-    threading.Thread(target=insist, daemon=True).start()
-
-
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    if process.returncode is None:  # not reaped yet: the number is still its own
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)

@@ -96,6 +96,28 @@ class TaskRun(Protocol):
         To be called before a file outside of `temp` is given credentials. Of several calls the first counts.
         """
 
+    def program(self, name: str, *, install: str, path: str | None = None) -> str:
+        """Where a program is on the `PATH` of the step, or on `path`; raises `TaskFailedError` with the advice `install`."""
+
+    def execute(
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        given: bytes = b"",
+        take: Callable[[bytes], None] | None = None,
+    ) -> int:
+        """Run a program to its end, in a process group of its own, and answer its exit status.
+
+        Its command line and what it writes go to the step's log as they come; `take` is shown each piece as well.
+        `environment` is the whole of it, the step's where it is None. `given` is its standard input, 4096 bytes at most.
+
+        A cancellation reaches the whole group: SIGINT, then SIGTERM, then SIGKILL, and `CanceledError` is raised once
+        nothing of the group is left. A program that ends by itself may leave others running in the background, as a
+        script may; they end with the job. Raises `TaskFailedError` when it cannot be started.
+        """
+
     def fulfils(self, criteria: str, root: Any) -> bool:
         """Whether a JSON value fulfils success criteria such as `eq(root['status'], 'ok')`.
 

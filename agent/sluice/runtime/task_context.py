@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sluice.errors import SluiceError, TaskFailedError
+from sluice.errors import CanceledError, SluiceError, TaskFailedError
 from sluice.hooks.connection import Connection
 from sluice.runtime.bytes_text import encode
 from sluice.runtime.cancellation import Cancellation
@@ -16,6 +18,10 @@ from sluice.runtime.globbing import find_files
 from sluice.secret import Secret
 
 T = TypeVar("T")
+
+INTERRUPT_SECONDS = 6.5
+TERMINATE_SECONDS = 2.0
+"""A canceled program gets less time than its handler (`handler_thread.STOP_SECONDS`), which cleans up after it."""
 
 
 class HandlerOutput(Protocol):
@@ -134,6 +140,49 @@ class HandlerRun:
             where, why = os.fspath(error.filename or path), error.strerror or str(error)
             raise TaskFailedError("the file cannot be kept as it is", where=where, why=why) from error
 
+    def program(self, name: str, *, install: str, path: str | None = None) -> str:
+        found = shutil.which(name, path=self.environment.get("PATH", os.defpath) if path is None else path)
+        if found is None:
+            raise TaskFailedError(f"Unable to locate executable file: '{name}'", where=self.task, do=install)
+        return found
+
+    def execute(
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        given: bytes = b"",
+        take: Callable[[bytes], None] | None = None,
+    ) -> int:
+        from sluice.runtime.process import Graces, Sink, run_process
+
+        if self.canceled:
+            raise CanceledError("canceled before the program was started")
+        self.say(f"[command]{shlex.join(arguments)}")
+        write = self.stream()
+
+        def feed(chunk: bytes) -> None:
+            write(chunk)
+            if take is not None:
+                take(chunk)
+
+        try:
+            ended = run_process(
+                arguments,
+                cwd=folder,
+                env=self.environment if environment is None else environment,
+                output=Sink(feed=feed, idle=_nothing, waiting=_never),
+                cancellation=self.cancellation,
+                graces=Graces(interrupt=INTERRUPT_SECONDS, terminate=TERMINATE_SECONDS),
+                given=given,
+            )
+        finally:
+            write(b"")
+        if self.canceled:
+            raise CanceledError("the program was canceled")
+        return ended.code
+
     def fulfils(self, criteria: str, root: Any) -> bool:
         from sluice.language.success_criteria import holds
 
@@ -153,3 +202,11 @@ class HandlerRun:
 def _find(values: Mapping[str, T], name: str) -> T | None:
     wanted = name.casefold()
     return next((value for key, value in values.items() if key.casefold() == wanted), None)
+
+
+def _nothing() -> None:
+    """The stream shows unfinished lines when it ends."""
+
+
+def _never() -> bool:
+    return False

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import select
+import shlex
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sluice.plugin import Connection, Secret, TaskFailedError, TaskRun
+from sluice.plugin import CanceledError, Connection, Secret, TaskFailedError, TaskRun
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.task_context import HandlerRun
 
@@ -119,3 +124,75 @@ def test_files_of_a_missing_folder_fail_the_task(tmp_path: Path) -> None:
         a_run(Recorded()).files(tmp_path / "absent", ["**"])
     (tmp_path / "x").touch()
     assert a_run(Recorded()).files(tmp_path, ["**"]) == [tmp_path / "x"]
+
+
+def a_shell(run: HandlerRun, script: str, folder: Path, **more: Any) -> int:
+    return run.execute(("/bin/sh", "-c", script), folder=folder, environment={"PATH": os.defpath}, **more)
+
+
+def test_a_program_writes_to_the_log_and_its_status_is_answered(tmp_path: Path) -> None:
+    output, pieces = Recorded(), list[bytes]()
+    run: TaskRun = a_run(output, environment={"GREETING": "hello", "PATH": os.defpath})
+    script = 'read line; echo "$GREETING $line"; echo oh >&2; pwd; exit 3'
+    assert run.execute(("/bin/sh", "-c", script), folder=tmp_path, given=b"there\n", take=pieces.append) == 3
+    wanted = f"hello there\noh\n{tmp_path}\n".encode()
+    assert b"".join(pieces) == wanted
+    assert output.said[0] == f"[command]/bin/sh -c {shlex.quote(script)}".encode()
+    assert b"".join(piece for piece in output.said[1:] if isinstance(piece, bytes)) == wanted
+    assert output.said[-1] == b""
+
+
+def ends(pid: int) -> bool:
+    """Whether a process that was killed is gone: the system may need a moment for it."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([watched], [], [], 30)[0])
+    finally:
+        os.close(watched)
+
+
+def test_a_canceled_program_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    cancellation, begun = Cancellation(), list[bytes]()
+
+    def take(piece: bytes) -> None:
+        begun.append(piece)
+        if b"\n" in b"".join(begun):
+            cancellation.cancel()
+
+    run = a_run(Recorded(), cancellation=cancellation)
+    script = 'trap "" INT; sleep 600 & trap "exit 0" INT; echo $!; wait'
+    with pytest.raises(CanceledError):
+        a_shell(run, script, tmp_path, take=take)
+    assert ends(int(b"".join(begun).split()[0]))
+
+
+def test_a_program_is_not_started_for_a_run_that_is_canceled(tmp_path: Path) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel()
+    with pytest.raises(CanceledError):
+        a_shell(a_run(Recorded(), cancellation=cancellation), "touch started", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_program_leaves_in_the_background_goes_on_without_its_output(tmp_path: Path) -> None:
+    pieces = list[bytes]()
+    assert a_shell(a_run(Recorded()), "sleep 600 >/dev/null 2>&1 & echo $!", tmp_path, take=pieces.append) == 0
+    child = int(b"".join(pieces))
+    try:
+        os.kill(child, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_program_that_is_missing_is_told_with_what_to_install(tmp_path: Path) -> None:
+    run = a_run(Recorded(), environment={"PATH": os.fspath(tmp_path)})
+    with pytest.raises(TaskFailedError, match="Unable to locate executable file: 'depot'") as raised:
+        run.program("depot", install="apt-get install depot")
+    assert "apt-get install depot" in str(raised.value)
+    (tmp_path / "depot").touch(mode=0o755)
+    assert run.program("depot", install="") == os.fspath(tmp_path / "depot")
+    with pytest.raises(TaskFailedError, match="cannot start"):
+        run.execute((os.fspath(tmp_path / "absent"),), folder=tmp_path)
