@@ -48,15 +48,15 @@ def value_codes(voucher: Voucher, record: ConnectionRecord, values: Mapping[Key,
 
 def released(record: ConnectionRecord, project: projects.Project, use: usage.Use, *, at: float) -> audit.Event:
     """A connection's secrets leave the store."""
-    details = {
-        "PipelineId": use.pipeline_id,
-        "RunId": use.run_id,
-        "StageName": use.stage,
-        "JobName": use.job,
-        "StepId": use.step_id,
-        "TaskName": use.task,
-    }
-    return changed(actions.CONNECTION_EXECUTED, record, project, by=use.actor, at=at, more=details)
+    return changed(actions.CONNECTION_EXECUTED, record, project, by=use.actor, at=at, more=_of_use(use))
+
+
+def token_issued(
+    record: ConnectionRecord, project: projects.Project, use: usage.Use, token_id: str, *, at: float
+) -> audit.Event:
+    """An identity token for a connection leaves."""
+    more = {**_of_use(use), "TokenId": token_id}
+    return changed(actions.IDENTITY_TOKEN_ISSUED, record, project, by=use.actor, at=at, more=more)
 
 
 def modification(before: ConnectionRecord, after: ConnectionRecord, changes: Sequence[str]) -> Action:
@@ -66,6 +66,17 @@ def modification(before: ConnectionRecord, after: ConnectionRecord, changes: Seq
     if before.disabled != after.disabled and set(changes) == {"disabled"}:
         return actions.CONNECTION_PROPERTY_CHANGED
     return actions.CONNECTION_MODIFIED
+
+
+def _of_use(use: usage.Use) -> dict[str, object]:
+    return {
+        "PipelineId": use.pipeline_id,
+        "RunId": use.run_id,
+        "StageName": use.stage,
+        "JobName": use.job,
+        "StepId": use.step_id,
+        "TaskName": use.task,
+    }
 
 
 def _named(record: ConnectionRecord, project: projects.Project) -> dict[str, object]:

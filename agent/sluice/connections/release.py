@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sluice.connections import journal, lookup, vault
 from sluice.connections.catalogue import Catalogue
 from sluice.connections.connection import ConnectionRecord, Key
+from sluice.connections.federation import SCHEME, Federation
 from sluice.connections.references import resolve
 from sluice.connections.sealing import Sealer
 from sluice.errors import ConflictError, NotFoundError, NotPermittedError
@@ -36,12 +38,14 @@ class Releaser:
         catalogue: Catalogue,
         clock: Callable[[], float],
         sources: Mapping[str, SecretSource] | None,
+        federation: Federation,
     ) -> None:
         self._database = database
         self._sealer = sealer
         self._catalogue = catalogue
         self._clock = clock
         self._sources = sources
+        self._federation = federation
 
     def open(
         self, project_id: int, connection_id: str, use: usage.Use, *, version: int | None, check: Check | None
@@ -64,7 +68,27 @@ class Releaser:
                 opened[one.id] = (one, vault.open_secrets(transaction, self._sealer, one))
             links = {one.id: self._links(transaction, one) for one, _ in opened.values()}
             self._record(transaction, [one for one, _ in opened.values()], use)
-        return self._build(record.id, opened, links)
+        issue = partial(self._issue, project_id, use, check)
+        return self._build(record.id, opened, links, issue)
+
+    def issue(self, project_id: int, connection_id: str, use: usage.Use, *, check: Check | None) -> Secret:
+        """An identity token for one use of a connection; see `ConnectionStore.federated_token`."""
+        with self._database.write() as transaction:
+            row = rows.by_id(transaction, project_id, connection_id)
+            if row is None:
+                raise NotFoundError(f"the service connection {connection_id} does not exist any more")
+            record = lookup.to_record(row)
+            _refuse_disabled(record)
+            _refuse_unfederated(record)
+            if check is not None:
+                check(transaction, record)
+            now, project = self._clock(), projects.get(transaction, project_id)
+            token, token_id = self._federation.sign(transaction, record, project, use, at=now)
+            audit.append(transaction, journal.token_issued(record, project, use, token_id, at=now))
+        return token
+
+    def _issue(self, project_id: int, use: usage.Use, check: Check | None, connection_id: str) -> Secret:
+        return self.issue(project_id, connection_id, use, check=check)
 
     def _links(self, transaction: Transaction, record: ConnectionRecord) -> Mapping[str, str]:
         named = lookup.links(record, self._catalogue)
@@ -78,7 +102,11 @@ class Releaser:
         audit.append_all(transaction, [journal.released(record, project, use, at=now) for record in released])
 
     def _build(
-        self, connection_id: str, opened: Mapping[str, Opened], links: Mapping[str, Mapping[str, str]]
+        self,
+        connection_id: str,
+        opened: Mapping[str, Opened],
+        links: Mapping[str, Mapping[str, str]],
+        issue: Callable[[str], Secret],
     ) -> Connection:
         record, stored = opened[connection_id]
         secrets = dict(stored)
@@ -96,7 +124,8 @@ class Releaser:
             scheme=record.scheme,
             parameters=parameters,
             data=data,
-            linked={key: self._build(linked, opened, links) for key, linked in links[record.id].items()},
+            linked={key: self._build(linked, opened, links, issue) for key, linked in links[record.id].items()},
+            federation=partial(issue, record.id) if record.scheme.casefold() == SCHEME.casefold() else None,
         )
 
 
@@ -105,4 +134,12 @@ def _refuse_disabled(record: ConnectionRecord) -> None:
         raise NotPermittedError(
             f"the service connection '{record.name}' is disabled",
             do=f"enable it with 'sluice connection update {record.name} --enable'",
+        )
+
+
+def _refuse_unfederated(record: ConnectionRecord) -> None:
+    if record.scheme.casefold() != SCHEME.casefold():
+        raise NotPermittedError(
+            f"no identity token is issued for the service connection '{record.name}'",
+            why="its authentication scheme is not workload identity federation",
         )

@@ -11,6 +11,7 @@ from sluice.connections.catalogue import Catalogue
 from sluice.connections.changes import Merged, merge
 from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
 from sluice.connections.creation import Creation, Outcome
+from sluice.connections.federation import Federation, configured_issuer
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.connections.homes import home_for
 from sluice.connections.records import renamed, updated_record
@@ -34,7 +35,8 @@ class ConnectionStore:
 
     Methods with a `transaction` argument join one that is open; the others make their own. `clock` answers seconds
     since the epoch, `sources` the secret sources of plugins (those installed when None). `guard` decides what the person
-    who works with it may do; what that person may not see is not there.
+    who works with it may do; what that person may not see is not there. `issuer` answers the address that identity tokens
+    name: see `federation`.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ConnectionStore:
         clock: Callable[[], float] = time.time,
         sources: Mapping[str, SecretSource] | None = None,
         guard: Guard = UNRESTRICTED,
+        issuer: Callable[[], str] = configured_issuer,
     ) -> None:
         self.database = database
         self.guard = guard
@@ -53,6 +56,7 @@ class ConnectionStore:
         self._catalogue = catalogue
         self._clock = clock
         self.sources = sources
+        self.federation = Federation(database, sealer, clock=clock, issuer=issuer)
 
     @classmethod
     def installed(cls, database: Database, guard: Guard) -> ConnectionStore:
@@ -268,8 +272,19 @@ class ConnectionStore:
         opened, the audit log and the usage history are written. When any of that fails, nothing is released.
         `version` is the one that the decision was made for: `ConflictError` when it is another by now.
         """
-        releaser = release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self.sources)
-        return releaser.open(project_id, connection_id, use, version=version, check=check)
+        return self._releaser().open(project_id, connection_id, use, version=version, check=check)
+
+    def federated_token(
+        self, project_id: int, connection_id: str, use: usage.Use, *, check: release.Check | None = None
+    ) -> Secret:
+        """Issue an identity token for one use of a connection that has workload identity federation.
+
+        In one transaction: `check` is asked (it raises what forbids the use), the token is signed and recorded.
+        """
+        return self._releaser().issue(project_id, connection_id, use, check=check)
+
+    def _releaser(self) -> release.Releaser:
+        return release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self.sources, self.federation)
 
     def check_links(
         self,

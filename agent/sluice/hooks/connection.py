@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from sluice.errors import SluiceError
 from sluice.secret import Secret
 
 Value = str | Secret
@@ -16,7 +17,8 @@ class Connection:
 
     `parameters` are those of its authentication scheme, `data` the further values of its type; secret ones are
     `Secret`. `linked` holds, by data key, the connections that this one names (such as a jump host). `notes` are
-    sentences for whoever looks at the use, such as that it expires soon.
+    sentences for whoever looks at the use, such as that it expires soon. `federation` issues identity tokens for it,
+    where it has workload identity federation: see `federated_token`.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Connection:
     data: Mapping[str, Value] = field(default_factory=dict)
     linked: Mapping[str, Connection] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    federation: Callable[[], Secret] | None = field(default=None, repr=False, compare=False)
 
     def value(self, key: str) -> Value | None:
         """The parameter or data value of that key, ignoring case; None when it is not set."""
@@ -51,6 +54,20 @@ class Connection:
         if value is None or isinstance(value, Secret):
             return value or None
         return Secret(value)
+
+    def federated_token(self) -> Secret:
+        """A fresh identity token, signed by Sluice for this use of the connection; good for ten minutes.
+
+        To be asked for each time that one is needed: whether the use is permitted still is asked again. Raises
+        `SluiceError` when it is not, or the connection has no workload identity federation.
+        """
+        if self.federation is None:
+            raise SluiceError(
+                f"no identity token is issued for the service connection '{self.name}'",
+                where=self.name,
+                why="its authentication scheme is not workload identity federation",
+            )
+        return self.federation()
 
     def secrets(self) -> Iterator[Secret]:
         """Every secret value of this connection and of those linked to it, for the mask."""

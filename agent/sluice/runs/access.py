@@ -305,6 +305,11 @@ class RunAccess:
 
         return check
 
+    def check_again(self, use: Use, job_id: str) -> Callable[[Transaction, ConnectionRecord], None]:
+        """What is asked before more leaves for a use that has begun."""
+        need = Need(name="", stage=use.stage, task=use.task, job=use.job, step=use.step)
+        return self._check(need, job_id)
+
     def passing(self, job_id: str) -> Passing:
         """What the checks of resources have to have passed for."""
         return Passing(run_id=self.run_id, stage=self.stage, attempt=self.attempt, job_id=job_id)

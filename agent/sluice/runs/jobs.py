@@ -170,18 +170,7 @@ class Starter:
     def _dispatch(self, loaded: Loaded, position: Position, request: JobRequest) -> None:
         job = position.record
         run = loaded.run
-        access = RunAccess(
-            store=self.orchestrator.store,
-            clock=self.orchestrator.clock,
-            run_id=run.id,
-            project_id=run.project_id,
-            pipeline_id=run.pipeline_id,
-            pipeline=run.pipeline,
-            stage=position.stage.name,
-            actor=run.requested_by,
-            attempt=position.stage_record.attempt,
-            origin=origin_of(run.options, run.pipeline),
-        )
+        access = access_of(self.orchestrator, loaded, position)
         recorder = JobRecorder(
             run,
             job,
@@ -260,6 +249,23 @@ class Starter:
             if not step.completed:
                 timeline.complete(step, Result.SKIPPED, now)
         timeline.complete(record, result, now, message)
+
+
+def access_of(orchestrator: Orchestrator, loaded: Loaded, position: Position) -> RunAccess:
+    """What opens connections for the steps of a job."""
+    run = loaded.run
+    return RunAccess(
+        store=orchestrator.store,
+        clock=orchestrator.clock,
+        run_id=run.id,
+        project_id=run.project_id,
+        pipeline_id=run.pipeline_id,
+        pipeline=run.pipeline,
+        stage=position.stage.name,
+        actor=run.requested_by,
+        attempt=position.stage_record.attempt,
+        origin=origin_of(run.options, run.pipeline),
+    )
 
 
 def locate(loaded: Loaded, timeline: Timeline, instance: RecordRow) -> Position:

@@ -315,6 +315,25 @@ KEY_ROTATED = Action(
     "Rotated the master key: {Count} records are sealed with key {KeyId} now.",
 )
 
+SIGNING_KEY_CREATED = Action(
+    "Sluice.SigningKeyCreated",
+    "Library",
+    "Create",
+    "Made the key {KeyId}, which identity tokens are signed with from {ActiveFrom} on.",
+)
+SIGNING_KEY_RETIRED = Action(
+    "Sluice.SigningKeyRetired",
+    "Library",
+    "Remove",
+    "Forgot the key {KeyId}, which identity tokens were signed with.",
+)
+IDENTITY_TOKEN_ISSUED = Action(
+    "Sluice.IdentityTokenIssued",
+    "Library",
+    "Execute",
+    'Identity token {TokenId} issued for Service Connection "{ConnectionName}" in project {ProjectName}.',
+)
+
 CONNECTION_SHARED = Action(
     "Library.ServiceConnectionShared",
     "Library",

@@ -13,9 +13,10 @@ from operator import itemgetter
 from sqlalchemy import Table, select
 
 from sluice.storage.engine import Row, Transaction
-from sluice.storage.replay import CONNECTION, SECURE_FILE, SETTINGS, VARIABLE_GROUP, Version
+from sluice.storage.replay import CONNECTION, SECURE_FILE, SETTINGS, SIGNING_KEY, VARIABLE_GROUP, Version
 from sluice.storage.seals import joined
 from sluice.storage.tables import connection_projects, connections, pipeline_settings, variable_groups
+from sluice.storage.tables_federation import signing_keys
 from sluice.storage.tables_secure_files import secure_files
 
 _FORMAT = "1"
@@ -48,6 +49,7 @@ COLUMNS: Mapping[str, tuple[Table, tuple[str, ...]]] = {
         secure_files,
         ("id", "version", "project_id", "name", "name_key", "size", "sealed", "created_by", "created_at"),
     ),
+    SIGNING_KEY: (signing_keys, ("id", "version", "created_at", "active_from", "sealed")),
 }
 """By kind of record: its table and the columns that count, the id and the version first."""
 

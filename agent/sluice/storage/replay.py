@@ -9,7 +9,7 @@ from sluice.storage import actions
 from sluice.storage.chain import Breach, Entry, Link
 
 Version = tuple[str, str, int, str]
-"""What a record is (`CONNECTION`, `VARIABLE_GROUP`, `SETTINGS` or `SECURE_FILE`), its id, its version, its digest."""
+"""What a record is (`CONNECTION`, `VARIABLE_GROUP`, `SETTINGS`, `SECURE_FILE` or `SIGNING_KEY`), its id, its version, its digest."""
 
 DIGEST = "Digest"
 """Under which an entry's details keep the digest of a record as it is after a change."""
@@ -18,18 +18,25 @@ CONNECTION = "connection"
 VARIABLE_GROUP = "variable group"
 SETTINGS = "pipeline settings"
 SECURE_FILE = "secure file"
+SIGNING_KEY = "signing key"
 
 Permit = tuple[int, str, str, int]
 """Project, resource type, resource id, pipeline (0 for all)."""
 
 _GRANTS = {actions.AUTHORIZED_FOR_PIPELINE.id, actions.AUTHORIZED_FOR_PROJECT.id}
-_DELETIONS = {actions.CONNECTION_DELETED.id, actions.VARIABLE_GROUP_DELETED.id, actions.SECURE_FILE_DELETED.id}
+_DELETIONS = {
+    actions.CONNECTION_DELETED.id,
+    actions.VARIABLE_GROUP_DELETED.id,
+    actions.SECURE_FILE_DELETED.id,
+    actions.SIGNING_KEY_RETIRED.id,
+}
 _KINDS = {
     actions.VARIABLE_GROUP_DELETED.id: VARIABLE_GROUP,
     actions.VARIABLE_GROUP_OPENED.id: VARIABLE_GROUP,
     actions.SECURE_FILE_DELETED.id: SECURE_FILE,
     actions.SECURE_FILE_OPENED.id: SECURE_FILE,
     actions.PIPELINE_SECRETS_OPENED.id: SETTINGS,
+    actions.SIGNING_KEY_RETIRED.id: SIGNING_KEY,
 }
 """What other actions are about; those that are not listed are about connections."""
 
@@ -45,6 +52,7 @@ CHANGES = {
     actions.VARIABLE_GROUP_MODIFIED.id: VARIABLE_GROUP,
     actions.PIPELINE_VARIABLES_CHANGED.id: SETTINGS,
     actions.SECURE_FILE_CREATED.id: SECURE_FILE,
+    actions.SIGNING_KEY_CREATED.id: SIGNING_KEY,
 }
 """The actions after which a record is another one, and what it is. Of one that is gone there is no digest."""
 

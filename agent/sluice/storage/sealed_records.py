@@ -7,9 +7,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table, select, tuple_
 
-from sluice.storage import connections, deleted, pipeline_settings, previous, secure_files, variable_groups
+from sluice.storage import (
+    connections,
+    deleted,
+    pipeline_settings,
+    previous,
+    secure_files,
+    signing_keys,
+    variable_groups,
+)
 from sluice.storage.engine import Transaction
-from sluice.storage.replay import CONNECTION, SECURE_FILE, SETTINGS, VARIABLE_GROUP
+from sluice.storage.replay import CONNECTION, SECURE_FILE, SETTINGS, SIGNING_KEY, VARIABLE_GROUP
 from sluice.storage.seals import SealedRow, SealKey, joined
 from sluice.storage.tables import connections as connections_table
 from sluice.storage.tables import job_progress
@@ -17,6 +25,7 @@ from sluice.storage.tables import pipeline_settings as settings_table
 from sluice.storage.tables import variable_groups as groups_table
 from sluice.storage.tables_checks import check_secrets
 from sluice.storage.tables_connections import deleted_connections, previous_secrets
+from sluice.storage.tables_federation import signing_keys as keys_table
 from sluice.storage.tables_secure_files import secure_file_chunks
 from sluice.storage.tables_secure_files import secure_files as files_table
 
@@ -36,6 +45,7 @@ _TABLES: tuple[tuple[str, Table, str, tuple[str, ...], tuple[str, ...]], ...] = 
     (SETTINGS, settings_table, "version", ("id",), pipeline_settings.VOUCHED),
     (SECURE_FILE, files_table, "version", ("id",), secure_files.VOUCHED),
     (SECURE_FILE_CHUNK, secure_file_chunks, "number", ("file_id", "number"), ()),
+    (SIGNING_KEY, keys_table, "version", ("id",), signing_keys.VOUCHED),
     (CHECK_SETTINGS, check_secrets, "version", ("configuration_id",), ()),
     (JOB_PROGRESS, job_progress, "step", ("run_id", "job_id", "step"), ()),
 )

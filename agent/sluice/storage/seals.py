@@ -14,6 +14,7 @@ from sluice.storage.engine import Transaction
 from sluice.storage.tables import connections, job_progress, pipeline_settings, variable_groups
 from sluice.storage.tables_checks import check_secrets
 from sluice.storage.tables_connections import deleted_connections, previous_secrets
+from sluice.storage.tables_federation import signing_keys
 from sluice.storage.tables_secure_files import secure_file_chunks, secure_files
 
 _LIBRARY = (
@@ -24,6 +25,7 @@ _LIBRARY = (
     (pipeline_settings, "pipeline settings"),
     (secure_files, "secure file"),
     (secure_file_chunks, "secure file chunk"),
+    (signing_keys, "signing key"),
 )
 _TABLES = (*_LIBRARY, (check_secrets, "check settings"), (job_progress, "job progress"))
 
@@ -118,7 +120,7 @@ def key_ids(transaction: Transaction) -> frozenset[str]:
 def a_key_id(transaction: Transaction, *, library: bool = True) -> str | None:
     """The id of a master key that something is sealed with; None when there is nothing yet.
 
-    With `library` only connections, variable groups, settings and secure files count, not what is left of runs.
+    With `library` only connections, variable groups, settings, secure files and signing keys count, not what is left of runs.
     """
     for table, _ in _LIBRARY if library else _TABLES:
         if (found := transaction.value(select(table.c.key_id).limit(1))) is not None:

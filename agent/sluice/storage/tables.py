@@ -25,6 +25,7 @@ from sluice.storage import (  # imported so that metadata knows their tables
     tables_artifacts,  # noqa: F401
     tables_checks,  # noqa: F401
     tables_connections,  # noqa: F401
+    tables_federation,  # noqa: F401
     tables_people,  # noqa: F401
     tables_secure_files,  # noqa: F401
 )

@@ -68,6 +68,22 @@ def started(transaction: Transaction, connection_id: str, use: Use, *, at: float
     )
 
 
+def in_use(
+    transaction: Transaction, connection_id: str, *, project_id: int, run_id: int, job: str, actor: str
+) -> Use | None:
+    """What a connection was released for, newest first, to a step of that job which has not ended; None for nothing."""
+    names = [name for name in Use.__slots__ if name != "actor"]
+    query = select(*(usage_history.c[name] for name in names)).where(
+        usage_history.c.connection_id == connection_id,
+        usage_history.c.project_id == project_id,
+        usage_history.c.run_id == run_id,
+        usage_history.c.job == job,
+        usage_history.c.finished_at.is_(None),
+    )
+    row = transaction.row(query.order_by(usage_history.c.id.desc()).limit(1))
+    return None if row is None else Use(actor=actor, **dict(zip(names, row, strict=True)))
+
+
 def step_finished(transaction: Transaction, run_id: int, step_id: str, result: str, *, at: float) -> int:
     """Record how a step ended, for every connection that it used; answers how many records that were."""
     values = {"run": run_id, "that_step": step_id, "finished_at": at, "result": result}

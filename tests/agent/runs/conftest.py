@@ -52,6 +52,7 @@ DEPOT = ConnectionType(
     schemes=(
         Scheme("Token", "Token", (Field("apitoken", "API token", secret=True, required=True),)),
         Scheme("None", "Nothing"),
+        Scheme("WorkloadIdentityFederation", "Federation"),
     ),
     data=(Field("Via", "Via", kind="connection", connection_type="Depot"),),
 )
@@ -85,6 +86,7 @@ class Recorder:
         self.waits: list[tuple[str, ...]] = []
         self.finished: list[RunRow] = []
         self.on_start: dict[str, Callable[[], object]] = {}
+        self.on_log: Callable[[bytes], object] | None = None
         self.threads: list[threading.Thread] = []
 
     def run_started(self, run: RunRow, plan: Plan, records: Sequence[RecordRow]) -> None:
@@ -101,6 +103,8 @@ class Recorder:
 
     def log_written(self, step: RecordRow, text: bytes) -> None:
         self.logged.append((step.id, text))
+        if self.on_log:
+            self.on_log(text)
 
     def waiting(self, requests: Sequence[RequestRow]) -> None:
         self.waits.append(tuple(request.resource_name for request in requests))
@@ -337,10 +341,12 @@ class Bench:
         jobs: int = 4,
         on_start: Mapping[str, Callable[[], object]] | None = None,
         started: Callable[[Driver], object] | None = None,
+        on_log: Callable[[bytes], object] | None = None,
     ) -> Outcome:
         """Drive a run; it is canceled when the step (or the job) at `cancel_at` starts."""
         observer = Recorder()
         observer.on_start.update(on_start or {})
+        observer.on_log = on_log
         dispatcher = WatchedDispatcher(jobs)
         if cancel_at:
             observer.on_start[cancel_at] = lambda: self.decisions.cancel(run_id)
