@@ -50,6 +50,7 @@ from sluice.hooks.probe import Answer, Probe, check_host
 from sluice.hooks.repository import Login, RepositoryRule, SourceRepository, basic
 from sluice.hooks.spec import hookimpl
 from sluice.hooks.task_run import TaskRun
+from sluice.hooks.watched import Tls
 from sluice.secret import Secret
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "Task",
     "TaskFailedError",
     "TaskRun",
+    "Tls",
     "TrustNeededError",
     "Url",
     "VerificationError",

@@ -15,11 +15,10 @@ from urllib.parse import urljoin, urlsplit
 
 from sluice.errors import VerificationError
 from sluice.hooks.connection import Connection
+from sluice.hooks.watched import Clock, SpecialAddressError, Tls, UnacceptableCertificateError, is_special, watch
 from sluice.secret import Secret
 
 if TYPE_CHECKING:
-    import socket
-
     import requests
 
 CONNECT_SECONDS = 10.0
@@ -28,6 +27,8 @@ MAX_REDIRECTS = 5
 PORTS = {"http": 80, "https": 443}
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 64 * 1024
+_REFUSALS = ("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_REQUIRED", "ALERT_CERTIFICATE_UNKNOWN")
+"""What OpenSSL calls the alerts of a server that does not take the certificate of its client, or wants one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Probe:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a caller's may hold a key
     trust_any_certificate: bool = False
     seconds: float = 0.0
+    tls: Tls | None = None
 
     def ask(
         self,
@@ -113,7 +115,7 @@ class Probe:
         origin = self.origin(url)
         follow = follow and isinstance(body, bytes)
         with requests.Session() as session, self._deadline(origin) as clock:
-            _watch(session, clock)
+            watch(session, clock, self.tls)
             for _ in range(MAX_REDIRECTS + 1):
                 answer = self._send(session, origin, method, url, body, limit, sink, authenticate=authenticate)
                 if not follow or answer.status not in REDIRECTS or "location" not in answer.headers:
@@ -122,9 +124,9 @@ class Probe:
         raise self._error(f"{origin} redirects more than {MAX_REDIRECTS} times")
 
     @contextlib.contextmanager
-    def _deadline(self, origin: Origin) -> Iterator[_Clock]:
+    def _deadline(self, origin: Origin) -> Iterator[Clock]:
         """Ends what is waited for when the time is up: a limit of each wait alone is none of the whole."""
-        clock = _Clock()
+        clock = Clock()
         timer = threading.Timer(self.seconds, clock.strike)
         timer.daemon = True
         try:
@@ -238,6 +240,10 @@ class Probe:
         causes = tuple(_causes(error))
         if any(isinstance(one, SpecialAddressError) for one in causes):
             return self._error(f"{origin} is not asked", "it is at a link-local or special address")
+        if unaccepted := next((one for one in causes if isinstance(one, UnacceptableCertificateError)), None):
+            return self._error(f"the certificate of {origin} is not the right one", str(unaccepted))
+        if self.tls is not None and self.tls.shows is not None and _is_refusal(causes):
+            return self._error(f"{origin} does not accept the client certificate", "it ended the connection over it")
         certificate = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
         if certificate is not None:
             return self._error(f"the certificate of {origin} is not trusted", certificate.verify_message)
@@ -261,38 +267,6 @@ class Probe:
         return VerificationError(what, where=self.connection.name, why=why, do=do)
 
 
-class _Clock:
-    """Shuts down the sockets that it was shown when it strikes, and each that it is shown later."""
-
-    def __init__(self) -> None:
-        self.struck = False
-        self._sockets: list[socket.socket] = []
-        self._lock = threading.Lock()
-
-    def show(self, opened: socket.socket) -> None:
-        # a duplicate: TLS takes the descriptor out of the object that it wraps
-        with self._lock:
-            self._sockets.append(opened.dup())
-        if self.struck:
-            self.strike()
-
-    def strike(self) -> None:
-        self.struck = True
-        with self._lock:
-            for one in self._sockets:
-                with contextlib.suppress(OSError):
-                    one.shutdown(2)  # SHUT_RDWR: it wakes a reader in another thread, which closing does not
-
-    def close(self) -> None:
-        with self._lock:
-            while self._sockets:
-                self._sockets.pop().close()
-
-
-class SpecialAddressError(OSError):
-    """A connection came about with an address that no service has."""
-
-
 def check_host(host: str, port: int, *, name: str, shown: str = "") -> None:
     """Refuse a host whose address no service has: a cloud's metadata service answers at a link-local one.
 
@@ -306,72 +280,18 @@ def check_host(host: str, port: int, *, name: str, shown: str = "") -> None:
     except (OSError, UnicodeError):
         return
     for *_, place in found:
-        if _is_special(str(place[0])):
+        if is_special(str(place[0])):
             why = f"{place[0]} is a link-local or special address"
             raise VerificationError(f"{shown or host} is not asked", where=name, why=why)
 
 
-def _is_special(text: str) -> bool:
-    import ipaddress
+def _is_refusal(causes: tuple[BaseException, ...]) -> bool:
+    """Whether the far side did not take our certificate: that may come as an alert, or as an end without a word."""
+    import ssl
 
-    address = ipaddress.ip_address(text.partition("%")[0])
-    plain = getattr(address, "ipv4_mapped", None) or address
-    return bool(plain.is_link_local or plain.is_multicast or plain.is_unspecified)
-
-
-def _watch(session: requests.Session, clock: _Clock) -> None:
-    """Let the session look at the address that it has reached before it says anything: names may change their mind."""
-    from requests.adapters import HTTPAdapter
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-
-    class Watched(HTTPConnection):
-        def _new_conn(self) -> socket.socket:  # before a handshake, which may take its time too
-            opened = super()._new_conn()
-            clock.show(opened)
-            return opened
-
-        def connect(self) -> None:
-            super().connect()
-            _check_peer(self)
-
-    class WatchedTls(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            opened = super()._new_conn()
-            clock.show(opened)
-            return opened
-
-        def connect(self) -> None:
-            super().connect()
-            _check_peer(self)
-
-    class Plain(HTTPConnectionPool):
-        ConnectionCls = Watched
-
-    class Tls(HTTPSConnectionPool):
-        ConnectionCls = WatchedTls
-
-        def _validate_conn(self, conn: Any) -> None:
-            # as the base class, without its warning on standard error: the connection itself says what it trusts
-            if conn.is_closed:
-                conn.connect()
-
-    class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
-            super().init_poolmanager(*arguments, **named)
-            self.poolmanager.pool_classes_by_scheme = {"http": Plain, "https": Tls}
-
-    session.mount("http://", Adapter())
-    session.mount("https://", Adapter())
-
-
-def _check_peer(connection: Any) -> None:
-    peer = ""
-    with contextlib.suppress(OSError, AttributeError):
-        peer = str(connection.sock.getpeername()[0])
-    if peer and _is_special(peer):
-        connection.close()
-        raise SpecialAddressError(f"{peer} is a link-local or special address")
+    ends = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
+    alerts = [one.reason or "" for one in causes if isinstance(one, ssl.SSLError)]
+    return any(isinstance(one, ends) for one in causes) or any(alert.endswith(_REFUSALS) for alert in alerts)
 
 
 def _begin(response: requests.Response, limit: int) -> bytes:

@@ -16,9 +16,9 @@ from tests.doubles.certificates import Authority
 from tests.doubles.web import Call, Double, Reply, served
 
 from sluice.errors import CanceledError, VerificationError
-from sluice.hooks import probe as module
+from sluice.hooks import watched
 from sluice.hooks.connection import Connection
-from sluice.hooks.probe import Probe, SpecialAddressError, check_host
+from sluice.hooks.probe import Probe, check_host
 from sluice.secret import Secret
 
 CONNECTION = Connection(id="1", name="api", type="any")
@@ -106,8 +106,8 @@ def test_a_name_that_changed_its_mind_is_noticed_before_anything_is_said() -> No
             self.closed = True
 
     reached = Reached()
-    with pytest.raises(SpecialAddressError):
-        module._check_peer(reached)
+    with pytest.raises(watched.SpecialAddressError):
+        watched._check_peer(reached)
     assert reached.closed
 
 
