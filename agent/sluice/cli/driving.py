@@ -21,7 +21,6 @@ from sluice.errors import ConflictError, ExitCode
 if TYPE_CHECKING:
     from sluice.cli.holding import TerminalBreakpoints
     from sluice.cli.view.guarded import GuardedView
-    from sluice.hooks.declaration import Task
     from sluice.runs.driver import Driver, Waiting
     from sluice.runs.orchestrator import Orchestrator
     from sluice.storage.requests import RequestRow
@@ -68,6 +67,7 @@ def drive_on(orchestrator: Orchestrator, run_id: int, manner: Manner) -> Driven:
     from sluice.hooks.manager import installed
     from sluice.runs.announce import Announcer
     from sluice.runs.driver import Driver
+    from sluice.runs.installation import find_task
 
     view = GuardedView(
         choose_view(sys.stdout, os.environ, verbose=manner.verbose, output=manner.output, asks=manner.asks)
@@ -102,13 +102,6 @@ def _breakpoints(manner: Manner, view: GuardedView, *, abort: Callable[[], None]
     from sluice.cli.holding import TerminalBreakpoints
 
     return TerminalBreakpoints(manner.breaks, view, abort=abort)
-
-
-def find_task(reference: str) -> Task | None:
-    """The Python handler of a task; plugins are loaded when the first one is looked up."""
-    from sluice.hooks.manager import installed
-
-    return installed().tasks.get(reference.casefold())
 
 
 def _asker(

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preview": ("preview", "Print a pipeline with everything expanded."),
     "explain": ("explain", "Tell what a run would be, what it needs, and whether that is permitted."),
     "schema": ("schema", "Print a JSON schema of the language, for editors."),
+    "serve": ("serve", "Serve the REST interface and the web pages, and carry runs out."),
     "runs": ("runs", "List, show, follow, cancel, resume and retry runs."),
     "permit": ("permit", "Permit a waiting run's pipeline to use what it waits for."),
     "deny": ("deny", "Refuse what a waiting run asks for."),

@@ -9,8 +9,9 @@ import click
 from sluice.cli.output import output_option, plain, print_json
 from sluice.cli.pipeline_file import asked_file, parameter_option, repository_option
 from sluice.cli.run import DEFAULT_FILE
-from sluice.cli.session import missing_tasks, task_catalogue
+from sluice.cli.session import task_catalogue
 from sluice.errors import ExitCode, PipelineError, Problem
+from sluice.runs.installation import missing_tasks
 
 
 @click.command(epilog="Example: sluice validate azure-pipelines.yml --parameter environment=test")

@@ -41,13 +41,20 @@ def find(transaction: Transaction, project_id: int, name: str) -> ConnectionReco
     return to_record(row) if row else None
 
 
-def get(transaction: Transaction, project_id: int, name: str, guard: Guard = UNRESTRICTED) -> ConnectionRecord:
-    """As `find`; raises `NotFoundError` with the nearest name when there is none, or none that the person sees."""
+def seen(transaction: Transaction, project_id: int, name: str, guard: Guard) -> ConnectionRecord | None:
+    """As `find`; None also for one that the person does not see."""
     found = find(transaction, project_id, name)
     if found and guard.allows(transaction, Right.SEE, Resource(project_id, found.id)):
         return found
-    seen = guard.seen(transaction, project_id, ENDPOINT)
-    known = [row.name for row in rows.listed(transaction, project_id) if seen(row.id)]
+    return None
+
+
+def get(transaction: Transaction, project_id: int, name: str, guard: Guard = UNRESTRICTED) -> ConnectionRecord:
+    """As `find`; raises `NotFoundError` with the nearest name when there is none, or none that the person sees."""
+    if found := seen(transaction, project_id, name, guard):
+        return found
+    sees = guard.seen(transaction, project_id, ENDPOINT)
+    known = [row.name for row in rows.listed(transaction, project_id) if sees(row.id)]
     hint = nearest(name, known, otherwise="see 'sluice connection list'")
     raise NotFoundError(f"there is no service connection '{clean_name(name)}'", do=hint)
 
@@ -72,8 +79,8 @@ def nearest_name(transaction: Transaction, project_id: int, name: str) -> str:
 
 def listed(transaction: Transaction, project_id: int, guard: Guard = UNRESTRICTED) -> tuple[ConnectionRecord, ...]:
     """The connections of a project that the person sees, by name."""
-    seen = guard.seen(transaction, project_id, ENDPOINT)
-    return tuple(to_record(row) for row in rows.listed(transaction, project_id) if seen(row.id))
+    sees = guard.seen(transaction, project_id, ENDPOINT)
+    return tuple(to_record(row) for row in rows.listed(transaction, project_id) if sees(row.id))
 
 
 def chain(transaction: Transaction, record: ConnectionRecord, catalogue: Catalogue) -> tuple[ConnectionRecord, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from sluice.connections.guard import Guard
     from sluice.secret import Secret
     from sluice.storage.engine import Database, Transaction
+    from sluice.storage.sessions import Session
 
 SIGN_IN_SECONDS = 15 * 60.0
 """After so long without use, the next use of a token is recorded as signing in again; not each of many."""
@@ -29,11 +31,25 @@ def local(database: Database) -> Actor:
     return local_administrator(accounts.current_account())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """Who acts, and until when at most (seconds since the epoch) what was shown speaks for that person."""
+
+    actor: Actor
+    until: float
+    token_id: str = ""
+
+
 def by_token(database: Database, token: Secret, *, at: float) -> Actor:
     """Whom a token speaks for. Signing in is recorded, and so is a token that is known but refused.
 
     Raises `NotPermittedError` for a token that is unknown, expired, revoked or edited, or whose user is gone or disabled.
     """
+    return signed_in_by_token(database, token, at=at).actor
+
+
+def signed_in_by_token(database: Database, token: Secret, *, at: float) -> SignedIn:
+    """As `by_token`, with when the token ends."""
     with database.read() as transaction:
         found = tokens.find(transaction, token.reveal().strip())
         if found is None:
@@ -56,7 +72,24 @@ def by_token(database: Database, token: Secret, *, at: float) -> Actor:
         with database.write() as transaction:
             tokens.mark_used(transaction, found, at=at)
             tokens.record(transaction, people_actions.TOKEN_USED, found, user, by=user.name, at=at)
-    return actor
+    return SignedIn(actor=actor, until=found.expires_at, token_id=found.id)
+
+
+def by_session(transaction: Transaction, session: Session, *, at: float) -> SignedIn | None:
+    """Who is signed in with a session, within the limits of the token that it was begun with.
+
+    None when that token does not count any more, or the user is gone or disabled.
+    """
+    user = people.find(transaction, session.user_id)
+    if user is None or user.disabled:
+        return None
+    if not session.token_id:
+        return SignedIn(actor=of_user(transaction, user), until=session.expires_at)
+    token = tokens.by_id(transaction, session.token_id)
+    if token is None or _reason(token, user, at):
+        return None
+    until = min(session.expires_at, token.expires_at)
+    return SignedIn(actor=_actor(transaction, user, token), until=until, token_id=token.id)
 
 
 def guard_for(actor: Actor) -> Guard:

@@ -45,6 +45,12 @@ def coming_from(address: str) -> Iterator[None]:
         _CURRENT.reset(mark)
 
 
+def come_from(address: str) -> None:
+    """As `coming_from`, for the rest of the context that this is called in: a request's, which ends with it."""
+    here = _of_process(os.getpid())
+    _CURRENT.set(Origin(host=here.host, process=here.process, address=_address(address) or "unknown"))
+
+
 @functools.lru_cache(maxsize=1)  # a child has another number
 def _of_process(number: int) -> Origin:
     # the variable is set by sshd; whoever can set it here can write the log anyway

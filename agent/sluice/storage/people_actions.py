@@ -52,3 +52,5 @@ TOKEN_REFUSED = Action(
     "Access",
     'Refused the access token "{TokenName}" ({Prefix}...) of {UserName}: {Reason}.',
 )
+SIGNED_IN = Action("Sluice.SignedIn", "Token", "Access", "{UserName} signed in to the web pages ({Method}).")
+SIGNED_OUT = Action("Sluice.SignedOut", "Token", "Access", "{UserName} signed out of the web pages.")

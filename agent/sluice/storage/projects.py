@@ -33,6 +33,7 @@ _MARKS = set('/\\[]:*?"<>|')
 
 _BY_KEY = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.name_key == bindparam("key"))
 _BY_ID = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.id == bindparam("id"))
+_BY_GUID = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.guid == bindparam("guid"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ def find(transaction: Transaction, name: str) -> Project:
 def look_up(transaction: Transaction, name: str) -> Project | None:
     """The project of that name, ignoring case, if there is one."""
     row = transaction.row(_BY_KEY, {"key": name_key(name)})
+    return Project(*row) if row else None
+
+
+def by_guid(transaction: Transaction, guid: str) -> Project | None:
+    """The project of that id in the REST interface, if there is one."""
+    row = transaction.row(_BY_GUID, {"guid": guid.strip().lower()})
     return Project(*row) if row else None
 
 

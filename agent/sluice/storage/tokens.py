@@ -90,6 +90,12 @@ def find(transaction: Transaction, text: str) -> Token | None:
     return None if row is None else _token(transaction, row)
 
 
+def by_id(transaction: Transaction, token_id: str) -> Token | None:
+    """The token of that id, whatever its state."""
+    row = transaction.row(_QUERY.where(access_tokens.c.id == token_id))
+    return None if row is None else _token(transaction, row)
+
+
 def of_user(transaction: Transaction, user_id: str) -> tuple[Token, ...]:
     """The tokens of a user, oldest first."""
     rows = transaction.rows(_QUERY.where(access_tokens.c.user_id == user_id).order_by(access_tokens.c.created_at))

@@ -1,0 +1,83 @@
+"""What a server opens once: the state folder, its database, its keys, what it remembers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sluice.server.memory import Memory
+from sluice.server.throttling import Throttle
+
+if TYPE_CHECKING:
+    from sluice.connections.sealing import Sealer
+    from sluice.connections.store import ConnectionStore
+    from sluice.runs.installation import Installation
+    from sluice.runs.orchestrator import Orchestrator
+    from sluice.server.settings import ServerSettings
+    from sluice.storage.engine import Database
+    from sluice.storage.home import Home
+
+
+class ServerState:
+    """The parts that all requests share."""
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        database: Database,
+        sealer: Sealer,
+        installation: Installation,
+        settings: ServerSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.home = home
+        self.database = database
+        self.sealer = sealer
+        self.installation = installation
+        self.settings = settings
+        self.clock = clock
+        self.memory = Memory(database)
+        self.throttle = Throttle(clock)
+
+    @classmethod
+    def open(cls, settings: ServerSettings, home: Home | None = None) -> ServerState:
+        """Open the installation of this user, as its local administrator; raises `NotPermittedError` for another."""
+        from sluice.connections.guard import UNRESTRICTED
+        from sluice.connections.store import ConnectionStore
+        from sluice.identity import actors
+        from sluice.runs.installation import Installation
+        from sluice.storage.engine import Database
+        from sluice.storage.home import Home
+
+        found = home or Home.find()
+        database = Database.open(found)
+        try:
+            actors.local(database)
+            sealer = ConnectionStore.installed(database, UNRESTRICTED).sealer
+            return cls(
+                home=found, database=database, sealer=sealer, installation=Installation(found), settings=settings
+            )
+        except BaseException:
+            database.close()
+            raise
+
+    def orchestrator(self, store: ConnectionStore) -> Orchestrator:
+        """Makes runs and advances them for whoever the store is for."""
+        from sluice.runs.orchestrator import Orchestrator
+
+        return Orchestrator(
+            self.database,
+            self.home,
+            store,
+            self.installation.tasks,
+            clock=self.clock,
+            wait_seconds=self.installation.wait_seconds,
+            server=self.settings.collection_url,
+        )
+
+    def close(self) -> None:
+        """Close everything; no request may be under way."""
+        self.memory.close()
+        self.database.close()

@@ -1,0 +1,30 @@
+"""The web pages, one file an area.
+
+Paths of routers are written without the organization, which `protection.py` takes off before: `/{project}/_build`, not
+`/{organization}/{project}/_build`. `request.scope["root_path"]` (`/local`, or '') stands in front of links.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from sluice.server.problems import Problem
+
+
+def routers() -> list[APIRouter]:
+    """The routers of all pages."""
+    from sluice.server.web import pages_sign_in
+
+    return [module.router for module in (pages_sign_in,)]
+
+
+async def tell(request: Request, problem: Problem) -> Response:
+    """Tell somebody at a browser what went wrong; who is not signed in is led to where that is done."""
+    from sluice.server.web.pages_sign_in import tell_problem
+
+    return tell_problem(request, problem)
