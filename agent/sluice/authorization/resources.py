@@ -17,6 +17,12 @@ VARIABLE_GROUP = "variablegroup"
 ENVIRONMENT = "environment"
 SECURE_FILE = "securefile"
 REPOSITORY = "repository"
+QUEUE = "queue"
+"""Agent pools: what jobs name with `pool`."""
+
+PROTECTED = (ENDPOINT, VARIABLE_GROUP, ENVIRONMENT, SECURE_FILE, REPOSITORY, QUEUE)
+"""Every kind of resource that a pipeline needs a permit for."""
+
 LEARN_MORE = "For authorization details, refer to https://aka.ms/yamlauthz."
 
 
@@ -294,30 +300,39 @@ def _untrusted(resource: Known, origin: RunOrigin) -> str:
     return f"The {label} '{resource.name}' is not given to this run: it runs the changes of {whose}{at}."
 
 
-_COMMANDS = {ENDPOINT: "connection", VARIABLE_GROUP: "variable-group", SECURE_FILE: "secure-file"}
+COMMANDS: Mapping[str, str] = {
+    ENDPOINT: "connection",
+    VARIABLE_GROUP: "variable-group",
+    ENVIRONMENT: "environment",
+    SECURE_FILE: "secure-file",
+    REPOSITORY: "repository",
+    QUEUE: "pool",
+}
+"""The command of each kind of protected resource."""
+
+_TRUSTING = frozenset({ENDPOINT, VARIABLE_GROUP, SECURE_FILE})
 
 
 def _admit(resource: Known, origin: RunOrigin) -> str:
-    command = _COMMANDS.get(resource.kind, "")
     allowed = Untrusted.FORKS if origin.trust is Trust.FORK else Untrusted.PULL_REQUESTS
-    if not command:
+    if resource.kind not in _TRUSTING:
         return f"let it in with 'allowUntrusted: {allowed}' and 'sluice authorization apply'"
-    return f"sluice {command} update {shlex.quote(resource.name)} --allow-untrusted {allowed}"
+    return f"sluice {COMMANDS[resource.kind]} update {shlex.quote(resource.name)} --allow-untrusted {allowed}"
 
 
 def _widen(need: Need, resource: Known, origin: RunOrigin) -> str:
-    """The command that permits this use too, and all that the limits allow now (only connections' commands limit)."""
+    """The command that permits this use too, and all that the limits allow now."""
     options = [f"--pipeline {shlex.quote(origin.pipeline) if origin.pipeline else 'PIPELINE'}"]
     places = (
         ("--stage", "stages", need.stage),
         ("--branch", "branches", origin.branch),
         ("--task", "tasks", need.task),
     )
-    for option, limited, value in places if resource.kind == ENDPOINT else ():
+    for option, limited, value in places:
         allowed = dict.fromkeys(one for limits in resource.limits for one in getattr(limits, limited))
         named = {**allowed, value: None} if allowed and value else allowed
         options.extend(f"{option} {shlex.quote(one)}" for one in named)
-    command = _COMMANDS.get(resource.kind, resource.kind)
+    command = COMMANDS.get(resource.kind, resource.kind)
     return f"sluice {command} permit {shlex.quote(resource.name)} {' '.join(options)}"
 
 

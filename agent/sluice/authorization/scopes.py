@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, QUEUE, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
 from sluice.authorization.roles import PIPELINE
 from sluice.errors import UsageError
 from sluice.rights import Right
@@ -14,6 +14,8 @@ FULL_ACCESS = "app_token"
 
 SCOPES: Mapping[str, str] = {
     FULL_ACCESS: "everything that its owner may do",
+    "vso.agentpools": "see agent pools",
+    "vso.agentpools_manage": "create and manage agent pools",
     "vso.auditlog": "read the audit log",
     "vso.build": "see pipelines and runs",
     "vso.build_execute": "queue runs, cancel and retry them, make pipelines",
@@ -39,6 +41,7 @@ SCOPES: Mapping[str, str] = {
 """Every scope that Sluice knows, and what it lets do."""
 
 _COVERS = {
+    "vso.agentpools_manage": ("vso.agentpools",),
     "vso.build_execute": ("vso.build",),
     "vso.graph_manage": ("vso.graph",),
     "vso.pipelineresources_manage": ("vso.pipelineresources_use",),
@@ -57,6 +60,7 @@ _SEE = {
     SECURE_FILE: "vso.securefiles_read",
     ENVIRONMENT: "vso.environment_manage",
     REPOSITORY: "vso.code",
+    QUEUE: "vso.agentpools",
     PIPELINE: "vso.build",
 }
 _USE = {ENDPOINT: "vso.serviceendpoint_query", PIPELINE: "vso.build_execute"}
@@ -66,6 +70,7 @@ _MANAGE = {
     VARIABLE_GROUP: "vso.variablegroups_manage",
     SECURE_FILE: "vso.securefiles_manage",
     ENVIRONMENT: "vso.environment_manage",
+    QUEUE: "vso.agentpools_manage",
     PIPELINE: "vso.build_execute",
 }
 _OF_RIGHT = {

@@ -34,6 +34,7 @@ TYPE_LABELS = {
     "environment": "Environment",
     "securefile": "Secure file",
     "repository": "Repository",
+    "queue": "Agent pool",
     "pipeline": "Pipeline",
     STAGE: "Stage",
     CHECK: "Check",

@@ -112,22 +112,23 @@ def _granting(database: Database) -> Granting:
 
 
 def _finder(kind: str, name: str) -> Find:
-    from sluice.authorization.resources import ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
-    from sluice.cli import connection_permit, environment, repository, secure_file_permit, variable_group_permit
+    from sluice.authorization.resources import ENVIRONMENT, QUEUE, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
+    from sluice.cli import connection_permit, environment, pool, repository, secure_file_permit, variable_group_permit
 
     finders = {
         VARIABLE_GROUP: variable_group_permit.finder,
         SECURE_FILE: secure_file_permit.finder,
         ENVIRONMENT: environment.finder,
         REPOSITORY: repository.finder,
+        QUEUE: pool.finder,
     }
     return finders.get(kind, connection_permit.finder)(name)
 
 
 def _present(database: Database, transaction: Transaction, project: str) -> list[WantedResource]:
-    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
+    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, QUEUE, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
     from sluice.identity.granting import present
-    from sluice.storage import connections, environments, projects, repositories, secure_files, variable_groups
+    from sluice.storage import connections, environments, pools, projects, repositories, secure_files, variable_groups
 
     guard = guard_of(database)
     home = projects.find(transaction, project)
@@ -137,6 +138,7 @@ def _present(database: Database, transaction: Transaction, project: str) -> list
         SECURE_FILE: secure_files.names(transaction, home.id),
         ENVIRONMENT: environments.names(transaction, home.id),
         REPOSITORY: [repositories.name_of(one) for one in repositories.listed(transaction, home)],
+        QUEUE: pools.names(transaction, home.id),
     }
     found = []
     for kind, each in names.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.authorization.limits import Limits
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
+from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, QUEUE, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
 from sluice.authorization.roles import Role
 from sluice.authorization.trust import Untrusted
 from sluice.errors import SluiceError, UsageError
@@ -24,6 +24,7 @@ KINDS: AnyMapping[str, str] = {
     "secureFile": SECURE_FILE,
     "environment": ENVIRONMENT,
     "repository": REPOSITORY,
+    "pool": QUEUE,
 }
 """What a resource is named by in the file, and its kind."""
 
@@ -95,8 +96,8 @@ class _Reader:
         if node.get("pipelines") is not None or node.get("allPipelines") is not None:
             permits = (*self._everybody(node), *(self._permit(one) for one in self._items(node, "pipelines")))
         for permit in permits or ():
-            if permit.limits and kind != ENDPOINT:
-                self._problems.add("only permits of service connections can be limited", node)
+            if permit.limits.tasks and kind != ENDPOINT:
+                self._problems.add("only permits of service connections can be limited to tasks", node)
         return WantedResource(
             kind=kind,
             name=name,

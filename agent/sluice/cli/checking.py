@@ -23,6 +23,7 @@ _RESOURCES = {
     "variable-group": ("variablegroup", "The variable group that it is on."),
     "secure-file": ("securefile", "The secure file that it is on."),
     "repository": ("repository", "The repository that it is on."),
+    "pool": ("queue", "The agent pool that it is on."),
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.output import output_option, project_option
-from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit, limit_options, limits_text
 
 if TYPE_CHECKING:
     from sluice.cli.permitting import Find
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @PERMIT_PIPELINE
 @PERMIT_ALL
-@click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only in this stage (several: repeat).")
-@click.option("--branch", "branches", multiple=True, metavar="REF", help="Only on this branch; * stands for anything.")
+@limit_options
 @click.option("--task", "tasks", multiple=True, metavar="NAME[@MAJOR]", help="Only for this task (several: repeat).")
 @project_option
 @output_option
@@ -44,9 +43,7 @@ def permit(
     \b
     Example: sluice connection permit web1 --pipeline release --stage Deploy --branch main
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    from sluice.authorization.limits import Limits
-
-    limits = Limits.of(stages, branches, tasks).text()
+    limits = limits_text(stages, branches, tasks)
     change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True, limits=limits)
 
 

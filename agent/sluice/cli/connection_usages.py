@@ -58,8 +58,8 @@ def usages(name: str, *, files: tuple[Path, ...], unused: str, project: str, out
 
 
 @dataclass(slots=True, kw_only=True)
-class _Row:
-    """What is known of one pipeline and the connection; `permitted` is '' for no."""
+class UsageRow:
+    """What is known of one pipeline and a resource; `permitted` is '' for no."""
 
     pipeline: str
     places: list[dict[str, str]] = field(default_factory=list)
@@ -87,7 +87,7 @@ class _Row:
         }
 
 
-def _rows(store: ConnectionStore, record: ConnectionRecord, files: Sequence[Path]) -> list[_Row]:
+def _rows(store: ConnectionStore, record: ConnectionRecord, files: Sequence[Path]) -> list[UsageRow]:
     from sluice.authorization.limits import Limits
     from sluice.runs import pipelines
     from sluice.storage import permissions, usage
@@ -98,15 +98,14 @@ def _rows(store: ConnectionStore, record: ConnectionRecord, files: Sequence[Path
         permits = permissions.of_resource(transaction, resource)
         used = usage.by_pipeline(transaction, record.id, project_id=record.project_id)
     names = {one.id: one.name for one in known}
-    rows: dict[str, _Row] = {}
+    rows: dict[str, UsageRow] = {}
 
-    def row(pipeline: str) -> _Row:
-        return rows.setdefault(pipeline, _Row(pipeline=pipeline))
+    def row(pipeline: str) -> UsageRow:
+        return rows.setdefault(pipeline, UsageRow(pipeline=pipeline))
 
     sources = {one.source: one.name for one in known}
-    for file in files or [path for path in map(Path, sources) if path.is_file()]:
-        for pipeline, use in _named(store, record, file, sources):
-            row(pipeline).places.append(_place(use))
+    for pipeline, use in _named(store, record, files, sources):
+        row(pipeline).places.append(place_of_use(use))
     for permit in permits:
         who = names.get(permit.pipeline_id, f"pipeline {permit.pipeline_id}") if permit.pipeline_id else _ALL
         row(who).permitted = str(Limits.parse(permit.limits)) or "yes"
@@ -120,13 +119,30 @@ def _rows(store: ConnectionStore, record: ConnectionRecord, files: Sequence[Path
 
 
 def _named(
-    store: ConnectionStore, record: ConnectionRecord, file: Path, sources: Mapping[str, str]
+    store: ConnectionStore, record: ConnectionRecord, files: Sequence[Path], sources: Mapping[str, str]
 ) -> Iterator[tuple[str, ResourceUse]]:
-    """The places of a pipeline that name the connection; a pipeline that does not compile is told, and left out."""
+    """The places of pipelines that name the connection."""
     from sluice.authorization.resources import ENDPOINT
+    from sluice.connections import lookup
+
+    for pipeline, use in uses_in(files, sources):
+        if use.kind == ENDPOINT and not use.unresolved:
+            with store.database.read() as transaction:
+                found = lookup.find(transaction, record.project_id, use.name)
+            if found is not None and found.id == record.id:
+                yield pipeline, use
+
+
+def uses_in(files: Sequence[Path], sources: Mapping[str, str]) -> Iterator[tuple[str, ResourceUse]]:
+    """What pipelines name, with the pipeline: those of `files`, else of the files in `sources` (path -> pipeline)."""
+    for file in files or [path for path in map(Path, sources) if path.is_file()]:
+        yield from _uses_in(file, sources)
+
+
+def _uses_in(file: Path, sources: Mapping[str, str]) -> Iterator[tuple[str, ResourceUse]]:
+    """What a pipeline names; one that does not compile is told, and left out."""
     from sluice.cli.pipeline_file import asked_file
     from sluice.cli.session import task_catalogue
-    from sluice.connections import lookup
     from sluice.language.resources import stage_resources
     from sluice.runs.compiling import compile_file
 
@@ -138,15 +154,11 @@ def _named(
         return
     shown = sources.get(str(pipeline.path), pipeline.name)
     uses = dict.fromkeys(use for stage in plan.stages for use in stage_resources(plan, stage, task_catalogue()))
-    with store.database.read() as transaction:
-        for use in uses:
-            if use.kind == ENDPOINT and not use.unresolved:
-                found = lookup.find(transaction, record.project_id, use.name)
-                if found is not None and found.id == record.id:
-                    yield shown, use
+    for use in uses:
+        yield shown, use
 
 
-def _place(use: ResourceUse) -> dict[str, str]:
+def place_of_use(use: ResourceUse) -> dict[str, str]:
     found = {"where": str(use.where), "job": use.job, "step": use.step, "task": use.task, "input": use.input}
     return {name: value for name, value in found.items() if value}
 

@@ -16,19 +16,15 @@ from sluice.cli.session import decisions_of, opened_orchestrator
 def command(
     *,
     run_id: int,
-    connections: tuple[str, ...],
-    groups: tuple[str, ...],
-    environments: tuple[str, ...],
-    files: tuple[str, ...],
-    repositories: tuple[str, ...],
     output: str,
+    **resources: tuple[str, ...],
 ) -> None:
     """Refuse what a run waits for: the stage that asks is canceled. Later runs may ask again."""
     from sluice.cli.background import brief, go_on
     from sluice.cli.runs_view import describe_request, named_stage
 
     with opened_orchestrator() as orchestrator:
-        names = named(connections, groups, environments, files, repositories)
+        names = named(**resources)
         denied = decisions_of(orchestrator).deny(run_id, names)
         how = go_on(orchestrator, run_id)
         if output == "json":

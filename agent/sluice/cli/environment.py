@@ -10,7 +10,7 @@ import click
 from sluice.cli.connection_entry import confirm
 from sluice.cli.installation import current_user, guard_of, opened_database
 from sluice.cli.output import output_option, print_fields, print_json, print_table, project_option
-from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit, limit_options, limits_text
 from sluice.cli.roles import roles_command
 
 if TYPE_CHECKING:
@@ -190,15 +190,28 @@ def remove_resource_command(name: str, resource: str, *, project: str) -> None:
 @click.argument("name")
 @PERMIT_PIPELINE
 @PERMIT_ALL
+@limit_options
 @project_option
 @output_option
-def permit_command(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+def permit_command(
+    name: str,
+    *,
+    pipeline: str,
+    all_pipelines: bool,
+    stages: tuple[str, ...],
+    branches: tuple[str, ...],
+    project: str,
+    output: str,
+) -> None:
     """Permit a pipeline to deploy to an environment, in this and all later runs.
+
+    With limits, what lies outside of them is refused: no run waits for it.
 
     \b
     Example: sluice environment permit production --pipeline release
     """  # noqa: D301  # as above
-    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+    limits = limits_text(stages, branches)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True, limits=limits)
 
 
 @command.command("revoke")

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "secure-file": ("secure_file", "Secure files: upload, list, permit, delete."),
     "environment": ("environment", "Environments: create, list, show, resources, permits, history."),
     "repository": ("repository", "Repositories of the project: which pipelines may use them."),
+    "pool": ("pool", "Agent pools: create, list, show, permits, roles, usages, delete."),
     "check": ("check", "Checks on resources: approvals, branch control, business hours, locks, ..."),
     "authorization": ("authorization", "Permits, roles and policies of many resources, as a file."),
     "pipeline": ("pipeline", "Pipelines, and the variables that stay with one."),

@@ -16,19 +16,15 @@ from sluice.cli.session import decisions_of, opened_orchestrator
 def command(
     *,
     run_id: int,
-    connections: tuple[str, ...],
-    groups: tuple[str, ...],
-    environments: tuple[str, ...],
-    files: tuple[str, ...],
-    repositories: tuple[str, ...],
     output: str,
+    **resources: tuple[str, ...],
 ) -> None:
     """Permit the pipeline of a waiting run to use what it waits for, in this and all future runs."""
     from sluice.cli.background import brief, go_on, wake_others
     from sluice.cli.runs_view import describe_request
 
     with opened_orchestrator() as orchestrator:
-        names = named(connections, groups, environments, files, repositories)
+        names = named(**resources)
         granted = decisions_of(orchestrator).permit(run_id, names)
         with orchestrator.database.read() as transaction:
             run = orchestrator.load(transaction, run_id).run

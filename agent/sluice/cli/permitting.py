@@ -49,9 +49,12 @@ _REPOSITORY = click.option(
 )
 
 
+_POOL = click.option("--pool", "pools", multiple=True, metavar="NAME", help="Only this agent pool (several: repeat).")
+
+
 def resource_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options that name some of what a run waits for."""
-    return _CONNECTION(_GROUP(_ENVIRONMENT(_FILE(_REPOSITORY(command)))))
+    return _CONNECTION(_GROUP(_ENVIRONMENT(_FILE(_REPOSITORY(_POOL(command))))))
 
 
 def named(
@@ -60,9 +63,10 @@ def named(
     environments: Sequence[str],
     files: Sequence[str],
     repositories: Sequence[str],
+    pools: Sequence[str],
 ) -> list[ResourceName]:
     """What these options name."""
-    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
+    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, QUEUE, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
     from sluice.runs.decisions import ResourceName
 
     return [
@@ -71,6 +75,7 @@ def named(
         *(ResourceName(ENVIRONMENT, name) for name in environments),
         *(ResourceName(SECURE_FILE, name) for name in files),
         *(ResourceName(REPOSITORY, name) for name in repositories),
+        *(ResourceName(QUEUE, name) for name in pools),
     ]
 
 
@@ -92,6 +97,23 @@ def named_pipeline(
     if not (new and path.is_file()):
         raise pipelines.not_found(text, [one.name for one in listed(transaction, project_id, guard)])
     return register_in(transaction, project, find_file(path), by=current_user(), at=time.time(), guard=guard)[1]
+
+
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that limit a permit to some uses of a pipeline."""
+    for option in (
+        click.option("--branch", "branches", multiple=True, metavar="REF", help="Only on this branch; * is anything."),
+        click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only in this stage (several: repeat)."),
+    ):
+        command = option(command)
+    return command
+
+
+def limits_text(stages: Sequence[str], branches: Sequence[str], tasks: Sequence[str] = ()) -> str:
+    """The limits that these options name, as they are stored."""
+    from sluice.authorization.limits import Limits
+
+    return Limits.of(stages, branches, tasks).text()
 
 
 def change_permit(

@@ -8,7 +8,7 @@ import click
 
 from sluice.cli.installation import guard_of, opened_database
 from sluice.cli.output import output_option, print_json, print_table, project_option
-from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit, limit_options, limits_text
 from sluice.cli.roles import roles_command
 
 if TYPE_CHECKING:
@@ -59,17 +59,30 @@ def list_command(*, project: str, output: str) -> None:
 @click.argument("name")
 @PERMIT_PIPELINE
 @PERMIT_ALL
+@limit_options
 @project_option
 @output_option
-def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+def permit(
+    name: str,
+    *,
+    pipeline: str,
+    all_pipelines: bool,
+    stages: tuple[str, ...],
+    branches: tuple[str, ...],
+    project: str,
+    output: str,
+) -> None:
     """Permit a pipeline to use a repository, in this and all later runs.
 
     One that has never been run is named by the path of its file.
 
+    With limits, what lies outside of them is refused: no run waits for it.
+
     \b
     Example: sluice repository permit tools --pipeline release
     """  # noqa: D301  # as above
-    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+    limits = limits_text(stages, branches)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True, limits=limits)
 
 
 @command.command("revoke")

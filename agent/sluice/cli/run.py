@@ -149,7 +149,7 @@ def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:
 def _permit(
     transaction: Transaction, orchestrator: Orchestrator, plan: Plan, pipeline: Pipeline, asked: RunRequest, *, by: str
 ) -> None:
-    """Permit connections, else variable groups, environments, files or repositories of that name, which it has to name."""
+    """Permit connections, else variable groups, environments, files, repositories or pools of that name, which it has to name."""
     from sluice.connections.guard import require_permit
     from sluice.runs.naming import is_named
     from sluice.storage import permissions
@@ -177,7 +177,7 @@ def _permit(
 
 def _named(transaction: Transaction, orchestrator: Orchestrator, plan: Plan, project_id: int, name: str) -> Resource:
     """What a name means of all that the person sees, or a repository of the project that the plan names."""
-    from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
+    from sluice.authorization.resources import PROTECTED
     from sluice.connections.catalogue import nearest
     from sluice.rights import Right
     from sluice.runs.access import seen_names
@@ -189,11 +189,11 @@ def _named(transaction: Transaction, orchestrator: Orchestrator, plan: Plan, pro
             return resource
     if repository := own_repository(transaction, plan, project_id, name, tasks=orchestrator.tasks()):
         return repository
-    kinds = (ENDPOINT, VARIABLE_GROUP, ENVIRONMENT, SECURE_FILE, REPOSITORY)
-    known = [one for kind in kinds for one in seen_names(transaction, store, kind, project_id)]
+    known = [one for kind in PROTECTED for one in seen_names(transaction, store, kind, project_id)]
     hint = nearest(name, known, otherwise="see 'sluice connection list' and 'sluice variable-group list'")
     raise NotFoundError(
-        f"there is no service connection, variable group, environment, secure file or repository '{name}'", do=hint
+        f"there is no service connection, variable group, environment, secure file, repository or pool '{name}'",
+        do=hint,
     )
 
 
@@ -202,7 +202,7 @@ def _meant(transaction: Transaction, project_id: int, name: str) -> Iterator[Res
     from sluice.library import lookup as groups
     from sluice.library import secure_files as files
     from sluice.library.store import resource_of
-    from sluice.storage import environments, permissions, secure_files
+    from sluice.storage import environments, permissions, pools, secure_files
 
     if connection := lookup.find(transaction, project_id, name):
         yield permissions.Resource(project_id, connection.id)
@@ -212,6 +212,8 @@ def _meant(transaction: Transaction, project_id: int, name: str) -> Iterator[Res
         yield environments.resource_of(environment)
     if file := files.find(transaction, project_id, name):
         yield secure_files.resource_of(file)
+    if pool := pools.find(transaction, project_id, name):
+        yield pools.resource_of(pool)
 
 
 def _pull_request(_ctx: click.Context, _option: click.Parameter, value: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.output import output_option, project_option
-from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit
+from sluice.cli.permitting import PERMIT_ALL, PERMIT_PIPELINE, REVOKE_ALL, change_permit, limit_options, limits_text
 from sluice.cli.roles import roles_command
 
 if TYPE_CHECKING:
@@ -21,17 +21,30 @@ if TYPE_CHECKING:
 @click.argument("name")
 @PERMIT_PIPELINE
 @PERMIT_ALL
+@limit_options
 @project_option
 @output_option
-def permit(name: str, *, pipeline: str, all_pipelines: bool, project: str, output: str) -> None:
+def permit(
+    name: str,
+    *,
+    pipeline: str,
+    all_pipelines: bool,
+    stages: tuple[str, ...],
+    branches: tuple[str, ...],
+    project: str,
+    output: str,
+) -> None:
     """Permit a pipeline to use a secure file, in this and all later runs.
 
     One that has never been run is named by the path of its file.
 
+    With limits, what lies outside of them is refused: no run waits for it.
+
     \b
     Example: sluice secure-file permit certificate.pfx --pipeline release
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
-    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True)
+    limits = limits_text(stages, branches)
+    change_permit(finder(name), pipeline, project, output, everybody=all_pipelines, granted=True, limits=limits)
 
 
 @click.command("revoke")

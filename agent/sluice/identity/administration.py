@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sluice.authorization import scopes
 from sluice.errors import UsageError
 from sluice.identity.guard import refusal_event
-from sluice.storage import groups, people, projects, tokens
+from sluice.storage import groups, people, pools, projects, tokens
 from sluice.storage.groups import Group
 from sluice.storage.people import User
 from sluice.storage.refusals import RefusedError
@@ -41,6 +41,7 @@ class Administration:
         """Delete an empty project; see `storage.projects.delete`."""
         self._guard.require_administrator("delete a project", "vso.project_manage")
         project = projects.find(transaction, name)
+        pools.drop_standard(transaction, project.id, by=self._by, at=at)
         projects.delete(transaction, project, by=self._by, at=at)
         return project
 

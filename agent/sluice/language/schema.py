@@ -33,7 +33,9 @@ _NO_LOCKS = "runs do not wait for each other"
 VARIABLES = Key(Kind.LIST_OR_MAPPING, "variable")
 PARAMETERS = Key(Kind.LIST_OR_MAPPING, "parameter")
 POOL = Key(Kind.TEXT_OR_MAPPING, "pool")
-POOL_MEANING = "jobs run where they are dispatched to, whatever pool they name"
+POOL_MEANING = (
+    "jobs run where they are dispatched to, whatever pool they name ('sluice pool list' tells which need a permit)"
+)
 LOCK_BEHAVIOR = Key(Kind.TEXT, values=("sequential", "runLatest"))
 STEPS = Key(Kind.LIST, "step")
 JOBS = Key(Kind.LIST, "job")

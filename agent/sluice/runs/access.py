@@ -10,6 +10,7 @@ from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
+    QUEUE,
     REPOSITORY,
     SECURE_FILE,
     VARIABLE_GROUP,
@@ -38,7 +39,7 @@ from sluice.library.store import resource_of
 from sluice.runs.identifiers import shown
 from sluice.runs.passing import Passing
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
-from sluice.storage import actions, audit, environments, expiries, permissions, policies, projects, repositories
+from sluice.storage import actions, audit, environments, expiries, permissions, policies, pools, projects, repositories
 from sluice.storage import connections as connection_rows
 from sluice.storage import secure_files as file_rows
 from sluice.storage import variable_groups as group_rows
@@ -71,6 +72,11 @@ def assess_needs(
     for name in {need.name for need in needs if need.kind == ENVIRONMENT}:
         if environment := environments.find(transaction, project_id, name):
             found[ENVIRONMENT, name] = _known_environment(transaction, environment, pipeline_id)
+    for name in {need.name for need in needs if need.kind == QUEUE}:
+        if pool := pools.find(transaction, project_id, name):
+            found[QUEUE, name] = _known_pool(transaction, pool, pipeline_id)
+    # nothing protects a pool that nobody made: the job runs on this machine, whatever it names
+    needs = [need for need in needs if need.kind != QUEUE or need.key in found]
     for name in {need.name for need in needs if need.kind == SECURE_FILE}:
         if file := files.find(transaction, project_id, name):
             found[SECURE_FILE, name] = known_file(transaction, file, pipeline_id, origin.trust)
@@ -100,6 +106,8 @@ def seen_names(transaction: Transaction, store: ConnectionStore, kind: str, proj
     if kind == REPOSITORY:
         rows = repositories.listed(transaction, projects.get(transaction, project_id))
         return [repositories.name_of(one) for one in rows if seen(one.id)]
+    if kind == QUEUE:
+        return [one.name for one in pools.listed(transaction, project_id) if seen(one.id)]
     return [one.name for one in environments.listed(transaction, project_id) if seen(one.id)]
 
 
@@ -160,15 +168,20 @@ def _known_group(transaction: Transaction, group: VariableGroup, pipeline_id: in
 
 
 def _known_environment(transaction: Transaction, environment: environments.Environment, pipeline_id: int) -> Known:
-    permitted = permissions.permitted(transaction, environments.resource_of(environment), pipeline_id)
-    return Known(id=environment.id, name=environment.name, kind=ENVIRONMENT, permitted=permitted)
+    known = Known(id=environment.id, name=environment.name, kind=ENVIRONMENT)
+    return _standing(transaction, known, environments.resource_of(environment), pipeline_id, Trust.TRUSTED)
+
+
+def _known_pool(transaction: Transaction, pool: pools.Pool, pipeline_id: int) -> Known:
+    known = Known(id=pool.id, name=pool.name, kind=QUEUE)
+    return _standing(transaction, known, pools.resource_of(pool), pipeline_id, Trust.TRUSTED)
 
 
 def known_repository(transaction: Transaction, home: projects.Project, name: str, pipeline_id: int) -> Known:
     """What authorization has to know of a repository of a project. Whichever is named is protected: none is registered."""
     resource = repositories.resource_of(home, name)
-    permitted = permissions.permitted(transaction, resource, pipeline_id)
-    return Known(id=resource.id, name=name, kind=REPOSITORY, permitted=permitted)
+    known = Known(id=resource.id, name=name, kind=REPOSITORY)
+    return _standing(transaction, known, resource, pipeline_id, Trust.TRUSTED)
 
 
 def _standing(

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 from sluice.authorization.checks import configuring
 from sluice.authorization.checks.approval import names_in
 from sluice.authorization.checks.kinds import APPROVAL, EXCLUSIVE_LOCK
-from sluice.authorization.resources import ENDPOINT, ENVIRONMENT, REPOSITORY, SECURE_FILE, VARIABLE_GROUP
+from sluice.authorization.resources import (
+    ENDPOINT,
+    ENVIRONMENT,
+    PROTECTED,
+    QUEUE,
+    REPOSITORY,
+    SECURE_FILE,
+    VARIABLE_GROUP,
+)
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.connections import lookup, vault
 from sluice.connections.sealing import Identity
 from sluice.errors import ConflictError, NotFoundError
 from sluice.library import lookup as groups
-from sluice.library import repositories, secure_files
+from sluice.library import pools, repositories, secure_files
 from sluice.library.store import resource_of
 from sluice.rights import Right
 from sluice.runs.checking import LINKED_GROUP, SETTINGS, Criteria, open_secrets
@@ -25,6 +33,7 @@ from sluice.storage import environments, people, permissions, projects
 from sluice.storage import groups as user_groups
 from sluice.storage.check_configurations import Change, ConfigurationRow, SealedSettings
 from sluice.storage.permissions import Resource
+from sluice.storage.pools import resource_of as pool_resource
 from sluice.storage.repositories import name_of
 
 if TYPE_CHECKING:
@@ -34,7 +43,7 @@ if TYPE_CHECKING:
     from sluice.secret import Secret
     from sluice.storage.engine import Transaction
 
-KINDS = (ENDPOINT, ENVIRONMENT, VARIABLE_GROUP, SECURE_FILE, REPOSITORY)
+KINDS = PROTECTED
 """The kinds of resources that checks can be on."""
 
 
@@ -292,6 +301,11 @@ def _repository(transaction: Transaction, project_id: int, name: str, guard: Gua
     return On(resource=resource, name=name_of(resource))
 
 
+def _pool(transaction: Transaction, project_id: int, name: str, guard: Guard) -> On:
+    found = pools.get(transaction, project_id, name, guard)
+    return On(resource=pool_resource(found), name=found.name)
+
+
 def _leads_elsewhere(kind: CheckType, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
     """Whether a setting that says where the far side is has changed."""
     folded = {name.casefold(): value.strip() for name, value in after.items()}
@@ -306,4 +320,5 @@ _FIND: Mapping[str, Callable[[Transaction, int, str, Guard], On]] = {
     ENVIRONMENT: _environment,
     SECURE_FILE: _file,
     REPOSITORY: _repository,
+    QUEUE: _pool,
 }

@@ -12,6 +12,7 @@ from sluice.authorization.resources import (
     ENDPOINT,
     ENVIRONMENT,
     OF_THE_RUN,
+    QUEUE,
     REPOSITORY,
     SECURE_FILE,
     VARIABLE_GROUP,
@@ -48,6 +49,7 @@ from sluice.secret import Secret
 from sluice.storage import counters, records, runs
 from sluice.storage.engine import Transaction
 from sluice.storage.pipelines import Pipeline
+from sluice.storage.pools import ensure_standard, is_standard
 from sluice.storage.projects import Project
 from sluice.storage.records import RecordRow
 from sluice.storage.runs import RunRow
@@ -105,6 +107,8 @@ def create_in(orchestrator: Orchestrator, transaction: Transaction, new: NewRun)
     environments = EnvironmentStore(orchestrator.store.guard, clock=orchestrator.clock)
     deletion.purge(transaction, at=now)  # cheap, and runs are made all the time
     prepare_environments(transaction, new, environments, at=now)
+    if any(need.kind == QUEUE and is_standard(need.name) for each in needs.values() for need in each):
+        ensure_standard(transaction, new.project, at=now)
     _refuse_hopeless(orchestrator, transaction, new, [need for each in needs.values() for need in each])
     run_id = runs.add(
         transaction,
@@ -142,7 +146,7 @@ def protected(uses: Sequence[ResourceUse]) -> list[ResourceUse]:
         use
         for use in uses
         if use.kind in kinds
-        or (use.kind in {ENDPOINT, SECURE_FILE} and not use.unresolved)
+        or (use.kind in {ENDPOINT, SECURE_FILE, QUEUE} and not use.unresolved)
         or (use.kind == REPOSITORY and not use.elsewhere)
     ]
 

@@ -44,14 +44,14 @@ class Evaluation:
     """Evaluates for one run; `root` holds the variables that hold for all of it, root YAML variables included.
 
     Where variable groups come in at the root, `root` is what lies below the root YAML variables and `block` are these.
-    `target` answers where a job deploys to. `groups` answers what comes in; the variables that `locked` names must not be read by the conditions of stages.
+    `target` answers where a job deploys to. `groups` answers what comes in; the variables that `locked` names for a stage must not be read by the conditions of stages.
     """
 
     contexts: Contexts
     root: Scope
     block: tuple[Variable, ...] = ()
     groups: Groups = no_groups
-    locked: Callable[[], frozenset[str]] = frozenset
+    locked: Callable[[str], frozenset[str]] = lambda _: frozenset()
     target: Callable[[Job], Target] = lambda _: Target()
 
     def stage_runs(self, stage: Stage, timeline: Timeline) -> bool:
@@ -60,7 +60,7 @@ class Evaluation:
         Raises `PermissionPendingError` when it reads of a variable group that nobody has permitted yet.
         """
         context = self.contexts.stage(stage, timeline, self.root_scope())
-        if self.block and stage.condition is not None and (locked := self.locked()):
+        if self.block and stage.condition is not None and (locked := self.locked(stage.name)):
             variables = context.names["variables"]
             assert isinstance(variables, Object)  # noqa: S101  # tells mypy; contexts are made like that
             context = context.bind("variables", Guarded(variables, locked))

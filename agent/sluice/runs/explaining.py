@@ -12,12 +12,11 @@ from sluice.authorization.checks.kinds import Kinds
 from sluice.authorization.checks.model import Covered
 from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
-    ENDPOINT,
+    COMMANDS,
     ENVIRONMENT,
     OF_THE_RUN,
+    QUEUE,
     REPOSITORY,
-    SECURE_FILE,
-    VARIABLE_GROUP,
     Assessment,
     Known,
     Need,
@@ -41,25 +40,20 @@ from sluice.runs.orchestrator import installed_kinds
 from sluice.runs.timeline import Timeline
 from sluice.storage import check_configurations, permissions
 from sluice.storage.engine import Transaction
+from sluice.storage.pools import find as find_pool
+from sluice.storage.pools import is_standard
 
 PERMITTED = "permitted"
 NOT_AUTHORIZED = "not-authorized"
 RUN_TIME_NAME = "run-time-name"
 NOT_ASKED = "not-asked"
 MADE = "made"
-"""An environment that does not exist: the run makes it."""
+"""An environment or pool that does not exist: the run makes it."""
 
-_COMMANDS = {
-    ENDPOINT: "connection",
-    VARIABLE_GROUP: "variable-group",
-    ENVIRONMENT: "environment",
-    SECURE_FILE: "secure-file",
-    REPOSITORY: "repository",
-}
 _COVERED = Covered(kind="", id="", name="")
 _UNASKED = {
     REPOSITORY: "it is not one of the project's own: its service connection is asked for, where it has one",
-    "queue": "Sluice runs the job where it is dispatched, whatever its pool",
+    QUEUE: "there is no pool of that name, and nothing protects it: the job runs on this machine",
 }
 
 
@@ -130,7 +124,7 @@ class Explainer:
         plan, new = self._plan, self.new
         contexts = Contexts(plan, started=self.now, counter=lambda _, seed: seed, open_outputs=lambda _: {})
         facts = run_facts(new, 0, self.now)
-        groups = StoredGroups(transaction, plan, new.project.id, new.pipeline.id)
+        groups = StoredGroups(transaction, plan, new.project.id, new.pipeline.id, self._origin)
         root = given_scope(facts, new, read_settings(transaction, new.pipeline.id))
         block = plan.variables if is_deferred(root, plan) else ()
         root = root if block else root_scope(root, plan, contexts)
@@ -139,7 +133,7 @@ class Explainer:
             root=root,
             block=block,
             groups=groups,
-            locked=lambda: groups.locked(root.values(), block),
+            locked=lambda stage: groups.locked(root.values(), block, stage),
         )
         return forecast(plan, evaluation, Timeline(first_records(plan, {stage.name: () for stage in plan.stages})))
 
@@ -150,18 +144,21 @@ class Explainer:
         elif use.unresolved and use.kind == ENVIRONMENT:
             text = "the environment's name has to be known when the run is created: only root variables are known then"
             yield _explained(need, need.name, RUN_TIME_NAME, text)
+        elif use.unresolved and use.kind == QUEUE:
+            text = "the pool's name is not known when the run is created, and is not asked for: only root variables are"
+            yield _explained(need, need.name, NOT_ASKED, text)
         elif use.unresolved:
             text = f"the name is known only when the step starts: '{use.name}' is looked up then"
             mend = f"sluice run {shlex.quote(self.file)} --permit NAME"
             yield _explained(need, need.name, RUN_TIME_NAME, text, mend)
-        elif use.kind not in _COMMANDS:
-            yield _explained(need, need.name, NOT_ASKED, _UNASKED[use.kind])
+        elif use.kind == QUEUE and find_pool(transaction, self.new.project.id, use.name) is None:
+            text = "every project has it, open to all pipelines: the first run makes it"
+            made = is_standard(use.name)
+            yield _explained(need, need.name, MADE if made else NOT_ASKED, text if made else _UNASKED[QUEUE])
         else:
-            project, pipeline, source = self.new.project, self.new.pipeline, self.new.source
-            origin = RunOrigin(branch=source.branch, trust=source.trust, pipeline=self._known_as)
-            yield from self._assessed(
-                transaction, need, assess_needs(transaction, self.store, project.id, pipeline.id, [need], origin)
-            )
+            project, pipeline = self.new.project.id, self.new.pipeline.id
+            found = assess_needs(transaction, self.store, project, pipeline, [need], self._origin)
+            yield from self._assessed(transaction, need, found)
 
     def _assessed(self, transaction: Transaction, need: Need, assessment: Assessment) -> Iterator[ExplainedNeed]:
         for known in assessment.permitted:
@@ -211,7 +208,12 @@ class Explainer:
 
     def _permit(self, known: Known) -> str:
         pipeline = shlex.quote(self._known_as)
-        return f"sluice {_COMMANDS[known.kind]} permit {shlex.quote(known.name)} --pipeline {pipeline}"
+        return f"sluice {COMMANDS[known.kind]} permit {shlex.quote(known.name)} --pipeline {pipeline}"
+
+    @property
+    def _origin(self) -> RunOrigin:
+        source = self.new.source
+        return RunOrigin(branch=source.branch, trust=source.trust, pipeline=self._known_as)
 
     @property
     def _known_as(self) -> str:
@@ -242,7 +244,7 @@ def _day(seconds: float) -> str:
 
 def label(kind: str) -> str:
     """What a kind of resource is called."""
-    return TYPE_LABELS.get(kind, {"queue": "pool"}.get(kind, kind)).lower()
+    return TYPE_LABELS.get(kind, kind).lower()
 
 
 def unmet(stages: Sequence[ExplainedStage]) -> int:

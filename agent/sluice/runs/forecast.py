@@ -63,12 +63,13 @@ class Forecast:
 def forecast(plan: Plan, evaluation: Evaluation, timeline: Timeline) -> Mapping[str, Forecast]:
     """What would become of each stage, by name; `timeline` is that of a run which has just been created."""
     found: dict[str, Forecast] = {}
-    later = _LATER_VARIABLES | _counted(plan) | evaluation.locked()
+    later = _LATER_VARIABLES | _counted(plan)
     waiting = list(plan.stages)
     while waiting:
         ready = [stage for stage in waiting if all(plan.stage(name).name in found for name in stage.depends_on)]
         for stage in ready:
-            found[stage.name] = one = _forecast(stage, evaluation, timeline, found, later)
+            unknown = later | evaluation.locked(stage.name)
+            found[stage.name] = one = _forecast(stage, evaluation, timeline, found, unknown)
             _assume(stage, one.verdict, timeline)
         waiting = [stage for stage in waiting if stage.name not in found]
     return found

@@ -14,9 +14,8 @@ from sluice.language.plan import Variable
 from sluice.language.resources import group_name
 from sluice.library import lookup
 from sluice.library.group import OpenedGroup, VariableGroup
-from sluice.library.store import resource_of
 from sluice.runs.access import assess_needs
-from sluice.runs.groups import as_variables, job_needs
+from sluice.runs.groups import as_variables, job_needs, may_use
 from sluice.runs.identifiers import shown
 from sluice.runs.job_request import Position
 from sluice.runs.orchestrator import Loaded, Orchestrator
@@ -49,15 +48,14 @@ class Opener:
     def to_fetch(self, transaction: Transaction, loaded: Loaded, positions: Iterable[Position]) -> list[VariableGroup]:
         """The groups whose references have to be fetched for these jobs: only what is permitted is."""
         run = loaded.run
-        names = {need.name for one in positions for need in job_needs(loaded.plan, one.stage, one.job)}
-        found = [lookup.find(transaction, run.project_id, name) for name in sorted(names)]
-        return [
-            group
-            for group in found
-            if group is not None
-            and group.references
-            and permissions.permitted(transaction, resource_of(group), run.pipeline_id)
-        ]
+        origin = origin_of(run.options, run.pipeline)
+        needs = [need for one in positions for need in job_needs(loaded.plan, one.stage, one.job)]
+        found: dict[str, VariableGroup] = {}
+        for name, stage in sorted({(need.name, need.stage) for need in needs}):
+            group = lookup.find(transaction, run.project_id, name)
+            if group and group.references and may_use(transaction, group, run.pipeline_id, stage, origin):
+                found[group.id] = group
+        return list(found.values())
 
     def fetch(self, groups: Iterable[VariableGroup]) -> Fetched:
         """What the references of groups name, read now; not to be called in a transaction."""

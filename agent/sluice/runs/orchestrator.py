@@ -193,14 +193,15 @@ class Orchestrator:
         sealed = markers(run.options)
         public = [JobVariable(name=name, value=value, readonly=ro) for name, value, ro in run.options["variables"]]
         variables = [*public, *sealed]
-        groups = StoredGroups(transaction, situation.plan, run.project_id, run.pipeline_id)
+        origin = origin_of(run.options, run.pipeline)
+        groups = StoredGroups(transaction, situation.plan, run.project_id, run.pipeline_id, origin)
         block = situation.plan.variables if sealed or has_groups(situation.plan.variables) else ()
         evaluation = Evaluation(
             contexts=contexts,
             root=scope_of(variables),
             block=block,
             groups=groups,
-            locked=lambda: groups.locked(variables, block),
+            locked=lambda stage: groups.locked(variables, block, stage),
             target=lambda job: target_of(
                 transaction, situation.plan, run.project_id, job.deployment.environment if job.deployment else None
             ),

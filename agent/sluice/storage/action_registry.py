@@ -29,6 +29,7 @@ BY_PEOPLE = frozenset(
         actions.PIPELINE_VARIABLES_CHANGED,
         actions.ENVIRONMENT_CHANGED,
         actions.ENVIRONMENT_DELETED,
+        actions.POOL_DELETED,
         actions.STAGE_STARTED,
         actions.VALIDATION_APPROVED,
         actions.VALIDATION_REJECTED,

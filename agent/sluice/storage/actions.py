@@ -199,6 +199,18 @@ ENVIRONMENT_DELETED = Action(
     "Remove",
     'Deleted environment "{EnvironmentName}" from project {ProjectName}.',
 )
+POOL_CREATED = Action(
+    "Sluice.PoolCreated",
+    "Pipelines",
+    "Create",
+    'Created agent pool "{PoolName}" in project {ProjectName}.',
+)
+POOL_DELETED = Action(
+    "Sluice.PoolDeleted",
+    "Pipelines",
+    "Remove",
+    'Deleted agent pool "{PoolName}" from project {ProjectName}.',
+)
 DEPLOYMENT_COMPLETED = Action(
     "Pipelines.DeploymentJobCompleted",
     "Pipelines",

@@ -33,6 +33,9 @@ SECURE_FILE = "securefile"
 REPOSITORY = "repository"
 """The resource type of repositories that belong to a project, as those of `type: git` without a connection do."""
 
+QUEUE = "queue"
+"""The resource type of agent pools: what a project calls its queue of a pool."""
+
 PIPELINE = "pipeline"
 """The resource type of pipelines: people have roles on them, other pipelines need no permit for them."""
 

@@ -25,6 +25,7 @@ from sluice.storage.tables import (
 from sluice.storage.tables_checks import check_configurations
 from sluice.storage.tables_connections import deleted_connections
 from sluice.storage.tables_people import user_groups
+from sluice.storage.tables_pools import pools
 from sluice.storage.tables_secure_files import secure_files
 
 DEFAULT = "default"
@@ -142,6 +143,7 @@ _CONTENT = {
     variable_groups: "variable groups",
     secure_files: "secure files",
     environments: "environments",
+    pools: "agent pools",
     check_configurations: "checks",
     runs: "runs",
     pipelines: "pipelines",

@@ -33,6 +33,7 @@ NAMESPACES = {
     "securefile": "Library",
     "environment": "Environment",
     "repository": "Git Repositories",
+    "queue": "DistributedTask",
     "pipeline": "Build",
 }
 """What the audit log calls the security namespace of a resource type."""

@@ -6,7 +6,17 @@ import pytest
 
 from sluice.authorization import texts
 from sluice.authorization.limits import Limits
-from sluice.authorization.resources import ENDPOINT, VARIABLE_GROUP, Known, Need, Reason, assess, in_other_project
+from sluice.authorization.resources import (
+    COMMANDS,
+    ENDPOINT,
+    PROTECTED,
+    VARIABLE_GROUP,
+    Known,
+    Need,
+    Reason,
+    assess,
+    in_other_project,
+)
 from sluice.authorization.trust import RunOrigin
 
 WEB = Known(id="1", name="web", type="ssh", scheme="UsernamePassword")
@@ -76,14 +86,8 @@ def test_a_connection_of_another_project_has_a_reason_of_its_own_and_the_command
     assert refusal.hint == f"the project 'the shop' has one, share it: {refusal.mend}"
 
 
-@pytest.mark.parametrize(
-    ("kind", "command", "limited"),
-    [
-        (ENDPOINT, "connection", " --stage Deploy --stage Test --branch refs/heads/main"),
-        (VARIABLE_GROUP, "variable-group", ""),
-    ],
-)
-def test_the_command_that_widens_a_limited_permit_can_be_copied(kind: str, command: str, limited: str) -> None:
+@pytest.mark.parametrize("kind", PROTECTED)
+def test_the_command_that_widens_a_limited_permit_can_be_copied(kind: str) -> None:
     limits = (Limits.of(["Deploy"], ["refs/heads/main"]),)
     known = Known(id="1", name="web", kind=kind, limits=limits)
     need = Need(name="web", kind=kind, stage="Test")
@@ -91,4 +95,5 @@ def test_the_command_that_widens_a_limited_permit_can_be_copied(kind: str, comma
     (refusal,) = assess([need], {need.key: known}, {}, origin).refusals
     assert refusal.reason is Reason.OUTSIDE_LIMITS
     assert refusal.mend == refusal.hint
-    assert refusal.hint == f"sluice {command} permit web --pipeline 'my release'{limited}"
+    limited = " --stage Deploy --stage Test --branch refs/heads/main"
+    assert refusal.hint == f"sluice {COMMANDS[kind]} permit web --pipeline 'my release'{limited}"

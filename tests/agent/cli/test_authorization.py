@@ -111,7 +111,7 @@ def test_all_or_nothing_is_applied(filled: Sluice) -> None:
         ("{connection: web, allowUntrusted: all}", "'allowUntrusted' must be one of none, pull-requests, forks"),
         ("{connection: web, pipelines: [{stages: [A]}]}", "needs 'pipeline'"),
         ("{connection: web, pipelines: [{pipeline: nightly.yml, tasks: ['a b']}]}", "'a b' names no task"),
-        ("{variableGroup: settings, pipelines: [{pipeline: nightly.yml, stages: [A]}]}", "can be limited"),
+        ("{variableGroup: settings, pipelines: [{pipeline: nightly.yml, tasks: [A]}]}", "can be limited"),
         ("{connection: web, pipelines: [nowhere.yml]}", "2:33: there is no pipeline 'nowhere.yml'"),
         ("{connection: web, pipelines: [nightly.yml, nightly.yml]}", "is permitted twice"),
         ("{connection: web}\n- {connection: WEB}", "3:3: 'web' is described twice: first at"),

@@ -207,3 +207,36 @@ def test_a_pipeline_of_a_missing_group_does_not_start(sluice: Sluice) -> None:
     assert "azure-pipelines.yml:3:10: Could not find a variable group with name settings." in error
     assert "sluice variable-group create 'settings'" in error
     assert sluice.json("runs", "list") == []
+
+
+LIMITED = """
+variables: [{group: settings}]
+stages:
+- stage: A
+  condition: eq(variables.where, 'here')
+  jobs: [{job: J, steps: [{checkout: none}, {script: echo in A}]}]
+- stage: B
+  dependsOn: []
+  jobs: [{job: J, steps: [{checkout: none}, {script: echo in B}]}]
+"""
+
+
+def test_a_permit_within_limits_lets_a_condition_read_the_group_in_that_stage_alone(sluice: Sluice) -> None:
+    (sluice.folder / "azure-pipelines.yml").write_text(LIMITED)
+    sluice("variable-group", "create", "settings", "--set", "where=here")
+    sluice("variable-group", "permit", "settings", "--pipeline", "azure-pipelines.yml", "--stage", "A")
+    said = sluice.run("run", "--non-interactive").stdout
+    assert "in A" in said
+    assert "in B" not in said
+    assert "the variable group 'settings' only within limits: stage 'B' is not one of 'A'" in said
+
+
+@pytest.mark.parametrize("kind", ["environment", "secure-file", "repository"])
+def test_permits_of_other_resources_are_limited_to_branches(sluice: Sluice, kind: str) -> None:
+    (sluice.folder / "azure-pipelines.yml").write_text("steps: [{script: 'true'}]")
+    (sluice.folder / "thing").write_text("x")
+    make = {"environment": ("create", "thing"), "secure-file": ("upload", "thing"), "repository": ()}[kind]
+    if make:
+        sluice(kind, *make)
+    given = ("--pipeline", "azure-pipelines.yml", "--branch", "main")
+    assert sluice.json(kind, "permit", "thing", *given)["limits"] == {"branches": ["refs/heads/main"]}

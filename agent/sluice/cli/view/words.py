@@ -142,6 +142,7 @@ _PERMIT_OPTIONS = {
     "environment": "--environment",
     "securefile": "--secure-file",
     "repository": "--repository",
+    "queue": "--pool",
 }
 
 
