@@ -38,5 +38,6 @@ def evidence(request: pytest.FixtureRequest) -> Giver:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when == "call" and report.passed:
-        ledger.note(item.stash.setdefault(_FOUND, []))
+        shown: list[ledger.Evidence] = item.stash.get(_FOUND, [])
+        ledger.note(shown)
     return report

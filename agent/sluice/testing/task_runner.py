@@ -57,6 +57,18 @@ class TaskOutcome:
         """The messages of the issues of that type."""
         return [issue.message for issue in self.issues if issue.type == type]
 
+    def shows(self, secret: Secret) -> bool:
+        """Whether the secret is to be read in what the task said, or in an output variable that is not secret."""
+        told = [self.log, self.message, *(issue.message for issue in self.issues), *(text for _, text in self.progress)]
+        return shown_in("\n".join([*told, *(one for one in self.outputs.values() if isinstance(one, str))]), secret)
+
+
+def shown_in(text: str, secret: Secret) -> bool:
+    """Whether a text shows a secret, in any of the spellings that logs mask."""
+    masker = Masker()
+    masker.add(secret.reveal())
+    return masker.mask_text(text) != text
+
 
 def run_task(
     task: Task | str,
