@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import click
 
 from sluice.cli.output import output_option, print_json, print_table
+from sluice.cli.subcommands import SubcommandGroup
 
 
-@click.group("plugins")
+class PluginsGroup(SubcommandGroup):
+    """`sluice plugins`."""
+
+    elsewhere: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "new": ("plugins_new:command", "Write a new plugin: type, verification, task, tests, README."),
+    }
+
+
+@click.group("plugins", cls=PluginsGroup)
 def command() -> None:
-    """What plugins are loaded, and which are broken.
+    """What plugins are loaded and which are broken; write a new one.
 
     \b
     Example: sluice plugins list
