@@ -1,0 +1,27 @@
+"""The family passes what every plugin should pass."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import yaml
+from tests.plugins.sluice_kubernetes.conftest import kubeconfig
+
+import sluice_kubernetes
+from sluice.plugin import Connection, ConnectionType
+from sluice.testing.conformance import PluginConformance
+from sluice.testing.connections import make_connection
+
+
+class TestConformance(PluginConformance):
+    plugin = sluice_kubernetes
+    inputs: ClassVar = {}
+
+    def connection(self, kind: ConnectionType, scheme: str, address: str) -> Connection | None:
+        """The address of a cluster is in the text of a kubeconfig."""
+        user = {"token": "canary-token-of-a-user-4711"}
+        cluster = {"server": address, "certificate-authority-data": None}
+        values = {"kubeconfig": yaml.safe_dump(kubeconfig(user, **cluster))}
+        if scheme == "Token":
+            values = {"apitoken": "canary.token.0815"}
+        return make_connection(kind, "sample", url=address, scheme=scheme, values=values)
