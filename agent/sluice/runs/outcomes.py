@@ -22,6 +22,21 @@ def in_words(result: str) -> str:
     return _WORDS.get(result) or result.lower() or "completed"
 
 
+def elapsed(seconds: float) -> str:
+    """A duration: `0.4 s`, `12 s`, `1 m 05 s`, `2 h 03 m`."""
+    seconds = max(seconds, 0)  # the clock was set back
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} m {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} m"
+
+
 def roll_up(children: Iterable[str]) -> Result:
     """The result of a parent: Canceled or Failed stays, issues are kept, Skipped counts only when all were skipped."""
     merged = Result.SUCCEEDED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sluice.authorization import texts
 from sluice.cli.view.controls import one_line
-from sluice.runs.outcomes import in_words
+from sluice.runs.outcomes import elapsed, in_words
 
 if TYPE_CHECKING:
     from sluice.storage.records import RecordRow
@@ -29,21 +29,6 @@ def result(record_result: str) -> str:
 def outcome(state: str, record_result: str) -> str:
     """The result of what is over, the state of what is not."""
     return result(record_result) if state == "completed" else _STATES.get(state) or one_line(state)
-
-
-def elapsed(seconds: float) -> str:
-    """A duration: `0.4 s`, `12 s`, `1 m 05 s`, `2 h 03 m`."""
-    seconds = max(seconds, 0)  # the clock was set back
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} m {rest:02} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} m"
 
 
 def duration(record: RecordRow, now: float | None = None) -> str:
