@@ -62,6 +62,7 @@ class Live:
         self._runs: dict[int, _Watched] = {}
         self._logs: dict[Path, _Watched] = {}
         self._task: asyncio.Task[None] | None = None
+        self._over = False
 
     async def watch(self, run_id: int, log: Path | None = None) -> AsyncIterator[bytes]:
         """Events for somebody who watches a run, and the log of a step that runs: at once how it is, then each change."""
@@ -78,7 +79,7 @@ class Live:
             if log is not None and lines is not None and not lines.mark:
                 await self._read_log(log, lines)
             self._begin()
-            while True:
+            while not self._over:
                 news.clear()
                 for place, one in enumerate(watched):
                     if one.mark != told[place]:
@@ -101,11 +102,14 @@ class Live:
         """How many watch a run now."""
         return sum(len(one.waiters) for one in self._runs.values())
 
-    def close(self) -> None:
-        """Look no more; who still watches hears nothing new."""
+    def end(self) -> None:
+        """End every watch: the server stops. Browsers connect again on their own when it is back."""
+        self._over = True
+        for watched in (*self._runs.values(), *self._logs.values()):
+            for waiter in watched.waiters:
+                waiter.set()
         if self._task is not None:
             self._task.cancel()
-            self._task = None
 
     def _begin(self) -> None:
         if self._task is None or self._task.done():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -159,7 +159,9 @@ class LogIndex:
         while position >= 0:
             start = text.rfind(b"\n", 0, position) + 1
             end = text.find(b"]", position, position + 12) + 1
-            begins = _MARKS.get(text[position:end].lower()) if end > known and position == start + STAMP_LENGTH else None
+            begins = (
+                _MARKS.get(text[position:end].lower()) if end > known and position == start + STAMP_LENGTH else None
+            )
             if begins is not None:
                 number += text.count(b"\n", counted, start)
                 counted = start
@@ -177,15 +179,19 @@ class LogIndex:
 
     def _between(self, file: BinaryIO, first: int, last: int) -> list[bytes]:
         """Whole lines from one number to another, both meant."""
-        block = bisect_right(self._before, first - 1) - 1
+        block = self._block_of_end(first - 1)
         skip = first - 1 - self._before[block]
-        end = bisect_right(self._before, last) - 1
+        end = self._block_of_end(last)
         file.seek(block * BLOCK)
         text = file.read((end - block + 1) * BLOCK)
         wanted = last - first + 1
         while text.count(b"\n") < skip + wanted and (more := file.read(BLOCK)):
             text += more
         return text.split(b"\n", skip + wanted)[skip : skip + wanted]
+
+    def _block_of_end(self, line: int) -> int:
+        """The block in which a line ends; the first one for no line."""
+        return max(0, bisect_left(self._before, line) - 1)
 
     @staticmethod
     def _pieces(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -48,6 +48,8 @@ class Problem(Exception):  # noqa: N818  # it is the answer to a request, not a 
         self.message = message
         self.headers = dict(headers or {})
         self.details = dict(details or {})
+        self.error: SluiceError | None = None
+        """What the person is told in full, where it is an error of ours."""
 
     def body(self) -> dict[str, Any]:
         """The error as clients of Azure DevOps read it."""
@@ -97,7 +99,10 @@ _KINDS: tuple[tuple[type[SluiceError], int, str], ...] = (
 
 def problem_of(error: SluiceError) -> Problem:
     """How an error of ours is told; what to do next is part of its message."""
-    for kind, status, type_key in _KINDS:
-        if isinstance(error, kind):
-            return Problem(status, type_key, str(error))
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "SluiceException", str(error))
+    status, type_key = next(
+        ((status, type_key) for kind, status, type_key in _KINDS if isinstance(error, kind)),
+        (int(HTTPStatus.INTERNAL_SERVER_ERROR), "SluiceException"),
+    )
+    found = Problem(status, type_key, str(error))
+    found.error = error
+    return found

@@ -33,7 +33,7 @@ def serve(settings: ServerSettings, say: Callable[[str], None], *, home: Home | 
             settings = replace(settings, port=port, public_url=settings.public_url if _chosen(settings) else "")
         state = ServerState.open(settings, home)
         try:
-            server = uvicorn.Server(_configuration(state, settings))
+            server = _Server(_configuration(state, settings), state)
             say(f"Sluice serves {settings.collection_url}")
             link = make_link(state).reveal()
             say(f"Sign in with this link (once, within {int(settings.link_seconds / 60)} minutes):")
@@ -42,6 +42,19 @@ def serve(settings: ServerSettings, say: Callable[[str], None], *, home: Home | 
             server.run(sockets=[listener])
         finally:
             state.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that lets go of those who only watch when it stops: they would keep it."""
+
+    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
+        super().__init__(config)
+        self._state = state
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        self._state.live.end()
+        await super().shutdown(sockets)
 
 
 def _chosen(settings: ServerSettings) -> bool:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sluice.server.live import Live
+from sluice.server.log_index import LogIndexes
 from sluice.server.memory import Memory
 from sluice.server.throttling import Throttle
 
@@ -40,6 +42,8 @@ class ServerState:
         self.clock = clock
         self.memory = Memory(database)
         self.throttle = Throttle(clock)
+        self.logs = LogIndexes()
+        self.live = Live(database, home, self.logs)
 
     @classmethod
     def open(cls, settings: ServerSettings, home: Home | None = None) -> ServerState:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BATCH = 500
 """Runs that are asked for at once."""
 
-_THESE = bindparam("runs", expanding=True)
+_THESE: Any = bindparam("runs", expanding=True)
 
 
 def _counted(*conditions: Any) -> list[Any]:

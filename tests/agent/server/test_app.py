@@ -16,7 +16,7 @@ def test_nobody_is_told_how_to_sign_in(client: TestClient) -> None:
 def test_a_browser_is_led_to_where_one_signs_in(client: TestClient) -> None:
     answer = client.get("/")
     assert answer.status_code == 303
-    assert answer.headers["location"] == "/sign-in"
+    assert answer.headers["location"] == "/sign-in?next=/"
 
 
 def test_basic_takes_the_token_as_the_password_whatever_the_user_is(client: TestClient, token_of: TokenOf) -> None:

@@ -20,7 +20,7 @@ def test_a_one_time_link_signs_in_once(client: TestClient, state: ServerState) -
     kept = answer.headers["set-cookie"]
     assert "HttpOnly" in kept
     assert "SameSite=strict" in kept
-    assert "Signed in as" in client.get("/").text
+    assert "You act as" in client.get("/").text
     client.cookies.clear()
     assert client.get("/sign-in", params={"once": link}).status_code == 403
 
@@ -46,7 +46,7 @@ def test_a_change_without_what_the_page_knows_is_refused(client: TestClient, tok
     assert client.post("/sign-out").status_code == 403
     assert client.post("/sign-out", data={"__csrf": "0" * 64}).status_code == 403
     assert client.post("/sign-out", data={"__csrf": csrf_of(_cookie(client))}).status_code == 303
-    assert client.get("/").headers["location"] == "/sign-in"
+    assert client.get("/").headers["location"] == "/sign-in?next=/"
 
 
 def test_a_session_ends_with_the_token_that_it_was_begun_with(

@@ -18,13 +18,21 @@ if TYPE_CHECKING:
 
 def routers() -> list[APIRouter]:
     """The routers of all pages."""
-    from sluice.server.web import pages_sign_in
+    from sluice.server.web import (
+        pages_log,
+        pages_run,
+        pages_run_actions,
+        pages_runs,
+        pages_sign_in,
+        pages_static,
+    )
 
-    return [module.router for module in (pages_sign_in,)]
+    modules = (pages_static, pages_sign_in, pages_run, pages_run_actions, pages_log, pages_runs)
+    return [module.router for module in modules]
 
 
 async def tell(request: Request, problem: Problem) -> Response:
     """Tell somebody at a browser what went wrong; who is not signed in is led to where that is done."""
-    from sluice.server.web.pages_sign_in import tell_problem
+    from sluice.server.web.telling import tell_problem
 
-    return tell_problem(request, problem)
+    return await tell_problem(request, problem)

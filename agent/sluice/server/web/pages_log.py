@@ -52,7 +52,11 @@ def log_groups(project: str, caller: Signed, run_id: Run, step: Step) -> Respons
 
 @router.get("/{project}/_build/log/find")
 def log_find(
-    project: str, caller: Signed, run_id: Run, step: Step, text: Annotated[str, Query(min_length=1, max_length=MAX_TEXT)]
+    project: str,
+    caller: Signed,
+    run_id: Run,
+    step: Step,
+    text: Annotated[str, Query(min_length=1, max_length=MAX_TEXT)],
 ) -> Response:
     """The lines that hold a text."""
     found = _index(caller, project, run_id, step).find(text)

@@ -119,6 +119,7 @@ def _context(
         "not_queue": why_not(lambda: require_queue(transaction, caller.guard, run)),
         "tail": _tail(caller, run, view, attempt),
         "texts": texts,
+        "mark_of_run": "",
     }, problem
 
 

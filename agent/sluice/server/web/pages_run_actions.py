@@ -65,7 +65,13 @@ def start(request: Request, project: str, run_id: int, caller: Signed, stage: Id
 
 @router.post("/{project}/_build/results/{run_id}/approve")
 def approve(
-    request: Request, project: str, run_id: int, caller: Signed, id: Id, verdict: Id, comment: Comment = ""  # noqa: A002
+    request: Request,
+    project: str,
+    run_id: int,
+    caller: Signed,
+    id: Id,
+    verdict: Id,
+    comment: Comment = "",
 ) -> Response:
     """Approve or reject one approval."""
     chosen = Verdict.APPROVE if verdict == "approve" else Verdict.REJECT
@@ -78,7 +84,13 @@ def approve(
 
 @router.post("/{project}/_build/results/{run_id}/validate")
 def validate(
-    request: Request, project: str, run_id: int, caller: Signed, id: Id, verdict: Id, comment: Comment = ""  # noqa: A002
+    request: Request,
+    project: str,
+    run_id: int,
+    caller: Signed,
+    id: Id,
+    verdict: Id,
+    comment: Comment = "",
 ) -> Response:
     """Resume or reject one manual validation."""
 
@@ -89,7 +101,7 @@ def validate(
 
 
 @router.post("/{project}/_build/results/{run_id}/bypass")
-def bypass(request: Request, project: str, run_id: int, caller: Signed, id: Id) -> Response:  # noqa: A002
+def bypass(request: Request, project: str, run_id: int, caller: Signed, id: Id) -> Response:
     """Let a check count as passed."""
     return _done(request, caller, project, run_id, lambda: caller.check_decisions.bypass(run_id, id), review=True)
 
@@ -102,7 +114,11 @@ def cancel(request: Request, project: str, run_id: int, caller: Signed) -> Respo
 
 @router.post("/{project}/_build/results/{run_id}/retry")
 def retry_run(
-    request: Request, project: str, run_id: int, caller: Signed, step: Annotated[str, Form(alias="from", max_length=1024)] = ""
+    request: Request,
+    project: str,
+    run_id: int,
+    caller: Signed,
+    step: Annotated[str, Form(alias="from", max_length=1024)] = "",
 ) -> Response:
     """Run what failed again, or one job from a step on."""
     return _done(request, caller, project, run_id, lambda: retry(caller.orchestrator, run_id, from_step=step))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +15,7 @@ from sluice.runs import pipelines
 from sluice.runs.lock import is_driven
 from sluice.server.web import words
 from sluice.server.web.rendering import home_of, page
-from sluice.server.web.signed import Number, Signed
+from sluice.server.web.signed import Signed
 from sluice.storage import projects, requests, runs
 from sluice.storage.permissions import Resource
 
@@ -75,8 +75,8 @@ def runs_page(
     project: str,
     caller: Signed,
     state: str = "",
-    definition: Number = Query("", alias="definitionId"),
-    limit: int = Query(LIMIT, ge=1, le=MAX_LIMIT),
+    definition: Annotated[str, Query(alias="definitionId", max_length=18)] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = LIMIT,
 ) -> Response:
     """The newest runs: all, or those of a pipeline, or those in a state."""
     with caller.database.read() as transaction:

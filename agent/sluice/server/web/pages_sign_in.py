@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import Annotated
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
 
 from sluice.errors import NotPermittedError
 from sluice.server import sessions
-from sluice.server.authentication import caller, find_caller, state_of
-from sluice.server.caller import Caller
-from sluice.server.problems import Problem
+from sluice.server.authentication import state_of
+from sluice.server.web.rendering import page
+from sluice.server.web.signed import Signed
+
+if TYPE_CHECKING:
+    from sluice.errors import SluiceError
 
 router = APIRouter(include_in_schema=False)
-Signed = Annotated[Caller, Depends(caller)]
-
-_PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Sluice</title>{head}</head>
-<body><main>{body}</main></body></html>"""
-_FORM = """<h1>Sign in</h1>{message}<form method="post" action="{action}"><input type="hidden" name="next" value="{next}">
-<label>Access token <input type="password" name="token" autocomplete="off" required autofocus></label>
-<button>Sign in</button></form>"""
 
 
 @router.get("/sign-in")
@@ -33,7 +27,7 @@ def sign_in_page(request: Request, once: str = "", next: str = "/") -> Response:
     try:
         begun = sessions.sign_in_by_link(state_of(request), once, _address(request))
     except NotPermittedError as error:
-        return _form(request, next, str(error), status=403)
+        return _form(request, next, error, status=403)
     return _signed_in(request, begun, next)
 
 
@@ -47,7 +41,7 @@ def sign_in(
     try:
         begun = sessions.sign_in_by_token(state_of(request), token.strip(), _address(request))
     except NotPermittedError as error:
-        return _form(request, next, str(error), status=403)
+        return _form(request, next, error, status=403)
     return _signed_in(request, begun, next)
 
 
@@ -62,24 +56,6 @@ def sign_out(request: Request, found: Signed) -> Response:
     return response
 
 
-@router.get("/")
-async def start(request: Request) -> Response:
-    """Where a person begins."""
-    found = await find_caller(request)
-    if found is None:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/sign-in", 303)
-    return HTMLResponse(_PAGE.format(head="", body=f"<h1>Sluice</h1><p>Signed in as {escape(found.name)}.</p>"))
-
-
-def tell_problem(request: Request, problem: Problem) -> Response:
-    """An error as a page; who is not signed in is led to where that is done."""
-    if problem.status == 401 and request.method == "GET":
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/sign-in?next={quote(path)}", 303)
-    body = f"<h1>{problem.status}</h1><p>{escape(problem.message)}</p>"
-    return HTMLResponse(_PAGE.format(head="", body=body), problem.status, problem.headers)
-
-
 def local_path(text: str) -> str:
     """Where to go on, if that is here; the start page otherwise."""
     here = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
@@ -88,18 +64,13 @@ def local_path(text: str) -> str:
 
 def _signed_in(request: Request, begun: sessions.Begun, next_path: str) -> Response:
     """Go on by the page itself: a browser that comes from elsewhere would not show the new cookie after a redirect."""
-    target = escape(local_path(next_path), quote=True)
-    head = f'<meta http-equiv="refresh" content="0; url={target}">'
-    response = HTMLResponse(_PAGE.format(head=head, body=f'<p><a href="{target}">Go on</a></p>'))
+    response = page(request, "signed_in.html", None, target=local_path(next_path))
     sessions.set_cookie(response, state_of(request), begun)
     return response
 
 
-def _form(request: Request, next_path: str, message: str = "", status: int = 200) -> Response:
-    shown = f'<p role="alert">{escape(message)}</p>' if message else ""
-    action = escape(f"{request.scope.get('root_path', '')}/sign-in", quote=True)
-    body = _FORM.format(message=shown, action=action, next=escape(local_path(next_path), quote=True))
-    return HTMLResponse(_PAGE.format(head="", body=body), status)
+def _form(request: Request, next_path: str, problem: SluiceError | None = None, status: int = 200) -> Response:
+    return page(request, "sign_in.html", None, status=status, problem=problem, next=local_path(next_path))
 
 
 def _address(request: Request) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sluice.authorization import texts
@@ -45,8 +45,8 @@ class Review:
     kind: Kind
     label: str
     name: str
-    told: str
     stage: str
+    told: str = ""
     facts: tuple[str, ...] = ()
     refusal: SluiceError | None = None
     instructions: str = ""
@@ -112,7 +112,11 @@ def _on_stage(kinds: Sequence[Kind]) -> str:
     permits = sum(kind in {"permit", "disabled"} for kind in kinds)
     if permits:
         return texts.PERMISSION_NEEDED if permits == 1 else "Permissions needed"
-    for kind, text in (("start", "Not started"), ("approve", "Waiting for approval"), ("validate", "Waiting for a person")):
+    for kind, text in (
+        ("start", "Not started"),
+        ("approve", "Waiting for approval"),
+        ("validate", "Waiting for a person"),
+    ):
         if kind in kinds:
             return text
     return "Waiting" if "delay" in kinds else "Checks running"
@@ -133,19 +137,20 @@ def _review(
     kind = _kind(request)
     name = words.plain(request.resource_name)
     label = words.label(request.resource_type)
-    common = {"request": request, "kind": kind, "label": label, "name": name, "stage": stage}
+    base = Review(request=request, kind=kind, label=label, name=name, stage=stage)
     if kind in {"permit", "disabled"}:
-        return _permission(transaction, caller, request, common)
+        return _permission(transaction, caller, base)
     if kind == "approve" and check is not None:
-        return _approval(transaction, caller, run, check, common)
+        return _approval(transaction, caller, run, check, base)
     if kind == "check":
-        return _check(transaction, caller, run, request, check, common)
+        may = check is not None and _may_bypass(transaction, caller, run, check)
+        return replace(base, told=words.plain(request.detail) or "Being evaluated", bypassable=may)
     told = {"start": "To be started", "delay": f"Until {words.iso(request.expires_at)}"}.get(
         kind, f"To be answered before {words.iso(request.expires_at)}"
     )
     refusal = why_not(lambda: require_queue(transaction, caller.guard, run)) if kind != "delay" else None
     instructions = words.plain(request.detail) if kind == "validate" else ""
-    return Review(**common, told=told, refusal=refusal, instructions=instructions)  # type: ignore[arg-type]
+    return replace(base, told=told, refusal=refusal, instructions=instructions)
 
 
 def _kind(request: RequestRow) -> Kind:
@@ -161,7 +166,8 @@ def _kind(request: RequestRow) -> Kind:
     return kinds.get(request.resource_type, "permit")
 
 
-def _permission(transaction: Transaction, caller: Caller, request: RequestRow, common: dict[str, object]) -> Review:
+def _permission(transaction: Transaction, caller: Caller, base: Review) -> Review:
+    request = base.request
     resource = Resource(request.project_id, request.resource_id, request.resource_type)
     guard = caller.guard
 
@@ -176,7 +182,7 @@ def _permission(transaction: Transaction, caller: Caller, request: RequestRow, c
     if request.step_id:
         facts.append("a variable named it at run time")
     told = words.plain(request.detail[:1].upper() + request.detail[1:]) if request.detail else texts.PERMISSION_NEEDED
-    return Review(**common, told=told, facts=tuple(map(words.plain, facts)), refusal=why_not(permit))  # type: ignore[arg-type]
+    return replace(base, told=told, facts=tuple(map(words.plain, facts)), refusal=why_not(permit))
 
 
 def _see(transaction: Transaction, caller: Caller, resource: Resource) -> None:
@@ -184,16 +190,18 @@ def _see(transaction: Transaction, caller: Caller, resource: Resource) -> None:
         raise NotPermittedError("it is not there for this person")
 
 
-def _approval(
-    transaction: Transaction, caller: Caller, run: RunRow, check: Check, common: dict[str, object]
-) -> Review:
+def _approval(transaction: Transaction, caller: Caller, run: RunRow, check: Check, base: Review) -> Review:
     decisions = caller.check_decisions
     refusal = None
     if not decisions.may_decide(transaction, run, check):
         who = " or ".join(approval.waits_for(check))
         refusal = NotPermittedError("this approval does not wait for you", do=f"ask {who}" if who else "")
     wanted, given = approval.required(check), sum(bool(step.actual) for step in check.steps)
-    told = f"{given} of {wanted} approved" if wanted > 1 else f"Waits for {' or '.join(approval.waits_for(check)) or 'its time'}"
+    told = (
+        f"{given} of {wanted} approved"
+        if wanted > 1
+        else f"Waits for {' or '.join(approval.waits_for(check)) or 'its time'}"
+    )
     resource = check.resource
     facts = [f"on {words.label(resource.kind).lower()} {resource.name}"]
     if resource.named_at_run_time:
@@ -208,8 +216,8 @@ def _approval(
         )
         for step in check.steps
     )
-    return Review(
-        **common,  # type: ignore[arg-type]
+    return replace(
+        base,
         told=words.plain(told),
         facts=tuple(map(words.plain, facts)),
         refusal=refusal,
@@ -217,18 +225,6 @@ def _approval(
         parts=parts,
         bypassable=_may_bypass(transaction, caller, run, check),
     )
-
-
-def _check(
-    transaction: Transaction,
-    caller: Caller,
-    run: RunRow,
-    request: RequestRow,
-    check: Check | None,
-    common: dict[str, object],
-) -> Review:
-    may = check is not None and _may_bypass(transaction, caller, run, check)
-    return Review(**common, told=words.plain(request.detail) or "Being evaluated", bypassable=may)  # type: ignore[arg-type]
 
 
 def _may_bypass(transaction: Transaction, caller: Caller, run: RunRow, check: Check) -> bool:

@@ -113,7 +113,8 @@ def view_of(plan: Plan, records: Sequence[RecordRow], waits: Mapping[str, str], 
     )
     steps = {step.id: step for stage in stages for job in stage.jobs for step in job.steps}
     columns = [
-        tuple(stage for stage in stages if stage.layer == number) for number in range(max(layers.values(), default=0) + 1)
+        tuple(stage for stage in stages if stage.layer == number)
+        for number in range(max(layers.values(), default=0) + 1)
     ]
     return RunView(
         stages=stages,
@@ -144,14 +145,14 @@ def _around(record: RecordRow) -> str:
     return parent(record.identifier)
 
 
-def _stage(
-    tree: _Tree, record: RecordRow, chosen: str, *, after: tuple[str, ...], layer: int, title: str
-) -> StageView:
+def _stage(tree: _Tree, record: RecordRow, chosen: str, *, after: tuple[str, ...], layer: int, title: str) -> StageView:
     phases = tree.below.get(("Phase", record.identifier), [])
     instances = [(phase, tree.below.get(("Job", phase.identifier), [])) for phase in phases]
     few = sum(max(len(jobs), 1) for _, jobs in instances) <= SHOWN_JOBS
     jobs = [
-        _job(tree, phase, job, chosen, few=few) for phase, found in instances for job in (found or [None])  # type: ignore[list-item]
+        _job(tree, phase, job, chosen, few=few)
+        for phase, found in instances
+        for job in (found or [None])  # type: ignore[list-item]
     ]
     named = stage_name(record.identifier)
     return StageView(
