@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
+
+from sluice.values import dataclass
 
 
 class ExitCode(enum.IntEnum):

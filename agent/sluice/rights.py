@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from sluice.values import dataclass
 
 OWNER_ID = "00000000-0000-4000-8000-000000000001"
 """The id of the local administrator: whoever owns the state folder, and with it the keys and the database."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from fnmatch import fnmatchcase
 
 from sluice.errors import UsageError
+from sluice.values import dataclass
 
 _REF = "refs/"
 _HEADS = "refs/heads/"

@@ -6,11 +6,12 @@ import difflib
 import enum
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sluice.authorization.limits import Limits
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.authorization.trust import TRUSTED_RUN, RunOrigin, Trust, Untrusted
+from sluice.values import dataclass
 
 ENDPOINT = "endpoint"
 VARIABLE_GROUP = "variablegroup"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sluice.authorization.resources import ENDPOINT
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.errors import ConflictError, UsageError
 from sluice.rights import Right
+from sluice.values import dataclass
 
 PIPELINE = "pipeline"
 """A pipeline as a resource of roles: to use it is to queue its runs."""

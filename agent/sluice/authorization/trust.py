@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
+
+from sluice.values import dataclass
 
 _PULL_REQUEST = re.compile(r"refs/(pull|pull-requests|merge-requests)/.+")
 

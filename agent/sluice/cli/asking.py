@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from sluice.runs.decisions import waiting_for
 from sluice.runs.driver import Waiting
 from sluice.runs.orchestrator import Orchestrator
 from sluice.storage import check_suites
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.cli.view.choose import View

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sluice.errors import NotFoundError, UsageError
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.cli.driving import Manner

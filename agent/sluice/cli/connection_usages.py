@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sluice.cli.connection_entry import say
 from sluice.cli.installation import opened_store
 from sluice.cli.output import as_time, days, output_option, plain, print_json, print_table, project_option
 from sluice.errors import SluiceError, UsageError
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +17,7 @@ from sluice.cli.output import plain
 from sluice.cli.reporting import silence
 from sluice.cli.session import decisions_of, task_packages
 from sluice.errors import ConflictError, ExitCode
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.cli.holding import TerminalBreakpoints

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sluice.cli.output import output_option, print_json, print_table
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runtime.packages.extension import Extension

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from sluice.cli.installation import current_user
 from sluice.cli.output import output_option, project_option
 from sluice.cli.session import opened_orchestrator, task_catalogue
 from sluice.errors import NotFoundError, UsageError
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.plan import Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.connections.catalogue import choose_scheme, fields_of
@@ -11,6 +11,7 @@ from sluice.connections.connection import ConnectionRecord, Draft, Key, Update
 from sluice.connections.references import check_reference
 from sluice.connections.validation import Entered, Fitted, fit, place
 from sluice.errors import ConnectionInvalidError
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.hooks.declaration import ConnectionType, Field

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 Place = Literal["parameters", "data"]
 """Where a value lies: with the authentication scheme's parameters, or with the type's data."""

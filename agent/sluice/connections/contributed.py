@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from sluice.errors import StorageError
 from sluice.hooks.declaration import ConnectionType, Field, FieldKind, Scheme, Url
 from sluice.storage.home import Home
+from sluice.values import dataclass
 
 FOLDER = "extensions"
 TEST = "testconnection"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.connections import journal, lookup, terms, vault
@@ -16,6 +15,7 @@ from sluice.secret import Secret
 from sluice.storage import actions, audit, permissions, seals
 from sluice.storage import connections as rows
 from sluice.storage.names import name_key
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.catalogue import Catalogue

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from sluice.connections import lookup
@@ -21,6 +21,7 @@ from sluice.rights import Right
 from sluice.storage import permissions, projects
 from sluice.storage.engine import Transaction
 from sluice.storage.names import is_guid, name_key
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

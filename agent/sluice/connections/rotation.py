@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sluice.connections import vault
 from sluice.connections.sealing import Sealed, Sealer
 from sluice.errors import ConflictError
 from sluice.storage import actions, audit, seals
 from sluice.storage.engine import Database, Transaction
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

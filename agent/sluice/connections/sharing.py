@@ -6,7 +6,7 @@ projects; changing that takes the organization level, as sharing does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.connections import journal, lookup
@@ -16,6 +16,7 @@ from sluice.rights import Right
 from sluice.storage import actions, audit, check_configurations, permissions, projects, role_assignments
 from sluice.storage import connections as rows
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord

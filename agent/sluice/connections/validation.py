@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from sluice.connections.connection import Key
 from sluice.errors import ConnectionInvalidError, SluiceError, UsageError
 from sluice.secret import Secret
 from sluice.storage.names import clean_name, hidden_characters, is_guid
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.hooks.declaration import ConnectionType, Field, Url

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from sluice.runtime.events import Emit
 from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
 from sluice.runtime.secure_files import SecureFileSource
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

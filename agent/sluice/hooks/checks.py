@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -33,6 +33,7 @@ from sluice.errors import NotFoundError, PluginError
 from sluice.hooks.connection import Connection, Value
 from sluice.hooks.declaration import Field
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 Category = Literal["system", "sanityChecks", "preChecks", "main", "postChecks", "final"]
 """`evaluationOrder`: checks of one category start when all of the categories before it have passed."""

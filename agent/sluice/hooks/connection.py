@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sluice.errors import SluiceError
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 Value = str | Secret
 

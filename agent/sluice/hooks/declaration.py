@@ -6,8 +6,10 @@ The command line's prompts, validation, storage, the web form and the reference 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from typing import TYPE_CHECKING, Literal
+
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.hooks.connection import Connection

@@ -7,13 +7,14 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pluggy
 
 from sluice.errors import PluginError
 from sluice.hooks import spec
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

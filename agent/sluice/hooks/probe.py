@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -17,6 +17,7 @@ from sluice.errors import VerificationError
 from sluice.hooks.connection import Connection
 from sluice.hooks.watched import Clock, SpecialAddressError, Tls, UnacceptableCertificateError, is_special, watch
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     import requests

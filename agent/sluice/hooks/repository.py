@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from sluice.hooks.connection import Connection
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

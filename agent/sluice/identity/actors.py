@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sluice.errors import NotPermittedError
 from sluice.rights import OWNER_ID, Actor, local_administrator
 from sluice.storage import accounts, groups, people, people_actions, tokens
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard

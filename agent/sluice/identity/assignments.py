@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.authorization import roles as table
@@ -15,6 +14,7 @@ from sluice.storage import groups, people, projects, role_assignments
 from sluice.storage.names import clean_name
 from sluice.storage.permissions import Resource
 from sluice.storage.role_assignments import Changed, Given
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sluice.authorization.limits import Limits
@@ -16,6 +16,7 @@ from sluice.identity.assignments import Place
 from sluice.rights import OWNER_ID, Right
 from sluice.storage import permissions, pipelines, policies, projects
 from sluice.storage.permissions import ALL_PIPELINES, Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard

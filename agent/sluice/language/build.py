@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sluice.language.expressions import ExpressionError, Phase, parse
 from sluice.language.offsets import place_of
 from sluice.language.reader import Reader, text_of
 from sluice.language.tree import Scalar
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.plan import Text

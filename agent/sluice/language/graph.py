@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.language.problems import did_you_mean
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

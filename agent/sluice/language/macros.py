@@ -7,11 +7,11 @@ goes on one character later, so `$(a$(b))` tries `a$(b` and then `b`. Text that 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from sluice.errors import SluiceError
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 PREFIX = "$("
 SUFFIX = ")"

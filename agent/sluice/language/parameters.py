@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.language.canonical import canonical
@@ -14,6 +14,7 @@ from sluice.language.problems import did_you_mean
 from sluice.language.schema import PARAMETER
 from sluice.language.tree import Mapping, Scalar, Sequence, Source, children, is_empty, kind_of
 from sluice.language.values import mapping_of, sequence_of, value_of
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.expressions import Value

@@ -7,10 +7,11 @@ only later (conditions, `$[ ]`, macros) is kept as text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from sluice.errors import Location
+from sluice.values import dataclass
 
 NOWHERE = Location("")
 

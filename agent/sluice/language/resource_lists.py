@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sluice.language.build import Names
@@ -23,6 +22,7 @@ from sluice.language.resource_schema import (
 )
 from sluice.language.schema import SHAPES
 from sluice.language.tree import Mapping, Scalar, Sequence
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.build import Build

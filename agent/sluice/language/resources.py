@@ -7,12 +7,12 @@ is and marked: it is looked up when its step starts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sluice.language.macros import expand, resolve_all
 from sluice.language.plan import Text
 from sluice.language.tasks import CHECKOUT, ConnectionWanted
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.errors import Location

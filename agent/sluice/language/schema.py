@@ -6,7 +6,7 @@ The reader checks files against these shapes, and editors get their JSON schema 
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sluice.language.resource_schema import (
     BUILD,
@@ -28,6 +28,7 @@ from sluice.language.resource_schema import (
     WEBHOOK_FILTER,
 )
 from sluice.language.shapes import ANY, BOOLEAN, LIST, MAPPING, NUMBER, TEXT, TEXTS, Key, Kind, Shape
+from sluice.values import dataclass
 
 _NO_LOCKS = "runs do not wait for each other"
 VARIABLES = Key(Kind.LIST_OR_MAPPING, "variable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from sluice.errors import PipelineError, Problem
@@ -11,6 +11,7 @@ from sluice.language.expressions.ordinal import fold
 from sluice.language.predefined_names import is_predefined
 from sluice.language.reader import TRUE
 from sluice.language.tree import Mapping, Scalar, Sequence
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

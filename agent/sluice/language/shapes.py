@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sluice.language.tree import Mapping, Scalar, Sequence
+from sluice.values import dataclass
 
 
 class Kind(enum.Enum):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from sluice.language.problems import nearest
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from typing import NotRequired

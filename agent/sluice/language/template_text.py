@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from sluice.values import dataclass
 
 _START = "${{"
 _DIRECTIVE = re.compile(r"(if|elseif|else|each|insert)(?![A-Za-z0-9_.\[])\s*", re.DOTALL)

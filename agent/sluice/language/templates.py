@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from sluice.errors import PermissionPendingError, PipelineError, Problem, SluiceError
@@ -18,6 +17,7 @@ from sluice.language.schema import EXTENDS, INCLUDED, TEMPLATE
 from sluice.language.scope import Budget, Scope
 from sluice.language.tree import SELF, Mapping, Scalar, Sequence, Source, is_empty, kind_of
 from sluice.language.values import mapping_of, sequence_of
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

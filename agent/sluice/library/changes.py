@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sluice.connections.catalogue import nearest
@@ -13,6 +13,7 @@ from sluice.errors import ConnectionInvalidError, NotFoundError, UsageError, Var
 from sluice.library.group import GroupDraft, GroupUpdate, VariableGroup
 from sluice.secret import Secret
 from sluice.storage.names import clean_name, hidden_characters, is_guid
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.hooks.ports import SecretSource

@@ -10,7 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sluice.connections import vault as keys
@@ -27,6 +27,7 @@ from sluice.storage.action import Action
 from sluice.storage.names import clean_name, hidden_characters, is_guid
 from sluice.storage.seals import SealedRow
 from sluice.storage.secure_files import FileRow
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.sealing import Sealer

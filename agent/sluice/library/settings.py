@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from sluice.connections import vault
@@ -22,6 +22,7 @@ from sluice.storage import actions, audit, projects
 from sluice.storage import pipeline_settings as rows
 from sluice.storage.names import clean_name
 from sluice.storage.permissions import PIPELINE, Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.connections import vault as keys
@@ -21,6 +21,7 @@ from sluice.secret import Secret
 from sluice.storage import actions, audit, check_configurations, permissions, policies, projects, usage
 from sluice.storage import variable_groups as rows
 from sluice.storage.names import name_key
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.sealing import Sealer

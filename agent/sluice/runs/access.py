@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sluice.authorization.limits import Limits
 from sluice.authorization.resources import (
@@ -45,6 +45,7 @@ from sluice.storage import secure_files as file_rows
 from sluice.storage import variable_groups as group_rows
 from sluice.storage.engine import Transaction
 from sluice.storage.usage import Use
+from sluice.values import dataclass
 
 TRIES = 3
 """How often a connection is looked up that somebody edits at the same moment."""

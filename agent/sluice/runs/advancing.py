@@ -7,13 +7,13 @@ that is interrupted is not stored at all, and to advance a run a second time cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError
 from sluice.runs.stored import read_many
 from sluice.storage import audit, runs
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runs.decide import Advanced

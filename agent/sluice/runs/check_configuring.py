@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from sluice.authorization.checks import configuring
@@ -35,6 +35,7 @@ from sluice.storage.check_configurations import Change, ConfigurationRow, Sealed
 from sluice.storage.permissions import Resource
 from sluice.storage.pools import resource_of as pool_resource
 from sluice.storage.repositories import name_of
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.checks import approval, suite
@@ -27,6 +26,7 @@ from sluice.storage import actions, audit, groups, people, projects, runs
 from sluice.storage.action import Action
 from sluice.storage.names import name_key
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction

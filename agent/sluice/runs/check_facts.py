@@ -7,7 +7,7 @@ names: what is checked out there, and from where, is not known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.trust import Trust
@@ -17,6 +17,7 @@ from sluice.language.tasks import CHECKOUT
 from sluice.language.tree import SELF
 from sluice.runs.checkouts import PATH
 from sluice.runs.predefined import origin_of
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.authorization.checks.model import Suite

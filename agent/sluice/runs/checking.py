@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from sluice.runs.checkpoints import Due
 from sluice.secret import Secret
 from sluice.storage import check_configurations, projects, runs
 from sluice.storage.usage import Use
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.hooks.connection import Connection, Value

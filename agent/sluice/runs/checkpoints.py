@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 from sluice.authorization.checks import approval, lock, suite
@@ -18,6 +18,7 @@ from sluice.authorization.resources import Known
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.runs.waits import Asker, Waits
 from sluice.runtime.request import Result
+from sluice.values import dataclass
 
 BEING_EVALUATED: Final = "it is being evaluated"
 """What a check waits for whose first evaluation is on its way: not worth telling, since that takes seconds."""

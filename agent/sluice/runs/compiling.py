@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypedDict
 
@@ -13,6 +13,7 @@ from sluice.language.plan import Plan
 from sluice.language.tasks import TaskCatalogue
 from sluice.runs.predefined import RunFacts, Source, template_variables
 from sluice.runs.source import LocalFiles, OtherFiles, describe, find_root, read_pipeline
+from sluice.values import dataclass
 
 _USUAL_NAMES = frozenset({"azure-pipelines", "azure-pipeline", ".azure-pipelines", "azure_pipelines", "pipeline"})
 

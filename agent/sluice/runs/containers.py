@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sluice.language.container_steps import names_container
 from sluice.language.plan import Container, Job, Step, Text
 from sluice.language.tasks import CONTAINERS
 from sluice.runtime.request import ConnectionInput, JobContainer, StepRequest
+from sluice.values import dataclass
 
 REGISTRY = "dockerregistry"
 """The type of the connections that open registries."""

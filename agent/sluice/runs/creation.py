@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +53,7 @@ from sluice.storage.pools import ensure_standard, is_standard
 from sluice.storage.projects import Project
 from sluice.storage.records import RecordRow
 from sluice.storage.runs import RunRow
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ nobody has given yet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from sluice.authorization import texts
 from sluice.authorization.checks.model import Suite
@@ -26,6 +25,7 @@ from sluice.runs.waits import GAVE_UP_ON, Asker, Waits, needs_of, waited_too_lon
 from sluice.runtime.request import Result
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
+from sluice.values import dataclass
 
 CHECKPOINTS = (CHECKPOINT, AUTHORIZATION, *RECORD_TYPES)
 """The types of the records of a checkpoint."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.authorization.texts import CHECKS, STAGE, STEP_WAITS, TYPE_LABELS
@@ -20,6 +19,7 @@ from sluice.storage.action import Action
 from sluice.storage.names import name_key
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Database, Transaction

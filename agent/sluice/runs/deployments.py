@@ -6,7 +6,6 @@ A wave starts when the one before it is over; the instances of a wave run side b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sluice.errors import PipelineError, Problem
@@ -14,6 +13,7 @@ from sluice.language.plan import Deployment, Hook, Job
 from sluice.runs.executions import names_of
 from sluice.runs.phases import ON_FAILURE, Instance
 from sluice.storage.environments import VIRTUAL_MACHINE, EnvironmentResource
+from sluice.values import dataclass
 
 _ITERATED = frozenset({"deploy", "routeTraffic", "postRouteTraffic"})
 _ENDINGS = "on."

@@ -9,7 +9,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.dispatch.port import Dispatcher, Ended
@@ -32,6 +31,7 @@ from sluice.storage.engine import Changes, Transaction
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
 from sluice.storage.runs import RunRow, Status
+from sluice.values import dataclass
 
 POLL_SECONDS = 0.05
 """How often another process's decisions (a Permit, a cancellation) are looked for while this one drives a run."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from sluice.runs.checkpoints import Due
 from sluice.runs.orchestrator import Orchestrator
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

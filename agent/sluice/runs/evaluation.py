@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sluice.errors import Location, PipelineError, Problem
@@ -31,6 +30,7 @@ from sluice.runs.variables import (
 )
 from sluice.runtime.request import JobVariable
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 MAX_INSTANCES = 256
 """The most jobs that a stage may have (documented)."""

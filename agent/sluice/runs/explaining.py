@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sluice.authorization.checks import suite
 from sluice.authorization.checks.approval import is_approval
@@ -42,6 +42,7 @@ from sluice.storage import check_configurations, permissions
 from sluice.storage.engine import Transaction
 from sluice.storage.pools import find as find_pool
 from sluice.storage.pools import is_standard
+from sluice.values import dataclass
 
 PERMITTED = "permitted"
 NOT_AUTHORIZED = "not-authorized"

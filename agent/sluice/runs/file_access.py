@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sluice.authorization.resources import SECURE_FILE, Need, Refusal, refuse
 from sluice.errors import NotPermittedError, PermissionPendingError
@@ -16,6 +16,7 @@ from sluice.storage import secure_files as rows
 from sluice.storage.engine import Transaction
 from sluice.storage.permissions import Resource
 from sluice.storage.secure_files import FileRow
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

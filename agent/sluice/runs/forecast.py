@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sluice.errors import PermissionPendingError, SluiceError
 from sluice.language.expressions import (
@@ -26,6 +25,7 @@ from sluice.language.plan import Plan, Stage
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.timeline import Timeline
 from sluice.runtime.request import Result
+from sluice.values import dataclass
 
 _LATER_NAMES = frozenset({"dependencies", "stagedependencies"})
 _LATER_VARIABLES = frozenset(

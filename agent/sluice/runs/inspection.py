@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.connections.sealing import Identity, Sealed, Sealer, blob_identity
@@ -12,6 +11,7 @@ from sluice.runs import secrets
 from sluice.runs.orchestrator import sealed_identity
 from sluice.storage import seals
 from sluice.storage.sealed_records import JOB_PROGRESS, SealedRecord, every
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.hooks.ports import KeyProvider

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from sluice.runtime.request import (
     StepRequest,
 )
 from sluice.storage.records import RecordRow
+from sluice.values import dataclass
 
 JOB_MINUTES = 60.0
 """Documented default of `timeoutInMinutes` of a job."""

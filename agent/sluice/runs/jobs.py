@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from sluice.authorization.resources import Pending
@@ -39,6 +39,7 @@ from sluice.storage.blobs import Blobs
 from sluice.storage.engine import Transaction
 from sluice.storage.records import RecordRow
 from sluice.storage.runs import RunRow
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from sluice.errors import ConflictError, NotFoundError
 from sluice.language.run_name import check_run_name
@@ -28,6 +28,7 @@ from sluice.storage.caches import CacheRow
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.runs import RunRow
 from sluice.storage.test_results import TestRunRow
+from sluice.values import dataclass
 
 _DEFAULT_BRANCHES = ("refs/heads/main", "refs/heads/master")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sluice.errors import ConflictError, NotFoundError
@@ -17,6 +17,7 @@ from sluice.storage.blobs import Blobs
 from sluice.storage.engine import Transaction
 from sluice.storage.record_details import DetailRow
 from sluice.storage.test_results import TestRunRow
+from sluice.values import dataclass
 
 SUMMARY = "DistributedTask.Core.Summary"
 MAX_SUMMARY = 1 << 20

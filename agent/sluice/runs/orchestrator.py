@@ -9,7 +9,7 @@ import functools
 import time
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sluice.authorization.checks import lock, suite
 from sluice.authorization.checks.kinds import EXCLUSIVE_LOCK, Kinds
@@ -60,6 +60,7 @@ from sluice.storage import (
 from sluice.storage.engine import Database, Transaction
 from sluice.storage.home import Home
 from sluice.storage.runs import RunRow
+from sluice.values import dataclass
 
 Assessed = dict[Hashable, Assessment]
 """What was permitted when it was asked, by who asked for what: good for one transaction."""

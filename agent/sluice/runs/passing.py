@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sluice.authorization.checks.model import State
 from sluice.authorization.texts import TYPE_LABELS
 from sluice.errors import NotPermittedError, PermissionPendingError
@@ -11,6 +9,7 @@ from sluice.runs import suites
 from sluice.storage import check_configurations
 from sluice.storage.engine import Transaction
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from sluice.authorization import texts
@@ -21,6 +21,7 @@ from sluice.runs.timeline import CANCELED, DENIED, STARTED_AFTER, Timeline
 from sluice.runs.waits import REFUSED, Waits, needs_of
 from sluice.runtime.request import Outcome, Result
 from sluice.storage.records import RecordRow
+from sluice.values import dataclass
 
 _BAD = frozenset({Result.FAILED, Result.CANCELED, Result.ABANDONED})
 ON_FAILURE = "on.failure"

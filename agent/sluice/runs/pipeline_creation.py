@@ -7,7 +7,6 @@ created in this sense: to run a file is not to vouch for what it names.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.authorization.resources import Known
@@ -24,6 +23,7 @@ from sluice.storage import audit, permissions, pipelines
 from sluice.storage.names import clean_name, hidden_characters
 from sluice.storage.permissions import PIPELINE, Resource
 from sluice.storage.refusals import RefusedError
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.authorization.resources import Need

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sluice.authorization.trust import RunOrigin, Trust, trust_of
 from sluice.runtime.logging_commands import neutralise
 from sluice.runtime.predefined import SERVER_ADDRESSES
+from sluice.values import dataclass
 
 SYSTEM_IDENTITY = "Microsoft.VisualStudio.Services.TFS"
 SYSTEM_IDENTITY_ID = "00000002-0000-8888-8000-000000000000"

@@ -10,7 +10,6 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ from sluice.runtime.environment import base_environment
 from sluice.runtime.git import Git
 from sluice.runtime.remote import Remote, Rules, locate
 from sluice.storage import actions, audit, permissions, projects, usage
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord

@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sluice.errors import SluiceError, UsageError
@@ -17,6 +17,7 @@ from sluice.runtime.remote import Remote
 from sluice.runtime.revisions import resolve
 from sluice.runtime.workspace import remove
 from sluice.storage.home import private_folder
+from sluice.values import dataclass
 
 _LINK = b"120000"
 _here = threading.Lock()

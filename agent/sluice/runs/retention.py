@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import StorageError
@@ -10,6 +9,7 @@ from sluice.runtime.artifacts.manifest import decode
 from sluice.storage import artifacts, attachments, caches
 from sluice.storage.blobs import Blobs
 from sluice.storage.engine import Database
+from sluice.values import dataclass
 
 CACHE_DAYS = 7
 """Documented: so long a cache is kept that nobody uses."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sluice.authorization.checks import suite
@@ -23,6 +23,7 @@ from sluice.runs.checking import ask, open_secrets, run_for
 from sluice.secret import Secret
 from sluice.storage import projects
 from sluice.storage.usage import Use
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard

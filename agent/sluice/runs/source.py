@@ -9,7 +9,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -18,6 +18,7 @@ from sluice.errors import NotFoundError, SluiceError, UsageError
 from sluice.language.plan import Repository
 from sluice.language.templates import Files
 from sluice.runs.predefined import Source
+from sluice.values import dataclass
 
 GIT_SECONDS = 10.0
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")

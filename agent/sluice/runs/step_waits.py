@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sluice.authorization.texts import VALIDATION
 from sluice.runtime.request import Outcome, StepAnswer, WaitFor
+from sluice.values import dataclass
 
 WAIT = "stepWait"
 """Detail of a job that waits at a step."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.errors import NotFoundError
 from sluice.runs import suites
 from sluice.runs.decide import CHECKPOINTS
 from sluice.storage import records, requests, runs
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.authorization.checks.model import Suite

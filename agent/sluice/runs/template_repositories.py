@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sluice.errors import NotPermittedError
 from sluice.language.plan import Repository
@@ -12,6 +12,7 @@ from sluice.language.resources import is_own
 from sluice.runs.repositories import RepositoryOpener, RepositoryPendingError, git_for
 from sluice.runs.repository_cache import Fetched, RepositoryCache
 from sluice.runtime.remote import Remote
+from sluice.values import dataclass
 
 TASK = "templates"
 """What the usage history shows as the task."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from sluice.authorization import texts
@@ -15,6 +15,7 @@ from sluice.runs.step_waits import StepWait, decision_of
 from sluice.runtime.request import Result, StepAnswer
 from sluice.storage.records import RecordRow
 from sluice.storage.requests import RequestRow
+from sluice.values import dataclass
 
 REFUSED = "Permission was denied."
 TIMED_OUT = "Nobody permitted it in time."

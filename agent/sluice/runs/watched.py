@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.runs.source import list_files
+from sluice.values import dataclass
 
 MAX_FILES = 20_000
 """Files of a folder without git that are looked at."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,7 @@ from sluice.runtime.environment import step_environment
 from sluice.runtime.place import HOST
 from sluice.runtime.request import Execution, JobRequest, StepRequest
 from sluice.runtime.step_scope import StepScope
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runtime.step_plan import StepPlan

@@ -7,13 +7,14 @@ import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.git import Git
 from sluice.runtime.workspace import empty, remove
+from sluice.values import dataclass
 
 MAX_FILES = 20_000
 """Files that are copied at most where git does not do the work."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sluice.runtime.request import JobProgress, Result, WaitFor
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from sluice.values import dataclass
 
 Places = frozenset[int]
 """Places in a name, between its characters."""

@@ -6,13 +6,14 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.process import Sink, run_process
 from sluice.runtime.remote import Remote
+from sluice.values import dataclass
 
 PROTOCOLS = "http:https"
 """What a server's answer, or a submodule, may make git speak: never a program, a file or the person's SSH keys."""

@@ -6,11 +6,11 @@ import functools
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from sluice.runtime.extended_globs import Segment, compile_segment, is_extended
+from sluice.values import dataclass
 
 MAX_ALTERNATIVES = 1000
 """How many patterns one pattern's braces may unfold to; a longer one is taken literally from there on."""

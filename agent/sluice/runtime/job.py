@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from sluice.runtime.secure_files import SecureFileSource
 from sluice.runtime.step import Pending, StepRunner
 from sluice.runtime.step_plan import FindTask, Host, InputDefaults
 from sluice.runtime.workspace import Workspace, WorkspaceError, open_workspace
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runtime.breakpoints import Breakpoints

@@ -7,10 +7,11 @@ implementation may lie on another machine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from sluice.runtime.request import JobRequest, StepRequest
+from sluice.values import dataclass
 
 PIPELINE = "PipelineArtifact"
 CONTAINER = "Container"

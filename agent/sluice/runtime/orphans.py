@@ -9,10 +9,10 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.runtime.request import JobRequest
+from sluice.values import dataclass
 
 LOOKUP_VARIABLE = "VSTS_PROCESS_LOOKUP_ID"
 """The job variable that every process of a job inherits."""

@@ -16,13 +16,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.adopted import HOUSEHOLD
 from sluice.runtime.cancellation import Cancellation
+from sluice.values import dataclass
 
 CHUNK = 256 * 1024
 """Bytes read at a time."""

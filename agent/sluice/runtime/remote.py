@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection
 from sluice.hooks.repository import Login, RepositoryRule, SourceRepository
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 Rules = Mapping[str, RepositoryRule]
 """Rules by casefolded connection type."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
@@ -14,6 +14,7 @@ from sluice.runtime.git import Git, GitFailedError, write_settings
 from sluice.runtime.remote import Remote
 from sluice.runtime.revisions import resolve
 from sluice.runtime.workspace import empty, remove
+from sluice.values import dataclass
 
 _DATA = (
     "objects",

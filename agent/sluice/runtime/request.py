@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from sluice.hooks.connection import Connection
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 
 class Result(enum.StrEnum):

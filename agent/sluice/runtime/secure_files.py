@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from sluice.runtime.request import ConnectionInput, JobRequest, StepRequest
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

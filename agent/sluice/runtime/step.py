@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
 
 from sluice.errors import CanceledError, PermissionPendingError, SluiceError
 from sluice.runtime.breakpoints import EDITED, Answer, Moment, Next, edited, hold
@@ -14,6 +13,7 @@ from sluice.runtime.job_state import JobState
 from sluice.runtime.request import Result, StepRequest, WaitFor
 from sluice.runtime.step_plan import Host, StepPlan, banner, plan_step, run_plan
 from sluice.runtime.step_scope import StepScope
+from sluice.values import dataclass
 
 MAX_RETRIES = 10
 CANCELED_ISSUE = "The Operation will be canceled. The next steps may not contain expected logs."

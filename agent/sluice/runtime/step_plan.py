@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from sluice.runtime.secure_files import SecureFile, SecureFileSource
 from sluice.runtime.step_scope import ScopeOutput, StepScope
 from sluice.runtime.task_context import HandlerRun
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runtime.breakpoints import Breakpoints

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from sluice.runtime.git import collect, printable
 from sluice.runtime.process import run_process
 from sluice.runtime.remote import Remote
 from sluice.runtime.workspace import empty
+from sluice.values import dataclass
 
 TRUSTED = "--trust-server-cert-failures=unknown-ca,cn-mismatch,expired,not-yet-valid,other"
 _REVISION = re.compile(r"[0-9]{1,18}\Z")

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from sluice.runtime.bytes_text import encode
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.globbing import find_files
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 T = TypeVar("T")
 

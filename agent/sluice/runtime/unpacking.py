@@ -17,11 +17,12 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Any
 
 from sluice.errors import TaskFailedError
+from sluice.values import dataclass
 
 MAX_FILES = 1_000_000
 """Entries that an archive may have."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import total_ordering
+
+from sluice.values import dataclass
 
 _VERSION = re.compile(
     r"[v=\s]*(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:-?((?:a|b|rc|alpha|beta|[0-9A-Za-z])[0-9A-Za-z.-]*))?(?:\+.*)?"

@@ -9,7 +9,6 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import SluiceError
@@ -17,6 +16,7 @@ from sluice.runtime.originals import put_back
 from sluice.runtime.orphans import kill_orphans, lookup_id
 from sluice.runtime.predefined import TOOL_SETTINGS
 from sluice.runtime.request import JobRequest
+from sluice.values import dataclass
 
 SUSPENDED = "suspended"
 SUSPENDED_DAYS = 30

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sluice.identity.actors import guard_for
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard

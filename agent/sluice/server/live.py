@@ -10,13 +10,14 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
 from sluice.runs.lock import is_driven
 from sluice.storage.marks import marks
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

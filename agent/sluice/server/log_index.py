@@ -12,11 +12,11 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from sluice.runs.logs import STAMP_LENGTH
+from sluice.values import dataclass
 
 BLOCK = 64 << 10
 """Bytes of the file for which one number is kept."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from sluice.secret import Secret
 from sluice.server.problems import Problem
 from sluice.storage import people, sessions
 from sluice.storage.origin import coming_from
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sluice.errors import UsageError
+from sluice.values import dataclass
 
 ORGANIZATION = "local"
 """The organization of an installation, the first part of its addresses."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from sluice.values import dataclass
 
 FREE_FAILURES = 10
 """So many failures an address may have before it has to wait."""

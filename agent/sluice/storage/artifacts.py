@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
 from sluice.storage import tables_artifacts
 from sluice.storage.names import name_key
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction

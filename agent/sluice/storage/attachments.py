@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
 from sluice.storage import tables_artifacts
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from sluice.storage.home import Home
 from sluice.storage.refusals import RefusedError
 from sluice.storage.replay import CHANGES, DIGEST, Replay
 from sluice.storage.tables import audit, permissions
+from sluice.values import dataclass
 
 ORIGIN = "From"
 """Under which an entry's details keep where it comes from (those of older versions don't)."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
 from sluice.storage import tables, tables_artifacts
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction

@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from sluice.values import dataclass
 
 GENESIS = "0" * 64
 """What the first entry has in place of the hash before it."""
@@ -112,8 +113,12 @@ class Linking:
         return link_hash(link.entry, link.previous, key)
 
 
+_KEYLESS = Linking()
+_EMPTY = Head()
+
+
 def find_breach(
-    links: Iterable[Link], *kept: Head, linking: Linking = Linking(), start: Head = Head()
+    links: Iterable[Link], *kept: Head, linking: Linking = _KEYLESS, start: Head = _EMPTY
 ) -> tuple[Breach | None, Head]:
     """The first breach of a chain read in order from behind `start`, if any, and how far the chain is whole.
 

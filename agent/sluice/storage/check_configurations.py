@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any
 
 import sqlalchemy
@@ -22,6 +22,7 @@ from sluice.storage.engine import Row, Transaction
 from sluice.storage.permissions import Resource
 from sluice.storage.tables import audit as audit_log
 from sluice.storage.tables_checks import check_configurations, check_secrets
+from sluice.values import dataclass
 
 _KIND = "check configuration"
 

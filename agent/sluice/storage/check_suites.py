@@ -6,7 +6,7 @@ The content is the caller's (JSON); the checks beside it only serve to find suit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import sqlalchemy
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sluice.errors import SealError
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.tables_checks import check_runs, check_suites
+from sluice.values import dataclass
 
 _KIND = "check suite"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -14,6 +13,7 @@ from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import name_key
 from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables import audit, connection_projects, connections
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -14,6 +13,7 @@ from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import is_guid, name_key
 from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables_connections import deleted_connections
+from sluice.values import dataclass
 
 DELETED_CONNECTION = "deleted connection"
 """What the seal calls the records."""

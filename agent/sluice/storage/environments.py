@@ -6,7 +6,6 @@ import difflib
 import json
 import re
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -18,6 +17,7 @@ from sluice.storage.action import Action
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.tables import deployments, environment_resources, environments, pipelines, runs
+from sluice.values import dataclass
 
 VIRTUAL_MACHINE = "VirtualMachine"
 KUBERNETES = "Kubernetes"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import sqlalchemy
 from sqlalchemy import select
 
 from sluice.storage.engine import Transaction
 from sluice.storage.tables_connections import connection_expiries
+from sluice.values import dataclass
 
 DECLARED = ""
 """In place of a field: the date that a person declared."""

@@ -7,11 +7,11 @@ database, a schema of another version, trouble of any kind) is left to the usual
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
 from sluice.storage.home import Home
 from sluice.storage.names import name_key
 from sluice.storage.revisions import NEWEST
+from sluice.values import dataclass
 
 _CONNECTIONS = """
 SELECT reference.name, connection.type, connection.scheme, connection.url, connection.disabled,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy
@@ -19,6 +19,7 @@ from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.people import User
 from sluice.storage.tables_people import user_groups
+from sluice.values import dataclass
 
 ORGANIZATION = 0
 """The project id of groups of the organization."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import SealError, StorageError
+from sluice.values import dataclass
 
 HOME_VARIABLE = "SLUICE_HOME"
 DATABASE_VARIABLE = "SLUICE_DATABASE_URL"

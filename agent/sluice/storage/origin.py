@@ -9,7 +9,9 @@ import os
 import socket
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -17,6 +16,7 @@ from sluice.storage.action import Action
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.tables import audit as audit_log
 from sluice.storage.tables import permissions
+from sluice.values import dataclass
 
 ENDPOINT = "endpoint"
 """The resource type of service connections."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.storage.engine import Transaction
 from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables import audit, pipeline_settings
+from sluice.values import dataclass
 
 _PIPELINE = pipeline_settings.c.pipeline_id == bindparam("pipeline")
 _PUBLIC = ("id", "pipeline_id", "version", "variables", "secret_names")

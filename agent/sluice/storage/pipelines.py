@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -14,6 +13,7 @@ from sluice.storage import actions, audit, projects
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, name_key
 from sluice.storage.tables import pipelines
+from sluice.values import dataclass
 
 MAX_DIGITS = 18
 """What every database takes as a number of a row."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -18,6 +17,7 @@ from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
 from sluice.storage.tables import records, runs
 from sluice.storage.tables_pools import pools
+from sluice.values import dataclass
 
 STANDARD = ("Default", "Azure Pipelines")
 """The pools that every project has, open to all pipelines (documented); the second is that of hosted machines."""

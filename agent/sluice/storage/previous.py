@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy
 from sqlalchemy import select
 
 from sluice.storage.engine import Transaction
 from sluice.storage.tables_connections import previous_secrets
+from sluice.values import dataclass
 
 PREVIOUS_SECRETS = "previous secrets"
 """What the seal calls the records."""

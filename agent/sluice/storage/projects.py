@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
@@ -27,6 +26,7 @@ from sluice.storage.tables_connections import deleted_connections
 from sluice.storage.tables_people import user_groups
 from sluice.storage.tables_pools import pools
 from sluice.storage.tables_secure_files import secure_files
+from sluice.values import dataclass
 
 DEFAULT = "default"
 MAX_NAME = 64

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, bindparam, insert, select, update
 
 from sluice.storage import tables
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Row, Transaction

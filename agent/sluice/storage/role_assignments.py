@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import sqlalchemy
@@ -20,6 +20,7 @@ from sluice.storage.engine import Transaction
 from sluice.storage.names import is_guid
 from sluice.storage.permissions import ENDPOINT, Resource
 from sluice.storage.tables_people import role_assignments
+from sluice.values import dataclass
 
 HUB = ""
 """The id of a project's hub, where roles for all of its resources of a type are given."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sluice.errors import SealError
 from sluice.storage import tables
 from sluice.storage.run_tags import having_all
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlalchemy import Table, select, tuple_
 
@@ -28,6 +27,7 @@ from sluice.storage.tables_connections import deleted_connections, previous_secr
 from sluice.storage.tables_federation import signing_keys as keys_table
 from sluice.storage.tables_secure_files import secure_file_chunks
 from sluice.storage.tables_secure_files import secure_files as files_table
+from sluice.values import dataclass
 
 JOB_PROGRESS = "job progress"
 SECURE_FILE_CHUNK = "secure file chunk"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import sqlalchemy
@@ -16,6 +15,7 @@ from sluice.storage.tables_checks import check_secrets
 from sluice.storage.tables_connections import deleted_connections, previous_secrets
 from sluice.storage.tables_federation import signing_keys
 from sluice.storage.tables_secure_files import secure_file_chunks, secure_files
+from sluice.values import dataclass
 
 _LIBRARY = (
     (connections, "connection"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
@@ -14,6 +13,7 @@ from sluice.storage.names import name_key
 from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables import audit
 from sluice.storage.tables_secure_files import secure_file_chunks, secure_files
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

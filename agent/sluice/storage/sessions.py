@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
@@ -17,6 +16,7 @@ from sluice.storage import audit, people_actions
 from sluice.storage.engine import Transaction
 from sluice.storage.people import User
 from sluice.storage.tables_server import sessions, sign_in_links
+from sluice.values import dataclass
 
 SECRET_BYTES = 32
 

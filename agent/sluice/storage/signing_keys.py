@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
@@ -11,6 +9,7 @@ from sluice.storage.engine import Transaction
 from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables import audit
 from sluice.storage.tables_federation import signing_keys
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
 from sluice.storage import tables_artifacts
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction

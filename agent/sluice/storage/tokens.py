@@ -6,7 +6,6 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -20,6 +19,7 @@ from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, name_key
 from sluice.storage.people import User
 from sluice.storage.tables_people import access_tokens
+from sluice.values import dataclass
 
 MARK = "sluice_"
 """What every token begins with, so that people and scanners of leaks know one when they see it."""

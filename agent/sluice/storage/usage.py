@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.storage.engine import Transaction
 from sluice.storage.tables import pipelines, usage_history
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

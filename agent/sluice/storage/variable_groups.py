@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
@@ -12,6 +11,7 @@ from sluice.storage.engine import Row, Transaction
 from sluice.storage.names import name_key
 from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables import audit, variable_groups
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,13 @@ import os
 import secrets
 import stat
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 
 from sluice.errors import SealError
 from sluice.storage.chain import Head, keyed_hash
+from sluice.values import dataclass
 
 KEY_BYTES = 32
 

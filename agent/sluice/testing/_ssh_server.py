@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from paramiko.common import (
 from paramiko.server import InteractiveQuery
 
 from sluice.testing._sftp import FolderFiles
+from sluice.values import dataclass
 
 CHUNK = 32768
 LOOPBACK = "127.0.0.1"

@@ -7,7 +7,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +27,7 @@ from sluice.testing.far_side import UNFRIENDLY, Manner, far_side
 from sluice.testing.samples import make_sample
 from sluice.testing.soundness import problems_of
 from sluice.testing.task_runner import TaskOutcome, run_task, shown_in
+from sluice.values import dataclass
 
 Values = Mapping[str, str]
 

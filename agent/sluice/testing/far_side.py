@@ -7,8 +7,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from sluice.values import dataclass
 
 Manner = Literal["not there", "hangs up", "refuses", "talks nonsense", "says nothing"]
 UNFRIENDLY: tuple[Manner, ...] = ("not there", "hangs up", "refuses", "talks nonsense")

@@ -6,7 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from sluice.errors import NotFoundError, UsageError
@@ -29,6 +29,7 @@ from sluice.runtime.request import (
 )
 from sluice.secret import Secret
 from sluice.testing.task_runner import Issue
+from sluice.values import dataclass
 
 Connections = Mapping[str, Connection | Sequence[Connection]]
 _ORDER = (Execution.PRE, Execution.MAIN, Execution.POST)

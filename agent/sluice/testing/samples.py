@@ -6,13 +6,14 @@ import functools
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from sluice.connections.catalogue import choose_scheme, fields_of
 from sluice.connections.connection import Key
 from sluice.hooks.declaration import ConnectionType, Field
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 GUID = "11111111-2222-4333-8444-555555555555"
 _TEXTS = (

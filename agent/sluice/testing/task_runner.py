@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from sluice.errors import CanceledError, SluiceError
@@ -18,6 +18,7 @@ from sluice.runtime.request import Result
 from sluice.runtime.step_log import StepLog
 from sluice.runtime.task_context import HandlerRun
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 Connections = Mapping[str, Connection | Sequence[Connection]]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sluice.authorization.checks.kinds import APPROVAL, IN_SEQUENCE
 from sluice.authorization.checks.model import Check, State, Step, StepState
 from sluice.errors import ConflictError, NotPermittedError, UsageError
+from sluice.values import dataclass
 
 Matches = Callable[[str, str], bool]
 """Whether a person is an approver as configured: that user, or a member of that group."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar
 
 from sluice.authorization.checks.kinds import APPROVAL
@@ -14,6 +14,7 @@ from sluice.hooks.checks import MAX_MINUTES, CheckType, Criteria, Proposed
 from sluice.hooks.connection import Value
 from sluice.hooks.declaration import Field
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 V = TypeVar("V", str, Secret)
 

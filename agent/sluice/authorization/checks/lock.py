@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sluice.authorization.checks.model import PASSED, Check, State, Suite
 from sluice.authorization.checks.suite import is_lock
+from sluice.values import dataclass
 
 RUN_LATEST: Final = "runLatest"
 SEQUENTIAL: Final = "sequential"

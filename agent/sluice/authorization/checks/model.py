@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from sluice.hooks.checks import Category
+from sluice.values import dataclass
 
 
 class State(enum.StrEnum):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sluice.authorization import texts
 from sluice.cli.view import words
 from sluice.cli.view.controls import one_line
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.plan import Plan

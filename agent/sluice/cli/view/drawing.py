@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich import box
@@ -21,6 +20,7 @@ from sluice.cli.view.controls import one_line
 from sluice.cli.view.region import Row, rows
 from sluice.cli.view.summary import Line
 from sluice.cli.view.tags import says_its_kind
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.requests import RequestRow

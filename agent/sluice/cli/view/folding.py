@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from sluice.cli.view.tags import Tag, split
+from sluice.values import dataclass
 
 _IN_MEMORY: Final = 1 << 20
 _CHUNK: Final = 1 << 16

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -13,6 +12,7 @@ from sluice.cli.view import source, words
 from sluice.cli.view.board import Board, stage_title
 from sluice.cli.view.controls import one_line
 from sluice.cli.view.keys import END, Keys, in_foreground, keys_of
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.plan import Plan

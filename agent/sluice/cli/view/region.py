@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.cli.view import words
 from sluice.cli.view.board import Board, named
 from sluice.cli.view.controls import one_line
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.records import RecordRow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sluice.cli.view.controls import one_line, plain
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.plan import Job, Plan, Step

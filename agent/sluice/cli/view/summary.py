@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from sluice.authorization import texts
 from sluice.cli.view import words
 from sluice.cli.view.board import Board, named
 from sluice.cli.view.controls import one_line
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.records import RecordRow

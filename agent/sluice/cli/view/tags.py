@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from sluice.values import dataclass
 
 MARK: Final = "##["
 # The line feed in front lets the search jump from one literal to the next instead of trying every line's start.

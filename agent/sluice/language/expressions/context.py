@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from sluice.language.expressions.status import Status
 from sluice.language.expressions.values import Value
+from sluice.values import dataclass
 
 MAXIMUM_MEMORY = 20 * 1024 * 1024
 """Bytes that the results of one evaluation may take together; the documented limit of template parsing."""

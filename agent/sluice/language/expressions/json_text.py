@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from sluice.language.expressions.values import Kind, Value, kind_of
+from sluice.values import dataclass
 
 # Line separators that JSON allows in texts, escaped because readers of lines do not expect them.
 _SEPARATORS = {ord(character): f"\\u{ord(character):04x}" for character in "\u0085\u2028\u2029"}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from sluice.language.expressions.phase import Phase
 from sluice.language.expressions.values import Value
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from sluice.language.expressions.phase import Phase
+from sluice.values import dataclass
 
 _GOOD = frozenset({"succeeded", "succeededwithissues"})
 

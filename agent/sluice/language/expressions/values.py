@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
 from sluice.language.expressions.ordinal import fold
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

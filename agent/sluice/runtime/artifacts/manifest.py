@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from sluice.errors import StorageError
+from sluice.values import dataclass
 
 BLOCK = 8 << 20
 """Bytes of a block, at most."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.artifacts.manifest import Kind, leads_out
+from sluice.values import dataclass
 
 Skip = Callable[[str, bool], bool]
 """Whether to leave out the path (relative, with `/`), a folder if the second argument says so."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sluice.errors import TaskFailedError
 from sluice.runtime.containers.options import Creation, read_options
 from sluice.runtime.containers.paths import Mount
 from sluice.runtime.request import JobContainer
+from sluice.values import dataclass
 
 SOCKET = "/var/run/docker.sock"
 JOB_LABEL = "io.sluice.job"

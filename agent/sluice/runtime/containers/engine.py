@@ -8,13 +8,13 @@ import socket
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sluice.errors import SluiceError
 from sluice.runtime.containers.creation import JOB_LABEL, CreateRequest
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     import docker

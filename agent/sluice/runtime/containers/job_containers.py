@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sluice.errors import CanceledError, SluiceError, TaskFailedError
@@ -27,6 +27,7 @@ from sluice.runtime.process import Exit, Graces, Sink
 from sluice.runtime.request import JobContainer
 from sluice.runtime.step_scope import StepScope
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are looked for in an image that does not say."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from sluice.values import dataclass
 
 WORK = "/__w"
 TEMP = "/__w/_temp"

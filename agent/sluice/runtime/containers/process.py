@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sluice.errors import TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.containers.engine import Engine, EngineError, told
 from sluice.runtime.process import IDLE_SECONDS, Exit, Graces, Sink
+from sluice.values import dataclass
 
 FIRST_LOOK_SECONDS = 0.01
 LOOK_SECONDS = 1.0

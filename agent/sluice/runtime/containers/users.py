@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import tarfile
-from dataclasses import dataclass
+
+from sluice.values import dataclass
 
 MAX_NAME = 32
 SUDO_GROUP = "azure_pipelines_sudo"

@@ -8,7 +8,6 @@ import secrets
 import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
@@ -17,6 +16,7 @@ from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.handlers.script import find_program, run_script
 from sluice.runtime.step_scope import StepScope
 from sluice.runtime.tree import walk
+from sluice.values import dataclass
 
 SEVEN_ZIP_HELP = "install 7-Zip, such as with 'apt-get install p7zip-full' or 'apk add 7zip'"
 

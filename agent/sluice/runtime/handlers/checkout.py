@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.job_state import JobState
 from sluice.runtime.request import JobRepository
 from sluice.runtime.step_scope import StepScope
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runtime.remote import Remote

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from sluice.runtime.globbing import choose
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.step_scope import StepScope
 from sluice.runtime.tree import walk
+from sluice.values import dataclass
 
 T = TypeVar("T")
 

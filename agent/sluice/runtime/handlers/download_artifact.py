@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
@@ -16,6 +16,7 @@ from sluice.runtime.artifacts.walking import walk
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.keeping import FILE_SHARE, Artifact, FoundRun, RunWanted
 from sluice.runtime.step_scope import StepScope
+from sluice.values import dataclass
 
 LATEST, LATEST_OF_BRANCH, SPECIFIC = "latest", "latestfrombranch", "specific"
 

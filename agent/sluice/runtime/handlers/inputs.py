@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
 from sluice.hooks.connection import Connection
 from sluice.runtime.place import HOST, Place
 from sluice.runtime.secure_files import SecureFile
+from sluice.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

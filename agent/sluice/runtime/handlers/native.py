@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.step_scope import StepScope
+from sluice.values import dataclass
 
 Run = Callable[[StepScope, StepInputs], None]
 

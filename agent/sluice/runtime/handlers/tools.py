@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
@@ -13,6 +12,7 @@ from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.restrictions import may_set
 from sluice.runtime.step_scope import REFUSED_VARIABLE, StepScope
 from sluice.runtime.version_ranges import Version, best, parse_version
+from sluice.values import dataclass
 
 ASK_SECONDS = 10.0
 """How long a program may take to tell its version."""

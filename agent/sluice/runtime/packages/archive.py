@@ -16,11 +16,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from sluice.errors import UsageError
+from sluice.values import dataclass
 
 MAX_ARCHIVE = 1 << 30
 MAX_FILES = 100_000

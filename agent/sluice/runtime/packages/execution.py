@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from sluice.runtime.packages.manifest import HandlerSpec, TaskManifest
 from sluice.runtime.place import HOST, Place
 from sluice.runtime.request import StepRequest
 from sluice.runtime.secure_files import SecureFile
+from sluice.values import dataclass
 
 NODE_VARIABLE = "SLUICE_NODE"
 """Environment variable that names the Node for task packages, when it is not the one on the PATH."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sluice.errors import UsageError
@@ -12,6 +11,7 @@ from sluice.runtime.packages import archive
 from sluice.runtime.packages.lock_file import Installed
 from sluice.runtime.packages.store import TaskStore, task_folders
 from sluice.runtime.packages.tolerant_json import MAX_BYTES, field, parse_json, text_of
+from sluice.values import dataclass
 
 TASK = "ms.vss-distributed-task.task"
 CONNECTION_TYPE = "ms.vss-endpoint.service-endpoint-type"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sluice.errors import ConflictError
 from sluice.language.tasks import TaskDefinition, split_package
 from sluice.runtime.packages.manifest import TaskManifest, read_manifest
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runtime.logging_commands import Command

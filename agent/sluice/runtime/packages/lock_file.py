@@ -10,11 +10,12 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from sluice.errors import SealError, StorageError
+from sluice.values import dataclass
 
 LOCK = "lock.json"
 FORMAT = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sluice.language.visibility import both_rules
 from sluice.runtime.packages import tolerant_json
 from sluice.runtime.packages.tolerant_json import text_of
 from sluice.runtime.request import Execution
+from sluice.values import dataclass
 
 FILE = "task.json"
 MAX_INPUTS = 2000

@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
@@ -25,6 +25,7 @@ from sluice.runtime.request import Execution, Result
 from sluice.runtime.step_log import LogStream
 from sluice.runtime.step_scope import StepScope
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 _KEY_FILES = (".taskkey",)
 _MAX_ERRORS = 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from sluice.runtime.artifacts.publishing import attach, publish
 from sluice.runtime.keeping import CONTAINER
 from sluice.runtime.step_scope import StepScope
 from sluice.runtime.testresults.formats import ResultFileError, read_xml
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

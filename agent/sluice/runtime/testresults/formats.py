@@ -6,11 +6,11 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sluice.errors import SluiceError
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
@@ -11,6 +10,7 @@ from sluice.runtime.artifacts.publishing import attach, keeper_of
 from sluice.runtime.keeping import FailedTest, TestRun
 from sluice.runtime.step_scope import StepScope
 from sluice.runtime.testresults.formats import Case, ResultFileError, read
+from sluice.values import dataclass
 
 MAX_FAILURES = 200
 """How many failed tests are kept of one test run."""

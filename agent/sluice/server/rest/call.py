@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
 from sluice.server.rest.envelope import encode
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.server.caller import Caller

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -18,6 +17,7 @@ from sluice.server.web.rendering import home_of, page
 from sluice.server.web.signed import Signed
 from sluice.storage import projects, requests, runs
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

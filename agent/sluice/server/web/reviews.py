@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from sluice.authorization import texts
@@ -15,6 +15,7 @@ from sluice.runs import suites
 from sluice.runs.pipelines import require_queue
 from sluice.server.web import words
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.authorization.checks.model import Check

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.checks.suite import RECORD_TYPES
@@ -12,6 +11,7 @@ from sluice.runs.step_waits import wait_of
 from sluice.runs.timeline import parent
 from sluice.server.web import words
 from sluice.server.web.words import IMPLICIT, Look, plain, stage_name
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.plan import Plan

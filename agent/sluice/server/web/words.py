@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sluice.authorization import texts
 from sluice.runs.outcomes import elapsed, in_words
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.records import RecordRow
