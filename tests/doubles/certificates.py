@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -41,12 +42,12 @@ class Authority:
         self.path = folder / "ca.pem"
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, folder: Path, *, host: str = "") -> tuple[Path, Path]:
-        """A certificate and its key, as files; for another `host` than this one where that is given."""
+    def issue(self, name: str, folder: Path, *, host: str = "", hosts: Sequence[str] = ()) -> tuple[Path, Path]:
+        """A certificate and its key, as files; for another `host` than this one where that is given, or `hosts` as well."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        here = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        names = [x509.DNSName(host)] if host else here
+        here: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [x509.DNSName(host)] if host else [*here, *map(x509.DNSName, hosts)]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         certificate = (
             _builder(subject, self._name, key)

@@ -16,13 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Call:
-    """One request; headers by lower-case name."""
+    """One request; headers by lower-case name. `certificate` is the client's (DER), where it has shown one."""
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    certificate: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             query={name: values[0] for name, values in parse_qs(parts.query).items()},
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers["Content-Length"] or 0)),
+            certificate=self._certificate(),
         )
         self.double.calls.append(call)
         reply = self.double.answer(call)
@@ -113,6 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
+
+    def _certificate(self) -> bytes:
+        shown = self.connection.getpeercert(binary_form=True) if isinstance(self.connection, ssl.SSLSocket) else None
+        return shown or b""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class
         pass

@@ -92,7 +92,7 @@ def create(
         stored = parse_references(references)
         fields = fields_of(kind, choose_scheme(kind, scheme or "")).values()
         entered = read_secrets(secrets)
-        entered.update(prompt_missing(fields, {**entered, **stored, **public}))
+        entered.update(prompt_missing(fields, {**entered, **stored, **public}, public))
         draft = Draft(
             name=name,
             type=type_name,

@@ -82,15 +82,20 @@ def prompt_secret(label: str) -> Secret:
     return Secret(value)
 
 
-def prompt_missing(fields: Iterable[Field], given: Mapping[str, object]) -> dict[str, Secret]:
+def prompt_missing(
+    fields: Iterable[Field], given: Mapping[str, object], public: Mapping[str, str]
+) -> dict[str, Secret]:
     """Ask for the required secrets that were not given, or when there is none at all, for one that may be empty.
 
-    Nothing where there is no terminal to ask on.
+    `public` are the values among what was given. Nothing where there is no terminal to ask on.
     """
     if not sys.stdin.isatty():
         return {}
     known = {key.casefold() for key in given}
-    secret = [field for field in fields if field.secret]
+    every = tuple(fields)
+    chosen = {field.key.casefold(): field.default for field in every}
+    chosen |= {key.casefold().rpartition(".")[2]: value for key, value in public.items()}
+    secret = [field for field in every if field.secret and not field.generated and field.applies(chosen)]
     asked = {
         field.key: prompt_secret(field.label)
         for field in secret

@@ -62,6 +62,8 @@ def _row(where: str, field: Field) -> dict[str, object]:
         marks.append("required")
     if field.secret:
         marks.append("secret")
+    if field.when:
+        marks.append(f"for {field.when[0]} {' or '.join(field.when[1:])}")
     return {"field": field.key, "where": where, "kind": ", ".join(marks), "help": field.help or field.label}
 
 
@@ -76,6 +78,8 @@ def _as_json(kind: ConnectionType) -> dict[str, Any]:
             "required": kind.url.required,
             "default": kind.url.default,
             "template": kind.url.template,
+            "chosenBy": kind.url.chosen_by,
+            "byValue": dict(kind.url.by_value),
         },
         "schemes": [
             {
@@ -99,4 +103,5 @@ def _field_as_json(field: Field) -> dict[str, Any]:
         "default": field.default,
         "choices": list(field.choices),
         "help": field.help,
+        "when": {"field": field.when[0], "values": list(field.when[1:])} if field.when else None,
     }

@@ -130,8 +130,11 @@ def fit(kind: ConnectionType, scheme_name: str, url: str, entered: Entered) -> F
         if key in fields:
             _checked(problems, fields[key], secret.reveal())
     present = {*values, *secrets, *entered.references, *entered.kept}
+    public = {name: value for (_, name), value in values.items()}
     problems.extend(
-        f"{one.label} ('{key[1]}') is required" for key, one in fields.items() if one.required and key not in present
+        f"{one.label} ('{key[1]}') is required"
+        for key, one in fields.items()
+        if one.required and one.applies(public) and key not in present
     )
     checked_url = ""
     try:
@@ -163,14 +166,19 @@ def without_secret(fields: Mapping[Key, Field], present: Collection[Key]) -> tup
 
 
 def fit_url(rule: Url, url: str, data: Mapping[str, str]) -> str:
-    """The url by the type's rule: as entered, the default, or made from the data values."""
-    if not rule.entered:
-        made = _fill(rule.template, data)
-        if url and made and url.rstrip("/") != made.rstrip("/"):
+    """The url by the type's rule: as entered, the default, made from the data values, or chosen by one of them."""
+    by_value = {value.casefold(): chosen for value, chosen in rule.by_value}
+    chooser = next((value for key, value in data.items() if key.casefold() == rule.chosen_by.casefold()), "")
+    made = by_value.get(chooser.casefold(), "") if rule.entered else _fill(rule.template, data)
+    if made or not rule.entered:
+        others = {one.rstrip("/") for one in by_value.values()}  # that of the value that was chosen before
+        if url and made and url.rstrip("/") not in {made.rstrip("/"), *others}:
             raise ConnectionInvalidError(
                 "the url of this type is not entered", why="it is made from other fields", do=f"leave it out: {made}"
             )
         return made
+    if url.rstrip("/") in {one.rstrip("/") for one in by_value.values()}:
+        url = ""
     chosen = url.strip() or rule.default
     if not chosen:
         if rule.required:

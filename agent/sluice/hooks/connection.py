@@ -19,7 +19,8 @@ class Connection:
     `parameters` are those of its authentication scheme, `data` the further values of its type; secret ones are
     `Secret`. `linked` holds, by data key, the connections that this one names (such as a jump host). `notes` are
     sentences for whoever looks at the use, such as that it expires soon. `federation` issues identity tokens for it,
-    where it has workload identity federation: see `federated_token`.
+    where it has workload identity federation: see `federated_token`. `tokens` answers access tokens for a scope, where
+    its type's `prepare` knows how: see `access_token`.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Connection:
     linked: Mapping[str, Connection] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     federation: Callable[[], Secret] | None = field(default=None, repr=False, compare=False)
+    tokens: Callable[[str], Secret] | None = field(default=None, repr=False, compare=False)
 
     def value(self, key: str) -> Value | None:
         """The parameter or data value of that key, ignoring case; None when it is not set."""
@@ -69,6 +71,18 @@ class Connection:
                 why="its authentication scheme is not workload identity federation",
             )
         return self.federation()
+
+    def access_token(self, scope: str = "") -> Secret:
+        """An access token of its identity for a scope, such as `https://vault.azure.net/.default`.
+
+        '' is the scope of the management API behind its url. It is for requests that a handler makes itself, and may be
+        one that was given before: never hand it to a script. Raises `SluiceError` saying why there is none.
+        """
+        if self.tokens is None:
+            raise SluiceError(
+                f"the service connection '{self.name}' has no identity that is given access tokens", where=self.name
+            )
+        return self.tokens(scope)
 
     def secrets(self) -> Iterator[Secret]:
         """Every secret value of this connection and of those linked to it, for the mask."""

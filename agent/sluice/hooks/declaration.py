@@ -27,6 +27,8 @@ class Field:
     must match, `validation_message` what a person is told otherwise. A field of kind `connection` names another
     service connection (of `connection_type`), which the pipeline needs a permit for as well. `address` marks a field
     that says where the far side is: changing it drops the stored secrets, since they were given for another place.
+    `when` is the key of another field and the values of it that this one goes with, such as
+    `("scopeLevel", "ManagementGroup")`: with others it is neither asked for nor required.
     """
 
     key: str
@@ -43,6 +45,14 @@ class Field:
     validation_message: str = ""
     address: bool = False
     generated: bool = False
+    when: tuple[str, ...] = ()
+
+    def applies(self, values: Mapping[str, str]) -> bool:
+        """Whether it goes with these public values of the connection, by key; keys and values ignore case."""
+        if not self.when:
+            return True
+        key, *wanted = (text.casefold() for text in self.when)
+        return any(name.casefold() == key and value.casefold() in wanted for name, value in values.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,8 @@ class Url:
     """The url rule of a connection type.
 
     `entered`: a person types it (`required` then says whether it may be left out, `default` what it is if so).
-    Otherwise it is made from `template`, whose `{Key}` parts are data values.
+    Otherwise it is made from `template`, whose `{Key}` parts are data values. `chosen_by` is the key of a data value and
+    `by_value` the url that goes with each of its values (pairs): only with another value it is entered.
     """
 
     label: str = "Server URL"
@@ -69,6 +80,8 @@ class Url:
     default: str = ""
     template: str = ""
     schemes: tuple[str, ...] = ("https", "http")
+    chosen_by: str = ""
+    by_value: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class Answer:
 class Probe:
     """Asks on behalf of a connection; what goes wrong on the way is a `VerificationError` that names it.
 
+    `client_certificate` is the path of a PEM file with a certificate and its key, where the service asks for one.
     Within `seconds`, where that is set, an answer is complete: redirects, headers that come drop by drop and the part
     of the body that was asked for included.
     """
@@ -92,6 +93,7 @@ class Probe:
     authorization: Secret | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a caller's may hold a key
     trust_any_certificate: bool = False
+    client_certificate: str = ""
     seconds: float = 0.0
     tls: Tls | None = None
 
@@ -217,6 +219,7 @@ class Probe:
                 timeout=self._waits,
                 # said here: what the session says, requests forgets when REQUESTS_CA_BUNDLE is set
                 verify=False if self.trust_any_certificate else None,
+                cert=self.client_certificate or None,
             ) as response:
                 if sink is not None and response.ok and response.status_code not in REDIRECTS:
                     for piece in response.iter_content(_CHUNK):

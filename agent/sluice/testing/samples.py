@@ -56,21 +56,25 @@ def make_sample(
     """
     fixed = {key.casefold(): value for key, value in (given or {}).items()}
     found: dict[Key, tuple[Field, str]] = {}
-    for key, one in fields_of(kind, choose_scheme(kind, scheme)).items():
-        wanted = one.required or one.secret or one.address
+    fields = fields_of(kind, choose_scheme(kind, scheme))
+    chosen = {one.key: fixed.get(one.key.casefold(), one.default) for one in fields.values()}
+    for key, one in fields.items():
+        wanted = (one.required or one.secret or one.address) and one.applies(chosen)
         value = fixed.get(one.key.casefold())
         if value is None and wanted and one.kind != "connection":
             value = _value(kind, one, address)
         if value:
             found[key] = one, value
     return Sample(
-        url=_url(kind, address) if kind.url.entered else "",
+        url=_url(kind, address, chosen) if kind.url.entered else "",
         values={one.key: value for one, value in found.values() if not one.secret},
         secrets={one.key: Secret(value) for one, value in found.values() if one.secret},
     )
 
 
-def _url(kind: ConnectionType, address: str) -> str:
+def _url(kind: ConnectionType, address: str, chosen: Mapping[str, str]) -> str:
+    if chosen.get(kind.url.chosen_by) in dict(kind.url.by_value):
+        return ""
     allowed = kind.url.schemes
     own = urlsplit(address).scheme
     return address if not allowed or own in allowed else f"{allowed[0]}{address[len(own) :]}"

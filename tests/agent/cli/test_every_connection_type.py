@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 ALL = [(kind.name, scheme.name) for kind in installed().types.values() for scheme in kind.schemes]
 GIVEN: dict[tuple[str, str], dict[str, str]] = {
+    ("azurerm", "PublishProfile"): {"publishProfile": "<publishData><publishProfile canary-0123456789/></publishData>"},
+    ("AzureServiceBus", "None"): {
+        "serviceBusConnectionString": "Endpoint=sb://ns.example/;SharedAccessKeyName=send;SharedAccessKey=canary-01234="
+    },
     ("dockerhost", "PrivateKey"): {"certificate": ""},
 }
 """Values of types whose fields say something about each other, by type and scheme; an empty one leaves a field out."""

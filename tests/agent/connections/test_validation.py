@@ -9,7 +9,7 @@ import pytest
 from sluice.connections import validation
 from sluice.connections.changes import fit_draft
 from sluice.connections.connection import Draft
-from sluice.connections.validation import Fitted, check_name, fit_url, weakness
+from sluice.connections.validation import Entered, Fitted, check_name, fit, fit_url, weakness
 from sluice.errors import ConnectionInvalidError, UsageError
 from sluice.hooks.declaration import ConnectionType, Field, Scheme, Url
 from sluice.runtime import masking
@@ -184,3 +184,35 @@ def test_namesakes_of_two_places_are_told_apart() -> None:
     )
     draft = Draft(name="x", type="twin", values={"key": "one", "data.KEY": "two"})
     assert fit_draft(kind, draft, {}).entered.values == {("parameters", "key"): "one", ("data", "key"): "two"}
+
+
+def test_a_field_is_required_only_with_the_value_that_it_goes_with() -> None:
+    kind = ConnectionType(
+        "Cloud",
+        "Cloud",
+        url=Url(entered=False),
+        data=(
+            Field("level", "Level", kind="choice", choices=("one", "All"), default="one"),
+            Field("Name", "Name", required=True, when=("Level", "ONE")),
+        ),
+    )
+    with pytest.raises(ConnectionInvalidError, match="Name"):
+        fit(kind, "", "", Entered())
+    assert fit(kind, "", "", Entered(values={("data", "level"): "all"})).entered.values["data", "level"] == "All"
+
+
+def test_the_url_goes_with_a_data_value_and_is_entered_with_others() -> None:
+    url = Url(chosen_by="cloud", by_value=(("public", "https://a.example/"), ("state", "https://b.example/")))
+    kind = ConnectionType("Cloud", "Cloud", url=url, data=(Field("cloud", "Cloud", default="public"),))
+
+    def fitted(cloud: str, url: str) -> str:
+        return fit(kind, "", url, Entered(values={("data", "cloud"): cloud})).url
+
+    assert fitted("", "") == "https://a.example/"
+    assert fitted("State", "https://a.example/") == "https://b.example/", "the url of the value that was chosen before"
+    assert fitted("own", "https://own.example/") == "https://own.example/"
+    with pytest.raises(ConnectionInvalidError, match="is not entered"):
+        fitted("public", "https://evil.example/")
+    for left_over in ("", "https://a.example/"):
+        with pytest.raises(ConnectionInvalidError, match=r"the url\) is required"):
+            fitted("own", left_over)

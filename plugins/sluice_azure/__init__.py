@@ -1,0 +1,47 @@
+"""Azure: connections to Azure Resource Manager, Azure Classic and Azure Service Bus, and the tasks that use them."""
+
+from __future__ import annotations
+
+from sluice.plugin import Connection, Family, hookimpl
+from sluice_azure._types import CLASSIC, RESOURCE_MANAGER, SERVICE_BUS
+
+
+def verify_resource_manager(connection: Connection) -> str:
+    """Get a token and look at what the connection is for."""
+    from sluice_azure._verification import verify_resource_manager
+
+    return verify_resource_manager(connection)
+
+
+def verify_classic(connection: Connection) -> str:
+    """Ask the service-management API for the subscription's regions."""
+    from sluice_azure._classic import verify
+
+    return verify(connection)
+
+
+def verify_service_bus(connection: Connection) -> str:
+    """Look at the queue."""
+    from sluice_azure._verification import verify_service_bus
+
+    return verify_service_bus(connection)
+
+
+def prepare_resource_manager(connection: Connection) -> Connection:
+    """Add the addresses of its cloud, which tasks read, and what answers tokens for what Sluice itself asks."""
+    from sluice_azure._preparation import prepare
+
+    return prepare(connection)
+
+
+@hookimpl
+def sluice_family() -> Family:
+    return Family(
+        types=(RESOURCE_MANAGER, CLASSIC, SERVICE_BUS),
+        verify={
+            RESOURCE_MANAGER.name: verify_resource_manager,
+            CLASSIC.name: verify_classic,
+            SERVICE_BUS.name: verify_service_bus,
+        },
+        prepare={RESOURCE_MANAGER.name: prepare_resource_manager},
+    )
