@@ -13,36 +13,23 @@ from sluice.cli.installation import current_user, opened_store
 from sluice.cli.output import plain
 
 if TYPE_CHECKING:
-    from sluice.connections.store import ConnectionStore
     from sluice.language.plan import Repository
     from sluice.runs.compiling import PipelineFile
     from sluice.runs.orchestrator import Orchestrator
     from sluice.runs.predefined import Source
     from sluice.runs.repositories import RepositoryOpener, RepositoryPendingError
-    from sluice.runs.repository_cache import RepositoryCache
     from sluice.runs.template_repositories import TemplateRepositories
     from sluice.storage.engine import Transaction
-    from sluice.storage.home import Home
     from sluice.storage.pipelines import Pipeline
-
-FOLDER = "repositories"
-"""Where clones lie in the state folder."""
 
 T = TypeVar("T")
 
 
 def templates_of(orchestrator: Orchestrator, identify: Callable[[], Pipeline], source: Source) -> TemplateRepositories:
-    """Templates for a run of `source` that is about to be made; `identify` tells of which pipeline, 0 when it is new."""
-    from sluice.runs.repositories import UNREGISTERED
-    from sluice.runs.template_repositories import TemplateRepositories
+    """Templates for a run that this person is about to make; `identify` tells of which pipeline, 0 when it is new."""
+    from sluice.runs.template_repositories import templates_for
 
-    @contextlib.contextmanager
-    def opener() -> Iterator[RepositoryOpener]:
-        pipeline = identify()
-        number = pipeline.id or UNREGISTERED
-        yield _opener(orchestrator.store, orchestrator.clock, pipeline.project_id, number, pipeline.name, source)
-
-    return TemplateRepositories(opener=opener, cache=lambda: _cache(orchestrator.home))
+    return templates_for(orchestrator, identify, source, actor=current_user())
 
 
 class LookedAt:
@@ -56,10 +43,10 @@ class LookedAt:
     def read(self, repository: Repository, path: str) -> bytes:
         """The file at a path of a repository; see `sluice.language.templates.Files`."""
         if self._files is None:
-            from sluice.runs.template_repositories import TemplateRepositories
+            from sluice.runs.template_repositories import TemplateRepositories, cache_in
             from sluice.storage.home import Home
 
-            self._files = TemplateRepositories(opener=self._opener, cache=lambda: _cache(Home.find()), looking=True)
+            self._files = TemplateRepositories(opener=self._opener, cache=lambda: cache_in(Home.find()), looking=True)
         return self._files.read(repository, path)
 
     def require(self, repository: Repository) -> None:
@@ -68,6 +55,7 @@ class LookedAt:
     @contextlib.contextmanager
     def _opener(self) -> Iterator[RepositoryOpener]:
         from sluice.runs.repositories import UNREGISTERED
+        from sluice.runs.template_repositories import opener_of
         from sluice.storage import pipelines, projects
 
         with opened_store() as store:
@@ -76,7 +64,7 @@ class LookedAt:
                 known = pipelines.by_source(transaction, home.id, str(self._file.path))
             name = known.name if known else self._file.name
             number = known.id if known else UNREGISTERED
-            yield _opener(store, time.time, home.id, number, name, self._file.source)
+            yield opener_of(store, time.time, home.id, number, name, self._file.source, actor=current_user())
 
 
 def permitting(
@@ -125,33 +113,3 @@ def _permits(pending: RepositoryPendingError) -> bool:
     click.echo(f"  {plain(pending.why)}", err=True)
     click.echo(texts.permit_question(pending.resource.type, plain(pending.name)), err=True)
     return click.confirm(texts.PERMIT_TITLE, err=True)
-
-
-def _opener(
-    store: ConnectionStore,
-    clock: Callable[[], float],
-    project_id: int,
-    pipeline_id: int,
-    pipeline: str,
-    source: Source,
-) -> RepositoryOpener:
-    from sluice.authorization.trust import RunOrigin
-    from sluice.hooks.manager import installed
-    from sluice.runs.repositories import RepositoryOpener
-
-    return RepositoryOpener(
-        store=store,
-        clock=clock,
-        project_id=project_id,
-        pipeline_id=pipeline_id,
-        pipeline=pipeline,
-        actor=current_user(),
-        rules=lambda: installed().repositories,
-        origin=RunOrigin(branch=source.branch, trust=source.trust, pipeline=pipeline),
-    )
-
-
-def _cache(home: Home) -> RepositoryCache:
-    from sluice.runs.repository_cache import RepositoryCache
-
-    return RepositoryCache(home.root / FOLDER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import threading
@@ -18,6 +19,7 @@ from sluice.runtime.request import ConnectionSource, JobRequest
 from sluice.runtime.secure_files import SecureFileSource
 
 if TYPE_CHECKING:
+    from sluice.dispatch.turns import Turns
     from sluice.runtime.breakpoints import Breakpoints
     from sluice.runtime.packages.execution import Packages
 
@@ -26,7 +28,10 @@ DEFAULT_JOBS = max(2, os.cpu_count() or 2)
 
 
 class LocalDispatcher:
-    """Runs jobs in threads of this process; their steps are processes in groups of their own."""
+    """Runs jobs in threads of this process; their steps are processes in groups of their own.
+
+    `jobs` bounds the jobs of this dispatcher, `turns` those of all that share them; agentless ones need no turn.
+    """
 
     def __init__(
         self,
@@ -35,11 +40,13 @@ class LocalDispatcher:
         jobs: int = DEFAULT_JOBS,
         packages: Callable[[], Packages] | None = None,
         breakpoints: Breakpoints | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._find_task = find_task
         self._breakpoints = breakpoints
         self._packages = packages
         self._jobs = jobs
+        self._turns = turns
         self._active: dict[str, Cancellation] = {}
         self._lock = threading.Lock()
 
@@ -49,7 +56,8 @@ class LocalDispatcher:
 
     def room(self) -> int:
         with self._lock:
-            return self._jobs - len(self._active)
+            room = self._jobs - len(self._active)
+        return room if self._turns is None else min(room, self._turns.free)
 
     def start(
         self,
@@ -80,17 +88,18 @@ class LocalDispatcher:
                         cancellation=cancellation,
                     )
                     return
-                run_job(
-                    request,
-                    emit=emit,
-                    connections=connections,
-                    secure_files=secure_files,
-                    find_task=self._find_task,
-                    packages=self._packages() if self._packages is not None else None,
-                    breakpoints=self._breakpoints,
-                    cancellation=cancellation,
-                    keeper=keeper,
-                )
+                with self._turns.taken() if self._turns else contextlib.nullcontext():
+                    run_job(
+                        request,
+                        emit=emit,
+                        connections=connections,
+                        secure_files=secure_files,
+                        find_task=self._find_task,
+                        packages=self._packages() if self._packages is not None else None,
+                        breakpoints=self._breakpoints,
+                        cancellation=cancellation,
+                        keeper=keeper,
+                    )
             except BaseException as error:  # noqa: BLE001  # a defect ends its job alone and is told to the run
                 defect = error
             finally:

@@ -88,9 +88,15 @@ def compile_file(file: PipelineFile, given: Given, *, catalogue: TaskCatalogue, 
     return compile_pipeline(file.shown, read_pipeline(file.path), **_surroundings(file, given, catalogue, identity))
 
 
-def preview_file(file: PipelineFile, given: Given, *, catalogue: TaskCatalogue, identity: Identity) -> str:
-    """A pipeline file with its templates and expressions expanded, as YAML; raises `PipelineError`."""
-    return preview_pipeline(file.shown, read_pipeline(file.path), **_surroundings(file, given, catalogue, identity))
+def preview_file(
+    file: PipelineFile, given: Given, *, catalogue: TaskCatalogue, identity: Identity, text: str | None = None
+) -> str:
+    """A pipeline file (or `text` in its place) with its templates and expressions expanded, as YAML.
+
+    Raises `PipelineError`.
+    """
+    read = read_pipeline(file.path) if text is None else text
+    return preview_pipeline(file.shown, read, **_surroundings(file, given, catalogue, identity))
 
 
 class _Surroundings(TypedDict):

@@ -105,7 +105,17 @@ class Driver:
         """Whether `terminate` has been called."""
         self._killed = False
         self._leaving = False
+        self._left = threading.Event()
         self._seen = _Seen()
+
+    def look_again(self) -> None:
+        """Something that is not in the database may let the run go on, such as room for a job."""
+        self._news.put(Evaluated())
+
+    def leave(self) -> None:
+        """Start nothing more, and leave the run where it is once nothing of it is carried out."""
+        self._left.set()
+        self.look_again()
 
     def interrupt(self) -> None:
         """Ask to cancel the run; asked again, end what runs at once."""
@@ -139,7 +149,7 @@ class Driver:
                 self._record_changed(job)
             self._observer.run_started(*self._stored(run_id))
             over = self._drive(run_id)
-        while not over and not self._leaving and self._decided(run_id):
+        while not (over or self._leaving or self._left.is_set()) and self._decided(run_id):
             # whoever decided while we were leaving was told that the run goes on
             try:
                 with run_lock(self._locks, run_id):
@@ -210,6 +220,8 @@ class Driver:
             self._tell_waiting(status, asked, advanced)
             if asked and not active and not advanced.ready and (self._leaving or self._leaves(asked, advanced)):
                 return False
+            if self._left.is_set() and not active:
+                return False
             if self._leaving:  # somebody decided at that moment, and jobs run
                 self._leaving = False
                 self._ask_to_cancel(run_id)
@@ -228,6 +240,8 @@ class Driver:
 
     def _next(self, advanced: Advanced) -> list[str]:
         """The ids of the ready jobs that there is room for."""
+        if self._left.is_set():
+            return []
         return [job.id for job in advanced.ready[: self._dispatcher.room()]]
 
     def _leaves(self, asked: Sequence[RequestRow], advanced: Advanced) -> bool:

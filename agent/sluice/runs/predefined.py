@@ -70,6 +70,11 @@ def user_id(name: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, name))
 
 
+def plan_id(run_id: int) -> str:
+    """The id of a run's orchestration plan, and of its timeline."""
+    return str(uuid.uuid5(_NAMESPACE, f"run {run_id}"))
+
+
 def template_variables(facts: RunFacts) -> dict[str, str]:
     """Those that `${{ variables.x }}` can read: known before the run exists."""
     source = facts.source
@@ -108,7 +113,7 @@ def template_variables(facts: RunFacts) -> dict[str, str]:
 def run_variables(facts: RunFacts) -> dict[str, str]:
     """All those that hold for a whole run."""
     source = facts.source
-    plan_id = str(uuid.uuid5(_NAMESPACE, f"run {facts.run_id}"))
+    plan = plan_id(facts.run_id)
     found = {
         "Build.BuildId": str(facts.run_id),
         "Build.BuildNumber": facts.run_name,
@@ -126,9 +131,9 @@ def run_variables(facts: RunFacts) -> dict[str, str]:
         "System.DefinitionName": facts.pipeline,
         "System.IsScheduled": "False",
         "System.PipelineStartTime": facts.started,
-        "System.PlanId": plan_id,
+        "System.PlanId": plan,
         "System.ServerType": "OnPremises",
-        "System.TimelineId": plan_id,
+        "System.TimelineId": plan,
         **facts.resources,
     }
     return template_variables(facts) | _harmless(found)

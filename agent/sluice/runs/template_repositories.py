@@ -6,13 +6,22 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 
+from sluice.authorization.trust import RunOrigin
+from sluice.connections.store import ConnectionStore
 from sluice.errors import NotPermittedError
 from sluice.language.plan import Repository
 from sluice.language.resources import is_own
-from sluice.runs.repositories import RepositoryOpener, RepositoryPendingError, git_for
+from sluice.runs.orchestrator import Orchestrator
+from sluice.runs.predefined import Source
+from sluice.runs.repositories import UNREGISTERED, RepositoryOpener, RepositoryPendingError, git_for
 from sluice.runs.repository_cache import Fetched, RepositoryCache
 from sluice.runtime.remote import Remote
+from sluice.storage.home import Home
+from sluice.storage.pipelines import Pipeline
 from sluice.values import dataclass
+
+FOLDER = "repositories"
+"""Where clones lie in the state folder."""
 
 TASK = "templates"
 """What the usage history shows as the task."""
@@ -71,3 +80,48 @@ class TemplateRepositories:
                     where=pending.where,
                     do=f"{pending.do}; or name a checkout: --repository {repository.alias}=PATH",
                 ) from None
+
+
+def templates_for(
+    orchestrator: Orchestrator, identify: Callable[[], Pipeline], source: Source, *, actor: str, looking: bool = False
+) -> TemplateRepositories:
+    """Templates for a run of `source` that is about to be made; `identify` tells of which pipeline, 0 when it is new."""
+
+    @contextlib.contextmanager
+    def opener() -> Iterator[RepositoryOpener]:
+        pipeline = identify()
+        number = pipeline.id or UNREGISTERED
+        store, clock = orchestrator.store, orchestrator.clock
+        yield opener_of(store, clock, pipeline.project_id, number, pipeline.name, source, actor=actor)
+
+    return TemplateRepositories(opener=opener, cache=lambda: cache_in(orchestrator.home), looking=looking)
+
+
+def opener_of(
+    store: ConnectionStore,
+    clock: Callable[[], float],
+    project_id: int,
+    pipeline_id: int,
+    pipeline: str,
+    source: Source,
+    *,
+    actor: str,
+) -> RepositoryOpener:
+    """What opens the connections of repositories for a pipeline."""
+    from sluice.hooks.manager import installed
+
+    return RepositoryOpener(
+        store=store,
+        clock=clock,
+        project_id=project_id,
+        pipeline_id=pipeline_id,
+        pipeline=pipeline,
+        actor=actor,
+        rules=lambda: installed().repositories,
+        origin=RunOrigin(branch=source.branch, trust=source.trust, pipeline=pipeline),
+    )
+
+
+def cache_in(home: Home) -> RepositoryCache:
+    """The clones of an installation."""
+    return RepositoryCache(home.root / FOLDER)

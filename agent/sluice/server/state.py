@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sluice.connections.store import ConnectionStore
     from sluice.runs.installation import Installation
     from sluice.runs.orchestrator import Orchestrator
+    from sluice.server.driving import Engine
     from sluice.server.settings import ServerSettings
     from sluice.storage.engine import Database
     from sluice.storage.home import Home
@@ -44,6 +45,8 @@ class ServerState:
         self.throttle = Throttle(clock)
         self.logs = LogIndexes()
         self.live = Live(database, home, self.logs)
+        self.engine: Engine | None = None
+        """What carries runs out, where this process does."""
 
     @classmethod
     def open(cls, settings: ServerSettings, home: Home | None = None) -> ServerState:
@@ -80,6 +83,11 @@ class ServerState:
             wait_seconds=self.installation.wait_seconds,
             server=self.settings.collection_url,
         )
+
+    def go_on(self, run_id: int) -> None:
+        """Let a run go on that was made, or decided about, by this server."""
+        if self.engine is not None:
+            self.engine.take(run_id)
 
     def close(self) -> None:
         """Close everything; no request may be under way."""

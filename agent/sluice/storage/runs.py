@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from sluice.errors import SealError
 from sluice.storage import tables
@@ -156,6 +156,17 @@ def unfinished(tx: Transaction, *, after: int, limit: int) -> list[int]:
     return list(tx.execute(query.order_by(_RUNS.c.id).limit(limit)).scalars())
 
 
+def canceled(tx: Transaction) -> list[int]:
+    """The numbers of runs that are not over, and that somebody has canceled."""
+    query = select(_RUNS.c.id).where(_RUNS.c.state == "inProgress", _RUNS.c.cancel_requested_by != "")
+    return list(tx.execute(query.order_by(_RUNS.c.id)).scalars())
+
+
+def newest_id(tx: Transaction) -> int:
+    """The number of the newest run; 0 when there is none."""
+    return tx.value(select(func.max(_RUNS.c.id))) or 0
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """How far a run is; `canceled` as soon as somebody asked for it."""
@@ -199,6 +210,58 @@ def newest(tx: Transaction, project_id: int, *, limit: int, tags: Collection[str
         query = query.where(having_all(tags))
     query = query.order_by(_RUNS.c.id.desc()).limit(limit)
     return [_row(tx, dict(row)) for row in tx.execute(query).mappings()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which runs are looked for: all that is given has to fit. `before` is a run's number, times are seconds.
+
+    `pipeline_ids` is None where every pipeline will do. `state` and `results` are as stored.
+    """
+
+    pipeline_ids: Collection[int] | None = None
+    ids: Collection[int] | None = None
+    before: int = 0
+    name: str = ""
+    state: str = ""
+    results: Collection[str] = ()
+    requested_by: str = ""
+    since: float | None = None
+    until: float | None = None
+    tags: Collection[str] = ()
+    oldest_first: bool = False
+
+
+def search(tx: Transaction, project_id: int, wanted: Wanted, *, limit: int) -> list[RunRow]:
+    """The runs of a project that fit, newest first unless it is asked otherwise."""
+    query = _query().where(_RUNS.c.project_id == project_id)
+    for condition in _conditions(wanted):
+        query = query.where(condition)
+    query = query.order_by(_RUNS.c.id if wanted.oldest_first else _RUNS.c.id.desc()).limit(limit)
+    return [_row(tx, dict(row)) for row in tx.execute(query).mappings()]
+
+
+def _conditions(wanted: Wanted) -> Iterator[Any]:
+    for column, values in ((_RUNS.c.pipeline_id, wanted.pipeline_ids), (_RUNS.c.id, wanted.ids)):
+        if values is not None:
+            yield column.in_(list(values))
+    if wanted.before:
+        yield _RUNS.c.id > wanted.before if wanted.oldest_first else _RUNS.c.id < wanted.before
+    for column, value in (
+        (_RUNS.c.name, wanted.name),
+        (_RUNS.c.state, wanted.state),
+        (_RUNS.c.requested_by, wanted.requested_by),
+    ):
+        if value:
+            yield column == value
+    if wanted.results:
+        yield _RUNS.c.result.in_(list(wanted.results))
+    if wanted.since is not None:
+        yield _RUNS.c.created_at >= wanted.since
+    if wanted.until is not None:
+        yield _RUNS.c.created_at <= wanted.until
+    if wanted.tags:
+        yield having_all(wanted.tags)
 
 
 def unfinished_of_pipeline(tx: Transaction, pipeline_id: int) -> list[int]:

@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 
 def routers() -> list[APIRouter]:
     """The routers of all resources, what is asked most often first."""
-    from sluice.server.rest import connection_data, discovery, endpoints, projects
+    from sluice.server.rest import (
+        build_logs,
+        builds,
+        connection_data,
+        discovery,
+        endpoints,
+        pipelines,
+        projects,
+    )
 
-    return [module.router for module in (endpoints, projects, connection_data, discovery)]
+    modules = (endpoints, projects, connection_data, discovery, builds, build_logs, pipelines)
+    return [module.router for module in modules]
