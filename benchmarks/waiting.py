@@ -248,9 +248,9 @@ def _look(*, stay: bool) -> int:
     with opened_orchestrator() as orchestrator:
         found = ready = 0
         for moved in advance_all(orchestrator):
-            assert moved.advanced is not None, moved.error
+            assert moved.error is None, moved.error
             found += 1
-            ready += bool(moved.advanced.ready)
+            ready += bool(moved.advanced and moved.advanced.ready)
             if stay and found == 1:
                 print("begun", flush=True)
         at, cpu = time.time(), time.process_time()

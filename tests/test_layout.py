@@ -26,3 +26,14 @@ def test_the_import_rules_know_every_bundled_family() -> None:
 def test_what_is_typed_says_so() -> None:
     roots = [ROOT / "agent" / "sluice", *(ROOT / "plugins" / family for family in FAMILIES)]
     assert all((root / "py.typed").exists() for root in roots)
+
+
+def test_every_revision_of_the_schema_follows_another_one() -> None:
+    from sluice.storage.revisions import REVISIONS
+
+    files = sorted((ROOT / "agent" / "sluice" / "storage" / "migrations" / "versions").glob("[0-9]*.py"))
+    assert [file.name[:4] for file in files] == list(REVISIONS)
+    texts = [file.read_text() for file in files]
+    assert all(f'\nrevision = "{number}"\n' in text for number, text in zip(REVISIONS, texts, strict=True))
+    followed = zip(REVISIONS, texts[1:], strict=False)
+    assert all(f'\ndown_revision = "{number}"\n' in text for number, text in followed)

@@ -8,6 +8,7 @@ nobody has given yet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from sluice.authorization import texts
 from sluice.authorization.checks.model import Suite
@@ -60,6 +61,8 @@ class Advanced:
     ready: tuple[RecordRow, ...] = ()
     stop: tuple[str, ...] = ()
     result: Result | None = None
+    settled_until: float | None = None
+    """Until when the run merely waits if nobody does anything; None for one that has something to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,7 @@ class _Advance:
         checks = self.checkpoints
         for one in checks.changed:  # also those that were asked anew, and those that a stage's end has closed
             show_checks(self.timeline, self.timeline.stage(self.situation.plan.stage(one.stage)), one, self.world.now)
-        return Advanced(
+        advanced = Advanced(
             timeline=self.timeline,
             asked=tuple(self.waits.asked),
             closed=tuple(self.waits.closed),
@@ -132,6 +135,10 @@ class _Advance:
             ),
             result=self._result(records) if over else None,
         )
+        merely_waits = not (running or over or advanced.evaluate or advanced.queued or advanced.unattended)
+        if not merely_waits or self.situation.canceled or not any(one.state == "waiting" for one in records):
+            return advanced
+        return replace(advanced, settled_until=min(advanced.due, self.waits.expires_at))
 
     def _stage(self, stage: Stage) -> bool:
         record = self.timeline.stage(stage)

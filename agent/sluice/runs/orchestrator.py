@@ -55,6 +55,7 @@ from sluice.storage import (
     records,
     requests,
     runs,
+    settled,
     usage,
 )
 from sluice.storage.engine import Database, Transaction
@@ -152,6 +153,7 @@ class Orchestrator:
         world = _World(self, transaction, loaded, driven=driven, assessed={} if assessed is None else assessed)
         advanced = decide.advance(loaded.situation, world)
         self._store(transaction, loaded, advanced, world.now)
+        self._settle(transaction, stored.run, advanced, afresh=assessed is not None)
         audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
         if then is not None and advanced.ready:
             then(transaction, loaded, advanced)
@@ -245,6 +247,19 @@ class Orchestrator:
             runs.change(transaction, run.id, state="completed", result=str(advanced.result), finished_at=now)
             usage.run_finished(transaction, run.id, str(advanced.result), at=now)
 
+    def _settle(self, transaction: Transaction, run: RunRow, advanced: Advanced, *, afresh: bool) -> None:
+        """Note that a run merely waits, or that it does no more.
+
+        A mark that is there already is good enough for who looks at one run, again and again: to store a newer one would
+        wake everybody else who looks.
+        """
+        until, head = advanced.settled_until, audit.check_head(transaction).sequence
+        if until is None:
+            if run.settled is not None:
+                settled.unsettle(transaction, run.id)
+        elif run.settled is None or _stored_anything(advanced) or (afresh and run.settled != head):
+            settled.settle(transaction, run.id, sequence=head, until=until)
+
     def _store_suites(self, transaction: Transaction, run: RunRow, advanced: Advanced, now: float) -> None:
         suites.save(transaction, advanced.suites)
         audit.append_all(transaction, [completed_event(transaction, run, one, now) for one in advanced.completed])
@@ -335,6 +350,11 @@ class _World:
 
     def continues_on_error(self, stage: Stage, job: Job, timeline: Timeline) -> bool:
         return self._loaded.evaluation.continues_on_error(stage, job, timeline)
+
+
+def _stored_anything(advanced: Advanced) -> bool:
+    waits = (*advanced.asked, *advanced.closed, *advanced.details, *advanced.suites)
+    return bool(waits or advanced.timeline.added() or advanced.timeline.changed())
 
 
 def sealed_identity(run_id: int, job_id: str) -> str:

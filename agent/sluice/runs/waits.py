@@ -192,6 +192,12 @@ class Waits:
         """Whether a person is to permit something, or to start a stage."""
         return bool(self._open()) or any(one.resource_type not in texts.CHECKS for one in self.asked)
 
+    @property
+    def expires_at(self) -> float:
+        """When the first of what is waited for is given up."""
+        waiting = [*self._open(), *self._open_checks(), *self.asked]
+        return min((request.expires_at for request in waiting), default=float("inf"))
+
     def checks(self, stage: str) -> int:
         """How many checks of a stage's own checkpoint are waited for."""
         waiting = [*self._open_checks(), *(one for one in self.asked if one.resource_type in texts.CHECKS)]

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from sluice.errors import SealError
 from sluice.storage.engine import Row, Transaction
+from sluice.storage.settled import unsettle
 from sluice.storage.tables_checks import check_runs, check_suites
 from sluice.values import dataclass
 
@@ -99,6 +100,7 @@ def mark(tx: Transaction, run_id: int) -> str:
 def save(tx: Transaction, suites: Iterable[tuple[SuiteRow, Sequence[CheckRunRow]]]) -> None:
     """Store new suites and new states of stored ones."""
     for suite, checks in suites:
+        unsettle(tx, suite.run_id)
         values = {name: getattr(suite, name) for name in _COLUMNS}
         values["code"] = tx.voucher.code(_KIND, *(values[name] for name in _COLUMNS))
         changed = tx.execute(sqlalchemy.update(check_suites).where(check_suites.c.id == suite.id).values(**values))

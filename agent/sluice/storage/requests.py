@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert, select, update
 
 from sluice.storage import tables
+from sluice.storage.settled import unsettle_of_request
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def decide(tx: Transaction, request_id: int, *, state: str, by: str, at: float) 
     """Record what became of a request that was still running."""
     query = update(_TABLE).where(_TABLE.c.id == request_id, _TABLE.c.state == "running")
     tx.execute(query.values(state=state, decided_by=by, decided_at=at))
+    unsettle_of_request(tx, request_id)
 
 
 def set_detail(tx: Transaction, request_id: int, detail: str) -> None:
@@ -91,6 +93,7 @@ def ask_again(tx: Transaction, request_id: int, *, version: int) -> None:
     """Ask about another version of the resource than before."""
     query = update(_TABLE).where(_TABLE.c.id == request_id, _TABLE.c.state == "running")
     tx.execute(query.values(resource_version=version))
+    unsettle_of_request(tx, request_id)
 
 
 def _row(row: Mapping[str, Any]) -> RequestRow:

@@ -22,7 +22,10 @@ _RUNS = tables.runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run without its plan; `state` is inProgress or completed, `options` what the person asked for."""
+    """A run without its plan; `state` is inProgress or completed, `options` what the person asked for.
+
+    `settled` is the entry of the audit log up to which it is known to merely wait (see `storage.settled`).
+    """
 
     id: int
     project_id: int
@@ -36,6 +39,7 @@ class RunRow:
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
+    settled: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     whole: bool = True
     """Whether what it was started with is what Sluice stored; where it is not, nothing of the run may be done."""
@@ -86,7 +90,7 @@ def set_plan(tx: Transaction, run_id: int, *, name: str, plan: str, options: Map
 def set_options(tx: Transaction, run_id: int, options: Mapping[str, Any]) -> None:
     """Replace what a run was started with; raises `SealError` when it was changed outside of Sluice."""
     check(tx, run_id)
-    change(tx, run_id, options=json.dumps(options, ensure_ascii=False))
+    change(tx, run_id, options=json.dumps(options, ensure_ascii=False), settled=None)
     _vouch(tx, run_id)
 
 
@@ -148,12 +152,6 @@ def get(tx: Transaction, run_id: int) -> RunRow | None:
 def get_many(tx: Transaction, run_ids: Sequence[int]) -> list[RunRow]:
     """Those of these runs that are there, oldest first."""
     return [_row(tx, dict(row)) for row in tx.execute(_MANY, {"runs": run_ids}).mappings()]
-
-
-def unfinished(tx: Transaction, *, after: int, limit: int) -> list[int]:
-    """The numbers of runs that are not over, behind that of one run, oldest first."""
-    query = select(_RUNS.c.id).where(_RUNS.c.state == "inProgress", _RUNS.c.id > after)
-    return list(tx.execute(query.order_by(_RUNS.c.id).limit(limit)).scalars())
 
 
 def canceled(tx: Transaction) -> list[int]:

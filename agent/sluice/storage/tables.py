@@ -211,6 +211,9 @@ runs = Table(
     Column("started_at", Float),
     Column("finished_at", Float),
     code_column(),
+    # see `settled`: the newest entry of the audit log when it was found to merely wait, and until when that holds
+    Column("settled", Integer),
+    Column("settled_until", Float),
     Index(None, "pipeline_id", "id"),
     Index(None, "state", "id"),
     sqlite_autoincrement=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.agent.runs.model_pipelines import Run, Trouble
@@ -52,7 +53,8 @@ class People(Stores):
     def own(self, act: str, name: str, pipeline: str, limit: Limit, trouble: Trouble | None) -> None:
         """One thing that the owner of a resource does with it."""
         if act in {"grant", "limit"}:
-            self.grant(name, pipeline, limit if act == "limit" and name != "settings" else Limit(), trouble)
+            within = limit if name != "settings" else replace(limit, task="")  # no task asks for a group
+            self.grant(name, pipeline, within if act == "limit" else Limit(), trouble)
         elif act == "revoke":
             self.revoke(name, pipeline, trouble)
         elif act != "delete":

@@ -18,7 +18,8 @@ from sluice.runs import suites
 from sluice.runs.checking import evaluate
 from sluice.runs.creation import NewRun, create
 from sluice.runs.predefined import Source
-from sluice.storage import audit, records
+from sluice.runs.stored import read
+from sluice.storage import audit, records, settled
 from sluice.storage import requests as request_rows
 from sluice.storage import runs as run_rows
 
@@ -179,6 +180,18 @@ class World(People):
             self.deny(run, choice)
         elif asked := self.approvals():
             self.approve(*asked[choice % len(asked)], "alice", 0)
+
+    def check_waiting(self) -> None:
+        """A run that is known to merely wait, without being read, has nothing to do when it is."""
+        desk = self.desk
+        with desk.database.write() as transaction:
+            found = settled.unfinished(transaction, settled.Moved(), now=self.clock(), after=0, limit=100)
+            for run_id in [run_id for run_id, waits in found if waits]:
+                advanced = desk.orchestrator.advance_in(transaction, read(transaction, run_id, steps=False))
+                stored = (*advanced.timeline.changed(), *advanced.timeline.added(), *advanced.asked, *advanced.closed)
+                to_do = (*stored, *advanced.suites, *advanced.evaluate, *advanced.ready, *advanced.stop)
+                assert not to_do, f"{self._shown(self._run(run_id))}\n{to_do}"
+            transaction.abandon()
 
     # the end
 

@@ -6,10 +6,14 @@ import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from sluice.connections.connection import Update
 from sluice.errors import SealError
-from sluice.runs.advancing import BATCH, advance_all, unfinished
+from sluice.runs.advancing import BATCH, Moved, advance_all, unfinished
+from sluice.runs.orchestrator import WAIT_SECONDS
 from sluice.runs.timeline import Timeline
-from sluice.storage import audit, records
+from sluice.storage import audit, permissions, projects, records
 
 if TYPE_CHECKING:
     from tests.agent.runs.conftest import Bench
@@ -22,6 +26,9 @@ steps:
 """
 
 SHIP_TWICE = "jobs:\n" + "".join(f"- job: {name}\n  steps: [{{checkout: none}}]\n" for name in ("One", "Two"))
+
+
+CHANGES = {"disable": Update(disabled=True), "edit": Update(description="new")}
 
 
 def made(bench: Bench, count: int) -> list[int]:
@@ -47,10 +54,54 @@ def test_runs_that_wait_are_found_and_stay_as_they_are(bench: Bench) -> None:
         head = audit.check_head(transaction)
     found = list(advance_all(bench.orchestrator))
     assert [moved.run_id for moved in found] == ids
-    assert not any(moved.error or (moved.advanced and moved.advanced.ready) for moved in found)
+    assert all(moved.waits for moved in found)
     assert [(stored(bench, one), bench.requests(one)) for one in ids] == before
     with bench.database.read() as transaction:
         assert audit.check_head(transaction) == head
+
+
+def waiting(bench: Bench) -> list[int]:
+    """The runs that merely wait; they are found out to do so twice, and advancing them changes nothing."""
+    found = [moved.run_id for moved in advance_all(bench.orchestrator) if moved.waits]
+    before = [(stored(bench, one), bench.requests(one)) for one in found]
+    assert not any(moved.error or (moved.advanced and moved.advanced.ready) for moved in advanced(bench, found))
+    assert [(stored(bench, one), bench.requests(one)) for one in found] == before
+    return found
+
+
+def advanced(bench: Bench, ids: list[int]) -> list[Moved]:
+    return list(advance_all(bench.orchestrator, ids))
+
+
+def test_what_happens_elsewhere_lets_runs_merely_wait(bench: Bench) -> None:
+    ids = made(bench, 2)
+    other = bench.create(SHIP, name="another").id
+    advanced(bench, [other])
+    bench.decisions.permit(other)
+    bench.drive(other)
+    assert waiting(bench) == ids
+
+
+@pytest.mark.parametrize("act", ["deny", "cancel", "disable", "delete", "edit", "open", "late"])
+def test_a_run_that_something_happened_to_is_looked_at(bench: Bench, act: str) -> None:
+    first, second = made(bench, 2)
+    assert waiting(bench) == [first, second]
+    if act == "deny":
+        bench.decisions.deny(first)
+    elif act == "cancel":
+        bench.decisions.cancel(first)
+    elif act == "delete":
+        bench.store.delete("default", "depot-west", by="tester")
+    elif act == "open":
+        with bench.database.write() as transaction:
+            home = projects.find(transaction, "default")
+            resource = permissions.Resource(home.id, bench.store.get("default", "depot-west").id)
+            permissions.grant(transaction, resource, permissions.ALL_PIPELINES, by="tester", at=bench.clock())
+    elif act == "late":
+        bench.clock.late = WAIT_SECONDS
+    else:
+        bench.store.update("default", "depot-west", CHANGES[act], by="tester")
+    assert waiting(bench) == ([second] if act in {"deny", "cancel"} else [])
 
 
 def test_one_permit_makes_all_runs_of_its_pipeline_ready_and_no_others(bench: Bench) -> None:

@@ -155,6 +155,10 @@ class Runs(RuleBasedStateMachine):
     def a_lock_is_one_stages(self) -> None:
         self.world.check_locks()
 
+    @invariant()
+    def what_merely_waits_has_nothing_to_do(self) -> None:
+        self.world.check_waiting()
+
     def teardown(self) -> None:
         try:
             self.world.come_to_an_end()
