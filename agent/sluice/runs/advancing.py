@@ -54,7 +54,7 @@ def advance_all(orchestrator: Orchestrator, run_ids: Iterable[int] | None = None
         while batch := list(islice(ids, BATCH)):
             yield from _advance(orchestrator, batch)
         return
-    for waiting, others in _looked_at(orchestrator):
+    for waiting, others in looked_at(orchestrator):
         yield from (Moved(run_id=run_id, waits=True) for run_id in waiting)
         for start in range(0, len(others), BATCH):
             yield from _advance(orchestrator, others[start : start + BATCH])
@@ -62,17 +62,18 @@ def advance_all(orchestrator: Orchestrator, run_ids: Iterable[int] | None = None
 
 def unfinished(orchestrator: Orchestrator) -> Iterator[int]:
     """The runs that are not over; read as they are asked for, however many there are."""
-    return (run_id for waiting, others in _looked_at(orchestrator) for run_id in sorted((*waiting, *others)))
+    return (run_id for waiting, others in looked_at(orchestrator) for run_id in sorted((*waiting, *others)))
 
 
-def _looked_at(orchestrator: Orchestrator) -> Iterator[tuple[list[int], list[int]]]:
-    """The runs that are not over, some at a time: those that merely wait as before, and the others."""
+def looked_at(orchestrator: Orchestrator) -> Iterator[tuple[dict[int, float], list[int]]]:
+    """The runs that are not over, some at a time: those that merely wait, each with until when, and the others."""
     moved, after = settled.Moved(), 0
     while True:
         with orchestrator.database.read() as transaction:
             now = orchestrator.clock()
             found = list(settled.unfinished(transaction, moved, now=now, after=after, limit=LOOK))
-        yield [run_id for run_id, waits in found if waits], [run_id for run_id, waits in found if not waits]
+        waiting = {run_id: until for run_id, until in found if until is not None}
+        yield waiting, [run_id for run_id, _ in found if run_id not in waiting]
         if len(found) < LOOK:
             return
         after = found[-1][0]

@@ -20,7 +20,7 @@ from sluice.dispatch.local import DEFAULT_JOBS, LocalDispatcher
 from sluice.dispatch.turns import Turns
 from sluice.errors import ConflictError, SluiceError
 from sluice.hooks.manager import installed
-from sluice.runs.advancing import Moved, advance_all, unfinished
+from sluice.runs.advancing import Moved, advance_all, looked_at
 from sluice.runs.announce import Announcer
 from sluice.runs.decisions import Decisions
 from sluice.runs.driver import Driver, Waiting
@@ -138,7 +138,7 @@ class Engine:
             with database.read() as transaction:
                 seen = _Seen.of(transaction)
             orchestrator = self._orchestrator()
-            self._consider(orchestrator, unfinished(orchestrator))
+            self._consider_all(orchestrator)
             while not self._stopped:
                 self._wake.wait(POLL_SECONDS)
                 self._wake.clear()
@@ -146,7 +146,9 @@ class Engine:
                 if changes.happened():
                     with database.read() as transaction:
                         seen, concerned = seen.since(transaction)
-                    wanted |= set(unfinished(orchestrator)) if concerned is None else concerned
+                    wanted |= concerned or set()
+                    if concerned is None:
+                        self._consider_all(orchestrator)
                 if wanted:
                     self._consider(orchestrator, sorted(wanted))
         finally:
@@ -161,6 +163,13 @@ class Engine:
             for run_id in late:
                 del self._due[run_id]
         return found | late
+
+    def _consider_all(self, orchestrator: Orchestrator) -> None:
+        """Consider every run that is not over; of those that merely wait, only when their time has come."""
+        for waiting, others in looked_at(orchestrator):
+            for run_id, until in waiting.items():
+                self._again(run_id, until)
+            self._consider(orchestrator, others)
 
     def _consider(self, orchestrator: Orchestrator, run_ids: Iterable[int]) -> None:
         """Advance runs that nobody drives, and drive those of which there is something to do."""

@@ -154,6 +154,12 @@ def get_many(tx: Transaction, run_ids: Sequence[int]) -> list[RunRow]:
     return [_row(tx, dict(row)) for row in tx.execute(_MANY, {"runs": run_ids}).mappings()]
 
 
+def unfinished(tx: Transaction, *, after: int, limit: int) -> list[int]:
+    """The numbers of runs that are not over, behind that of one run, oldest first."""
+    query = select(_RUNS.c.id).where(_RUNS.c.state == "inProgress", _RUNS.c.id > after)
+    return list(tx.execute(query.order_by(_RUNS.c.id).limit(limit)).scalars())
+
+
 def canceled(tx: Transaction) -> list[int]:
     """The numbers of runs that are not over, and that somebody has canceled."""
     query = select(_RUNS.c.id).where(_RUNS.c.state == "inProgress", _RUNS.c.cancel_requested_by != "")

@@ -137,11 +137,11 @@ class Moved:
 
 def unfinished(
     transaction: Transaction, moved: Moved, *, now: float, after: int, limit: int
-) -> Iterator[tuple[int, bool]]:
-    """The runs that are not over, behind that of one run, oldest first, each with whether it merely waits."""
+) -> Iterator[tuple[int, float | None]]:
+    """The runs that are not over, behind that of one run, oldest first, each with until when it merely waits (None: it may move)."""
     moved.read(transaction)
     for run_id, project_id, pipeline_id, canceled, settled, until in transaction.rows(
         _UNFINISHED, {"after": after, "limit": limit}
     ):
         waits = settled is not None and not canceled and now < until
-        yield run_id, waits and not moved.since(settled, project_id, pipeline_id)
+        yield run_id, until if waits and not moved.since(settled, project_id, pipeline_id) else None

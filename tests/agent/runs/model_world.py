@@ -186,7 +186,7 @@ class World(People):
         desk = self.desk
         with desk.database.write() as transaction:
             found = settled.unfinished(transaction, settled.Moved(), now=self.clock(), after=0, limit=100)
-            for run_id in [run_id for run_id, waits in found if waits]:
+            for run_id in [run_id for run_id, until in found if until is not None]:
                 advanced = desk.orchestrator.advance_in(transaction, read(transaction, run_id, steps=False))
                 stored = (*advanced.timeline.changed(), *advanced.timeline.added(), *advanced.asked, *advanced.closed)
                 to_do = (*stored, *advanced.suites, *advanced.evaluate, *advanced.ready, *advanced.stop)
