@@ -26,6 +26,7 @@ class _Group(SubcommandGroup):
         "rotate": ("connection_rotate:rotate", "Replace its secrets once the new ones work; undo that."),
         "usages": ("connection_usages:usages", "Where YAML names it, who may use it, and what ran when."),
         "verify": ("connection_verify:verify", "Try it against its far side."),
+        "federation": ("connection_federation:federation", "What to enter in Entra for workload identity federation."),
         "permit": ("connection_permit:permit", "Permit a pipeline to use it."),
         "revoke": ("connection_permit:revoke", "Take a pipeline's permit away."),
         "roles": ("connection_roles:roles", "Who may see, use and administer it."),

@@ -48,6 +48,8 @@ def _show(kind: ConnectionType, output: str) -> None:
         print_json(_as_json(kind))
         return
     url = f"{kind.url.label} ({'required' if kind.url.required else 'optional'})" if kind.url.entered else "made"
+    if kind.url.by_value:
+        url = f"made from {kind.url.chosen_by}, entered with other values than {', '.join(dict(kind.url.by_value))}"
     print_fields({"type": kind.name, "label": kind.label, "summary": kind.summary, "url": url})
     rows = [_row(f"scheme {scheme.name}", field) for scheme in kind.schemes for field in scheme.parameters] + [
         _row("data", field) for field in kind.data

@@ -123,7 +123,10 @@ def _make(transaction: Transaction, sealer: Sealer, *, at: float, active_from: f
     )
     identity = Identity(SIGNING_KEY, row.id, row.version, rows.public_text(row))
     rows.insert(transaction, row, vault.seal_text(sealer, vault.master_key(transaction, sealer), identity, text))
-    details = {"KeyId": row.id, "ActiveFrom": datetime.fromtimestamp(row.active_from, UTC).isoformat()}
+    details = {
+        "KeyId": row.id,
+        "ActiveFrom": datetime.fromtimestamp(row.active_from, UTC).isoformat(timespec="seconds"),
+    }
     event = audit.Event(
         action=actions.SIGNING_KEY_CREATED,
         actor=by,

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from tests.doubles.azure import Azure, cloud
 from tests.doubles.azure_management import Management
+from tests.doubles.certificates import Authority
 from tests.doubles.entra import Application, FederatedCredential
 from tests.doubles.web import Call, Reply
 
@@ -42,6 +43,7 @@ class World:
     store: ConnectionStore
     application: Application
     home: Home
+    authority: Authority
 
     def create(
         self,
@@ -97,7 +99,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         served.azure.services["issuer.sluice.test"] = issuer
         application = served.azure.entra.register(Application(keys={KEY}))
         served.azure.readers.update({application.id, served.azure.entra.machine.id})
-        yield World(served.azure, Management(served.azure), store, application, home)
+        yield World(served.azure, Management(served.azure), store, application, home, served.authority)
     database.close()
 
 
