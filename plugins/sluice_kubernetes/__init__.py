@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.plugin import Connection, Family, hookimpl
+from sluice.plugin import Connection, Family, Task, TaskRun, hookimpl
 from sluice_kubernetes._types import KUBERNETES
 
 
@@ -20,10 +20,25 @@ def prepare(connection: Connection) -> Connection:
     return prepare(connection)
 
 
+def run_kubectl(run: TaskRun) -> None:
+    """`Kubernetes@1`: kubectl commands, secrets and config maps, log in and out."""
+    from sluice_kubernetes._kubectl_task import run_kubectl_task
+
+    run_kubectl_task(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
         types=(KUBERNETES,),
         verify={KUBERNETES.name: verify},
         prepare={KUBERNETES.name: prepare},
+        tasks=(
+            Task(
+                "Kubernetes@1",
+                run_kubectl,
+                label="Kubectl",
+                summary="Deploy, configure, update a Kubernetes cluster by running kubectl commands",
+            ),
+        ),
     )

@@ -6,16 +6,19 @@ import contextlib
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from sluice.plugin import TaskFailedError, basic, check_host
+from sluice.plugin import CanceledError, TaskFailedError, basic, check_host
 from sluice_kubernetes._access import Access
 
 if TYPE_CHECKING:
+    import socket
+
     from kubernetes.client import ApiClient
 
 CONNECT_SECONDS = 10.0
@@ -62,6 +65,34 @@ class Resource:
         return "/".join(parts)
 
 
+class Line:
+    """The sockets of a cluster's connections, which are shut down when nobody wants to wait for them any more."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+
+    def add(self, opened: socket.socket) -> None:
+        # a duplicate: TLS takes the descriptor out of the object that it wraps
+        with self._lock:
+            self._sockets.append(opened.dup())
+        if self.is_cut:
+            self.cut()
+
+    def cut(self) -> None:
+        self.is_cut = True
+        with self._lock:
+            for one in self._sockets:
+                with contextlib.suppress(OSError):
+                    one.shutdown(2)  # SHUT_RDWR: it wakes a reader in another thread, which closing does not
+
+    def close(self) -> None:
+        with self._lock:
+            while self._sockets:
+                self._sockets.pop().close()
+
+
 @dataclass(kw_only=True)
 class Cluster:
     """An opened API server; `where` names the connection in errors. To be had from `open_cluster`."""
@@ -69,7 +100,12 @@ class Cluster:
     access: Access
     where: str
     client: ApiClient
+    line: Line
     _resources: dict[str, dict[str, Resource]] = field(default_factory=dict)
+
+    def hang_up(self) -> None:
+        """End what is waited for, and all that would come after; from any thread."""
+        self.line.cut()
 
     def ask(
         self,
@@ -80,7 +116,7 @@ class Cluster:
         body: object = None,
         content_type: str = JSON,
     ) -> Object:
-        """The JSON object that the server answers; raises `ClusterError`."""
+        """The JSON object that the server answers; raises `ClusterError`, and `CanceledError` after `hang_up`."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -97,6 +133,8 @@ class Cluster:
                 content = response.read(MAX_ANSWER + 1)
                 status = int(response.status)
         except (HTTPError, ApiException, OSError) as error:
+            if self.line.is_cut:
+                raise CanceledError("canceled while the cluster was asked") from None
             raise self._unreachable(error) from None
         if len(content) > MAX_ANSWER:
             raise self._error(f"{self.access.server} answers more than {MAX_ANSWER >> 20} MiB", status=status)
@@ -223,12 +261,15 @@ def open_cluster(access: Access, *, where: str, temp: Path | None = None) -> Ite
                 _written(folder / "client.pem", access.certificate.reveal()),
                 _written(folder / "client.key", access.key.reveal()),
             )
-        client = _client(access, client_files, where)
+        client = _client(access, client_files)
+        line = Line()
+        stack.callback(line.close)
         stack.callback(client.rest_client.pool_manager.clear)
-        yield Cluster(access=access, where=where, client=client)
+        _watch_peers(client.rest_client.pool_manager, where, line)
+        yield Cluster(access=access, where=where, client=client, line=line)
 
 
-def _client(access: Access, client_files: tuple[str, str] | None, where: str) -> ApiClient:
+def _client(access: Access, client_files: tuple[str, str] | None) -> ApiClient:
     import urllib3
     from kubernetes.client import ApiClient, Configuration
 
@@ -244,13 +285,12 @@ def _client(access: Access, client_files: tuple[str, str] | None, where: str) ->
         key_file=key,
     )
     client = ApiClient(configuration)
-    manager = client.rest_client.pool_manager
-    manager.connection_pool_kw["timeout"] = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-    _watch_peers(manager, where)
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+    client.rest_client.pool_manager.connection_pool_kw["timeout"] = timeout
     return client
 
 
-def _watch_peers(manager: Any, where: str) -> None:
+def _watch_peers(manager: Any, where: str, line: Line) -> None:
     """Look at the address that each connection has reached before anything is said: names may change their mind."""
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -260,12 +300,22 @@ def _watch_peers(manager: Any, where: str) -> None:
             host, port = connection.sock.getpeername()[:2]
             check_host(str(host), int(port), name=where)
 
+    def shown(opened: socket.socket) -> socket.socket:
+        line.add(opened)  # before a handshake, which may take its time too
+        return opened
+
     class Watched(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return shown(super()._new_conn())
+
         def connect(self) -> None:
             super().connect()
             check(self)
 
     class WatchedTls(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return shown(super()._new_conn())
+
         def connect(self) -> None:
             super().connect()
             check(self)

@@ -15,7 +15,9 @@ from sluice.testing.connections import make_connection
 
 class TestConformance(PluginConformance):
     plugin = sluice_kubernetes
-    inputs: ClassVar = {}
+    inputs: ClassVar = {
+        "Kubernetes@1": {"secretType": "generic", "secretName": "s", "secretArguments": "--from-literal=a=1"},
+    }
 
     def connection(self, kind: ConnectionType, scheme: str, address: str) -> Connection | None:
         """The address of a cluster is in the text of a kubeconfig."""
