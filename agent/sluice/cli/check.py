@@ -153,8 +153,10 @@ def show_command(check_id: int, *, project: str, output: str) -> None:
 
 def _by_name(orchestrator: Orchestrator, row: ConfigurationRow, project: str) -> dict[str, str]:
     """The settings, with the names of connections in place of their ids, as far as the person sees these."""
+    from sluice.authorization.checks.approval import APPROVER_IDS
+
     kind = orchestrator.kinds().find(row.kind)
-    settings = dict(row.settings)
+    settings = {key: value for key, value in row.settings.items() if key != APPROVER_IDS}
     for field in kind.fields if kind else ():
         if field.kind == "connection" and settings.get(field.key):
             with contextlib.suppress(NotFoundError, NotPermittedError):

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from sluice.authorization.checks import configuring
-from sluice.authorization.checks.approval import names_in
+from sluice.authorization.checks.approval import APPROVER_IDS, names_in
 from sluice.authorization.checks.kinds import APPROVAL, EXCLUSIVE_LOCK
 from sluice.authorization.resources import (
     ENDPOINT,
@@ -94,7 +94,7 @@ class Configurations:
             ):
                 raise ConflictError(f"{on.label.lower()} '{on.name}' has an exclusive lock already")
             settings = self._connections(transaction, on, kind, entered.settings)
-            self._people(transaction, on, kind, settings)
+            ids = self._people(transaction, on, kind, settings)
             fitted = configuring.fit(
                 kind,
                 settings,
@@ -109,7 +109,7 @@ class Configurations:
                 resource_type=on.resource.type,
                 resource_id=on.resource.id,
                 kind=kind.name,
-                settings=fitted.settings,
+                settings={**fitted.settings, **ids},
                 secret_names=tuple(sorted(fitted.secrets)),
                 timeout=fitted.timeout,
                 retry_interval=fitted.retry_interval,
@@ -133,10 +133,11 @@ class Configurations:
             kind = self.orchestrator.kinds().get(row.kind)
             dropped = {name.casefold() for name in (*entered.unset, *entered.settings, *entered.secrets)}
             before = {key: value for key, value in row.settings.items() if key.casefold() not in dropped}
+            meant = before.pop(APPROVER_IDS, "")
             stored = open_secrets(self.orchestrator, transaction, row.id, row.version)
             kept = {key: secret for key, secret in stored.items() if key.casefold() not in dropped}
             settings = before | dict(self._connections(transaction, on, kind, entered.settings))
-            self._people(transaction, on, kind, settings)
+            ids = self._people(transaction, on, kind, settings, meant="" if "approvers" in dropped else meant)
             if _leads_elsewhere(kind, row.settings, settings):
                 kept = {}
             fitted = configuring.fit(
@@ -149,7 +150,7 @@ class Configurations:
             )
             changed = replace(
                 row,
-                settings=fitted.settings,
+                settings={**fitted.settings, **ids},
                 secret_names=tuple(sorted(fitted.secrets)),
                 timeout=fitted.timeout,
                 retry_interval=fitted.retry_interval,
@@ -244,18 +245,28 @@ class Configurations:
             found[name] = record.id
         return found
 
-    def _people(self, transaction: Transaction, on: On, kind: CheckType, settings: Mapping[str, str]) -> None:
-        """Refuse approvers whom nobody knows: they could never approve."""
+    def _people(
+        self, transaction: Transaction, on: On, kind: CheckType, settings: Mapping[str, str], *, meant: str = ""
+    ) -> dict[str, str]:
+        """The ids of the approvers, as a setting; raises for those whom nobody knows: they could never approve.
+
+        `meant` are the ids of approvers who stay as they are, whoever has their names by now.
+        """
         if kind is not APPROVAL:
-            return
+            return {}
         project = projects.get(transaction, on.resource.project_id)
         by_key = {name.casefold(): value for name, value in settings.items()}
-        for key in ("approvers", "blockedApprovers"):
+        ids: dict[str, list[str]] = {"approvers": [], "blockedApprovers": []}
+        for key, found in ids.items():
             for name in names_in(by_key.get(key.casefold(), "")):
-                if people.find(transaction, name) is None and user_groups.find(transaction, project, name) is None:
+                one = people.find(transaction, name) or user_groups.find(transaction, project, name)
+                if one is not None:
+                    found.append(one.id)
+                else:
                     raise NotFoundError(
                         f"there is no user and no group '{name}'", do="see 'sluice user list' and 'sluice group list'"
                     )
+        return {APPROVER_IDS: meant or ",".join(ids["approvers"])}
 
     def _seal(self, transaction: Transaction, row: ConfigurationRow, secrets: Mapping[str, Secret]) -> None:
         if not secrets:

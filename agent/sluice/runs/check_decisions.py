@@ -129,14 +129,19 @@ class CheckDecisions:
             run = self._run(transaction, run_id)
             one, found = self._named(transaction, run, check, of=approval.is_approval)
             project = projects.get(transaction, run.project_id)
-            if not self._matches(transaction, run)(approver, self.by):
+            matches = self._matches(transaction, run)
+            meant = next((one.who for one in found.steps if approval.same_person(one.approver, approver)), approver)
+            if not matches(meant, self.by):
                 resource = Resource(run.project_id, found.resource.id, found.resource.kind)
                 self.guard.require(transaction, Right.MANAGE_CHECKS, resource, found.resource.name)
-            if people.find(transaction, to) is None and groups.find(transaction, project, to) is None:
+            receiver = people.find(transaction, to) or groups.find(transaction, project, to)
+            if receiver is None:
                 raise NotFoundError(f"there is no user and no group '{to}'", do="see 'sluice user list'")
-            if why := approval.never(found, to, run.requested_by, self._matches(transaction, run)):
+            if why := approval.never(found, to, run.requested_by, matches):
                 raise ConflictError(f"the approval cannot be given to {to}", why=why)
-            after = approval.reassign(found, approver, to, by=self.by, at=self.clock(), comment=comment)
+            after = approval.reassign(
+                found, approver, to, to_id=receiver.id, by=self.by, at=self.clock(), comment=comment
+            )
             stored = suite.put(one, after)
             suites.save(transaction, [stored])
             more = {"Approver": approver, "To": to, **({"Comment": comment} if comment else {})}
@@ -180,7 +185,7 @@ class CheckDecisions:
     def _concerns(self, transaction: Transaction, run: RunRow) -> bool:
         matches = self._matches(transaction, run)
         checks = [check for one in suites.of_run(transaction, run.id) for check in one.checks]
-        if any(matches(step.approver, self.by) for check in checks for step in check.steps):
+        if any(matches(step.who, self.by) for check in checks for step in check.steps):
             return True
         resources = {Resource(run.project_id, check.resource.id, check.resource.kind) for check in checks}
         with contextlib.suppress(NotPermittedError):
@@ -230,7 +235,7 @@ class CheckDecisions:
         raise NotFoundError(f"run {run.id} has no check '{text}'", do=f"it waits for: {names}")
 
     def _matches(self, transaction: Transaction, run: RunRow) -> approval.Matches:
-        """Whether a person is an approver as configured: by its name, or as a member of a group."""
+        """Whether a person is an approver: by its id (or name, where no id is known), or as a member of a group."""
         project = projects.get(transaction, run.project_id)
         known: dict[tuple[str, str], bool] = {}
 
@@ -238,8 +243,10 @@ class CheckDecisions:
             if approval.same_person(approver, person):
                 return True
             user = people.find(transaction, person)
-            if user is None or people.find(transaction, approver) is not None:
+            if user is None:
                 return False
+            if other := people.find(transaction, approver):
+                return other.id == user.id
             group = groups.find(transaction, project, approver)
             return group is not None and groups.is_member(group, user)
 

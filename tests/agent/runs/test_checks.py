@@ -269,6 +269,56 @@ def test_an_approver_whom_nobody_knows_is_refused(checks: Checks) -> None:
         checks.approval("alicia")
 
 
+def recreated(bench: Bench, name: str) -> None:
+    """Somebody else has the name now."""
+    with bench.database.write() as transaction:
+        people.delete(transaction, people.get(transaction, name), by="tester", at=0.0)
+        people.create(transaction, name, by="tester", at=0.0)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_who_has_the_name_of_an_approver_later_is_none(bench: Bench, checks: Checks, asked: bool) -> None:
+    row = checks.approval()
+    configurations = Configurations(orchestrator=bench.orchestrator, guard=Unrestricted("tester"))
+    run = bench.create(DEPLOY)
+    if asked:
+        bench.drive(run.id)
+    recreated(bench, "alice")
+    configurations.update("default", row.id, Entered(timeout=30))  # that is no word on approvers
+    bench.drive(run.id)
+    with pytest.raises(NotPermittedError, match="alice is no approver of it: alice"):
+        checks.approve("alice", run.id)
+    configurations.update("default", row.id, Entered(settings={"approvers": "alice"}))
+    again = bench.create(DEPLOY)
+    bench.drive(again.id)
+    checks.approve("alice", again.id)
+
+
+def test_a_part_that_was_given_to_somebody_is_not_that_of_who_has_the_name_later(bench: Bench, checks: Checks) -> None:
+    checks.approval()
+    run = bench.create(DEPLOY)
+    bench.drive(run.id)
+    checks.by("tester").reassign(run.id, checks.check(run.id).id, "alice", "bob")
+    recreated(bench, "bob")
+    with pytest.raises(NotPermittedError):
+        checks.approve("bob", run.id)
+
+
+def test_a_group_that_is_made_again_has_no_part_in_approvals_of_the_first(bench: Bench, checks: Checks) -> None:
+    with bench.database.write() as transaction:
+        project = projects.find(transaction, "default")
+        first = groups.create(transaction, project, "managers", by="tester", at=0.0)
+    checks.approval("managers")
+    with bench.database.write() as transaction:
+        groups.delete(transaction, first, by="tester", at=0.0)
+        second = groups.create(transaction, project, "managers", by="tester", at=0.0)
+        groups.add_member(transaction, second, people.get(transaction, "bob"), by="tester", at=0.0)
+    run = bench.create(DEPLOY)
+    bench.drive(run.id)
+    with pytest.raises(NotPermittedError):
+        checks.approve("bob", run.id)
+
+
 def test_a_decision_that_is_replayed_or_comes_too_late_changes_nothing(bench: Bench, checks: Checks) -> None:
     checks.approval()
     run = bench.create(DEPLOY.replace("prod, what: it", "prod, what: it}}, {bash: exit 1, env: {A: b"))

@@ -13,7 +13,10 @@ from sluice.errors import ConflictError, NotPermittedError, UsageError
 from sluice.values import dataclass
 
 Matches = Callable[[str, str], bool]
-"""Whether a person is an approver as configured: that user, or a member of that group."""
+"""Whether a person (the second) is an approver: that user or a member of that group, by its id or its name."""
+
+APPROVER_IDS = "approverIds"
+"""The setting that holds the ids of the approvers, in their order: a name may be somebody else's later."""
 
 MAX_COMMENT = 4_000
 
@@ -62,11 +65,14 @@ def required(check: Check) -> int:
 def begin(check: Check, now: float) -> Check:
     """Ask the approvers: all of them, or the first."""
     in_sequence = check.settings.get("executionOrder", "").casefold() == IN_SEQUENCE.casefold()
+    names = names_in(check.settings.get("approvers", ""))
+    ids = check.settings.get(APPROVER_IDS, "").split(",")
+    known = dict(zip(names, ids, strict=True)) if len(ids) == len(names) else {}
     steps = tuple(
-        Step(approver=name, initiated_at=now)
+        Step(approver=name, approver_id=known.get(name, ""), initiated_at=now)
         if number == 0 or not in_sequence
-        else Step(approver=name, state=StepState.UNINITIATED)
-        for number, name in enumerate(names_in(check.settings.get("approvers", "")))
+        else Step(approver=name, approver_id=known.get(name, ""), state=StepState.UNINITIATED)
+        for number, name in enumerate(names)
     )
     return replace(check, steps=steps)
 
@@ -96,9 +102,9 @@ def objection(check: Check, person: str, requester: str, matches: Matches) -> st
         return why
     if any(same_person(step.actual, person) for step in check.steps if step.actual):
         return f"{person} has decided already"
-    if not any(matches(step.approver, person) for step in check.steps):
+    if not any(matches(step.who, person) for step in check.steps):
         return f"{person} is no approver of it: {', '.join(step.approver for step in check.steps)}"
-    if not any(matches(step.approver, person) for step in pending(check)):
+    if not any(matches(step.who, person) for step in pending(check)):
         return f"it is not the turn of {person} yet: it waits for {', '.join(waits_for(check))}"
     return ""
 
@@ -126,7 +132,7 @@ def decide(check: Check, statement: Statement, requester: str, matches: Matches)
     at = next(
         number
         for number, step in enumerate(steps)
-        if step.state is StepState.PENDING and matches(step.approver, statement.by)
+        if step.state is StepState.PENDING and matches(step.who, statement.by)
     )
     steps[at] = replace(
         steps[at],
@@ -153,7 +159,7 @@ def day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def reassign(check: Check, approver: str, to: str, *, by: str, at: float, comment: str = "") -> Check:
+def reassign(check: Check, approver: str, to: str, *, by: str, at: float, to_id: str = "", comment: str = "") -> Check:
     """The approval with a part of one approver given to another; raises `ConflictError` when there is none to give."""
     if check.state is not State.RUNNING:
         raise ConflictError(f"this approval is decided already: it is {check.state}")
@@ -169,7 +175,7 @@ def reassign(check: Check, approver: str, to: str, *, by: str, at: float, commen
         raise ConflictError(f"{to} is an approver already")
     step = steps[found[0]]
     note = {"assignedTo": step.approver, "createdBy": by, "createdOn": at, "comment": comment[:MAX_COMMENT]}
-    steps[found[0]] = replace(step, approver=to, modified_at=at, history=(*step.history, note))
+    steps[found[0]] = replace(step, approver=to, approver_id=to_id, modified_at=at, history=(*step.history, note))
     return replace(check, steps=tuple(steps))
 
 

@@ -78,9 +78,13 @@ class Covered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One approver's part of an approval; `approver` is as configured (or reassigned), `actual` who decided."""
+    """One approver's part of an approval; `approver` is as configured (or reassigned), `actual` who decided.
+
+    `approver_id` is the id of the user or group that was meant ('' in what was configured before ids were kept).
+    """
 
     approver: str
+    approver_id: str = ""
     state: StepState = StepState.PENDING
     actual: str = ""
     comment: str = ""
@@ -88,6 +92,11 @@ class Step:
     modified_at: float | None = None
     deferred_to: float | None = None
     history: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def who(self) -> str:
+        """What tells the approver from everybody else, also from somebody who has that name later."""
+        return self.approver_id or self.approver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
