@@ -19,7 +19,7 @@ from sluice.server.caller import Caller
 from sluice.server.problems import Problem
 from sluice.server.sessions import CSRF_FIELD, CSRF_HEADER, cookie_name, csrf_of, refuse_if_throttled
 from sluice.storage import sessions
-from sluice.storage.origin import coming_from
+from sluice.storage.origin import come_from, coming_from
 
 if TYPE_CHECKING:
     from sluice.server.state import ServerState
@@ -49,6 +49,7 @@ async def find_caller(request: Request) -> Caller | None:
     """As `caller`; None where the request shows nothing, or the cookie of a session that is over."""
     state = state_of(request)
     address = request.client.host if request.client else ""
+    come_from(address)
     header = request.headers.get("authorization")
     if header:
         return await _by_credential(request, state, _credential(header), address)

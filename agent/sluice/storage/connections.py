@@ -125,6 +125,39 @@ def projects_of(transaction: Transaction, connection_id: str) -> list[tuple[int,
     return [(row[0], row[1]) for row in transaction.rows(query.order_by(reference.project_id))]
 
 
+def places_of_shared(transaction: Transaction, project_id: int) -> dict[str, list[tuple[int, str, str]]]:
+    """Of the connections of a project that are in others too: each project, and name and description there."""
+    reference, other = connection_projects.c, connection_projects.alias().c
+    shared = select(reference.connection_id).where(
+        reference.project_id == project_id,
+        sqlalchemy.exists().where(other.connection_id == reference.connection_id, other.project_id != project_id),
+    )
+    query = select(reference.connection_id, reference.project_id, reference.name, reference.description)
+    found: dict[str, list[tuple[int, str, str]]] = {}
+    for connection_id, *place in transaction.rows(
+        query.where(reference.connection_id.in_(shared)).order_by(reference.project_id)
+    ):
+        found.setdefault(connection_id, []).append((place[0], place[1], place[2]))
+    return found
+
+
+def places(transaction: Transaction, connection_id: str) -> list[tuple[int, str, str]]:
+    """The projects that a connection is in, and its name and description in each."""
+    reference = connection_projects.c
+    query = select(reference.project_id, reference.name, reference.description)
+    query = query.where(reference.connection_id == connection_id).order_by(reference.project_id)
+    return [(row[0], row[1], row[2]) for row in transaction.rows(query)]
+
+
+def of_type(transaction: Transaction, type_name: str) -> tuple[PublicRow, ...]:
+    """The connections of a type (ignoring case; '' for all), in every project that they are in."""
+    query = _PUBLIC
+    if type_name:
+        query = query.where(sqlalchemy.func.lower(connections.c.type) == type_name.lower())
+    rows = transaction.rows(query.order_by(connection_projects.c.name_key, connection_projects.c.project_id))
+    return tuple(row for row in map(_public, rows) if row)
+
+
 def in_other_projects(transaction: Transaction, project_id: int, name: str) -> list[tuple[int, str]]:
     """The other projects that have a connection of that name, and its id there."""
     reference = connection_projects.c

@@ -16,9 +16,10 @@ def routers() -> list[APIRouter]:
         connection_data,
         discovery,
         endpoints,
+        pipeline_permissions,
         pipelines,
         projects,
     )
 
-    modules = (endpoints, projects, connection_data, discovery, builds, build_logs, pipelines)
+    modules = (endpoints, projects, connection_data, discovery, builds, build_logs, pipeline_permissions, pipelines)
     return [module.router for module in modules]

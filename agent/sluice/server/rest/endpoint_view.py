@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sluice.rights import Right
 from sluice.server.rest.envelope import as_date, identity_ref
+from sluice.storage import connections as rows
+from sluice.storage import projects
+from sluice.storage.permissions import Resource
+from sluice.storage.projects import Project
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
-    from sluice.storage.projects import Project
+    from sluice.server.rest.call import Call
+    from sluice.storage.engine import Transaction
+
+Home = tuple[Project, str, str]
+"""A project that a connection is in, with its name and description there."""
 
 READY = {"state": "Ready", "statusMessage": ""}
 
 
-def view(
-    record: ConnectionRecord, base: str, homes: Sequence[tuple[Project, str, str]], *, keeps_keys: bool = False
-) -> dict[str, Any]:
+def view(record: ConnectionRecord, base: str, homes: Sequence[Home], *, keeps_keys: bool = False) -> dict[str, Any]:
     """A connection. `homes` are the projects that it is in, with its name and description there, the owner first.
 
     Secret values are not there; with `keeps_keys`, as in answers to changes, their keys are, without a value.
@@ -49,3 +56,28 @@ def view(
             for project, name, description in homes
         ],
     }
+
+
+def homes_of(call: Call, transaction: Transaction, home: Project, record: ConnectionRecord) -> list[Home]:
+    """The projects that a connection is in and where the caller sees it: the oldest first, since it was made there."""
+    places = rows.places(transaction, record.id)
+    if len(places) <= 1:
+        return [(home, record.name, record.description)]
+    return [
+        (projects.get(transaction, project_id), name, description)
+        for project_id, name, description in places
+        if call.caller.guard.allows(transaction, Right.SEE, Resource(project_id, record.id))
+    ]
+
+
+def homes_of_all(call: Call, transaction: Transaction, home: Project) -> Callable[[ConnectionRecord], Sequence[Home]]:
+    """The same for every connection of a project, asked once."""
+    found = {
+        connection_id: [
+            (projects.get(transaction, project_id), name, description)
+            for project_id, name, description in places
+            if call.caller.guard.allows(transaction, Right.SEE, Resource(project_id, connection_id))
+        ]
+        for connection_id, places in rows.places_of_shared(transaction, home.id).items()
+    }
+    return lambda record: found.get(record.id) or [(home, record.name, record.description)]

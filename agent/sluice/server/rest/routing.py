@@ -13,7 +13,6 @@ from sluice.server.authentication import caller
 from sluice.server.rest.call import Call
 from sluice.server.rest.locations import BY_ID
 from sluice.server.rest.versions import negotiate
-from sluice.storage.origin import come_from
 
 
 class Route(APIRoute):
@@ -35,7 +34,6 @@ def call_of(location_id: str) -> Callable[[Request], Coroutine[Any, Any, Call]]:
 
     async def call(request: Request) -> Call:
         found = await caller(request)
-        come_from(found.address)
         return Call(caller=found, version=negotiate(request, location), path=request.scope.get("root_path", ""))
 
     return call

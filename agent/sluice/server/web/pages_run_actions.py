@@ -148,6 +148,7 @@ def _done(
         act()
     except SluiceError as error:
         return show_run(request, caller, project, run_id, problem=error, status=problem_of(error).status)
+    caller.state.go_on(run_id)
     more = review and any(True for _ in waiting_for(caller.database, run_id))
     path = f"{home_of(caller, project)}/_build/results?buildId={run_id}{'&review=1' if more else ''}"
     return RedirectResponse(path, 303)
