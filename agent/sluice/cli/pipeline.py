@@ -23,6 +23,7 @@ class _Group(SubcommandGroup):
     elsewhere: ClassVar = {
         "create": ("pipeline_create:create", "Make a file a pipeline, permitted what it names now."),
         "roles": ("pipeline_create:roles", "Who may see, start and change it."),
+        "delete": ("pipeline_delete:delete", "Delete one, with its runs."),
     }
 
 
@@ -80,7 +81,7 @@ def show_command(pipeline: str, *, project: str, output: str) -> None:
     from sluice.library.settings import read
 
     with opened_database() as database:
-        found = _known(database, project, pipeline)
+        found = known(database, project, pipeline)
         with database.read() as transaction:
             settings = read(transaction, found.id)
     _show(found, settings, output)
@@ -122,7 +123,7 @@ def set_command(pipeline: str, *, values: tuple[str, ...], secrets: tuple[str, .
     if taken := sorted(filter(is_predefined, (*public, *sealed))):
         raise UsageError(f"'{taken[0]}' is predefined and read-only", do="choose another name")
     with opened_store() as store:
-        found = _known(store.database, project, pipeline, new=True)
+        found = known(store.database, project, pipeline, new=True)
         settings = SettingsStore(store.database, store.sealer, guard=store.guard)
         for warning in settings.set(found, public, sealed, by=current_user()):
             say(f"warning: {warning}")
@@ -147,7 +148,7 @@ def unset_command(pipeline: str, names: tuple[str, ...], *, project: str, output
     from sluice.library.settings import SettingsStore
 
     with opened_store() as store:
-        found = _known(store.database, project, pipeline)
+        found = known(store.database, project, pipeline)
         settings = SettingsStore(store.database, store.sealer, guard=store.guard)
         gone = settings.unset(found, names, by=current_user())
         after = settings.read(found)
@@ -157,7 +158,7 @@ def unset_command(pipeline: str, names: tuple[str, ...], *, project: str, output
     click.echo(f"removed from the pipeline '{found.name}': {', '.join(gone)}")
 
 
-def _known(database: Database, project: str, name: str, *, new: bool = False) -> Pipeline:
+def known(database: Database, project: str, name: str, *, new: bool = False) -> Pipeline:
     """The pipeline of that name, number or file; with `new` a file that has never been run becomes known."""
     import time
 

@@ -27,6 +27,7 @@ BY_PEOPLE = frozenset(
         actions.UNAUTHORIZED_FOR_PROJECT,
         actions.UNTRUSTED_RUNS_CHANGED,
         actions.PIPELINE_VARIABLES_CHANGED,
+        actions.PIPELINE_DELETED,
         actions.ENVIRONMENT_CHANGED,
         actions.ENVIRONMENT_DELETED,
         actions.POOL_DELETED,

@@ -163,6 +163,12 @@ PIPELINE_CREATED = Action(
     "Create",
     'Created pipeline "{PipelineName}" in project {ProjectName}.',
 )
+PIPELINE_DELETED = Action(
+    "Pipelines.PipelineDeleted",
+    "Pipelines",
+    "Remove",
+    'Deleted pipeline "{PipelineName}" in project {ProjectName}.',
+)
 PIPELINE_VARIABLES_CHANGED = Action(
     "Sluice.PipelineVariablesChanged",
     "Pipelines",

@@ -217,6 +217,12 @@ def revoke_everywhere(
     return found
 
 
+def of_pipeline(transaction: Transaction, project_id: int, pipeline_id: int) -> tuple[Permission, ...]:
+    """The permits that are the pipeline's own."""
+    query = _CODED.where(permissions.c.project_id == project_id, permissions.c.pipeline_id == pipeline_id)
+    return tuple(_permission(row) for row in transaction.rows(query) if _holds(transaction, row))
+
+
 def revoke_of_pipeline(
     transaction: Transaction, project_id: int, pipeline_id: int, *, by: str, at: float
 ) -> tuple[Permission, ...]:

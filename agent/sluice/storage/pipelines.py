@@ -12,7 +12,8 @@ from sluice.errors import NotFoundError, SealError
 from sluice.storage import actions, audit, projects
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, name_key
-from sluice.storage.tables import pipelines
+from sluice.storage.tables import counters, pipeline_settings, pipelines, runs
+from sluice.storage.tables_artifacts import caches
 from sluice.values import dataclass
 
 MAX_DIGITS = 18
@@ -97,6 +98,24 @@ def ensure(
         audit.Event(action=actions.PIPELINE_CREATED, actor=by, at=at, project_id=project.id, details=details),
     )
     return pipeline
+
+
+def delete(transaction: Transaction, pipeline: Pipeline, *, by: str, at: float) -> None:
+    """Delete a pipeline with its runs (documented), variables, counters and caches; its permits are the caller's.
+
+    What the audit log and the usage history of connections say of it stays.
+    """
+    query = select(pipeline_settings.c.id).where(pipeline_settings.c.pipeline_id == pipeline.id)
+    settings = str(transaction.value(query) or "")
+    for table in (runs, pipeline_settings, counters, caches):
+        transaction.execute(sqlalchemy.delete(table).where(table.c.pipeline_id == pipeline.id))
+    transaction.execute(sqlalchemy.delete(pipelines).where(pipelines.c.id == pipeline.id))
+    project = projects.get(transaction, pipeline.project_id)
+    details = {"PipelineName": pipeline.name, "PipelineId": pipeline.id, "ProjectName": project.name}
+    event = audit.Event(
+        action=actions.PIPELINE_DELETED, actor=by, at=at, project_id=project.id, resource_id=settings, details=details
+    )
+    audit.append(transaction, event)
 
 
 def free_name(transaction: Transaction, project_id: int, name: str) -> str:

@@ -29,6 +29,7 @@ _DELETIONS = {
     actions.VARIABLE_GROUP_DELETED.id,
     actions.SECURE_FILE_DELETED.id,
     actions.SIGNING_KEY_RETIRED.id,
+    actions.PIPELINE_DELETED.id,
 }
 _KINDS = {
     actions.VARIABLE_GROUP_DELETED.id: VARIABLE_GROUP,
@@ -37,6 +38,7 @@ _KINDS = {
     actions.SECURE_FILE_OPENED.id: SECURE_FILE,
     actions.PIPELINE_SECRETS_OPENED.id: SETTINGS,
     actions.SIGNING_KEY_RETIRED.id: SIGNING_KEY,
+    actions.PIPELINE_DELETED.id: SETTINGS,  # with the pipeline
 }
 """What other actions are about; those that are not listed are about connections."""
 

@@ -274,6 +274,12 @@ def unfinished_of_pipeline(tx: Transaction, pipeline_id: int) -> list[int]:
     return [int(run_id) for run_id in tx.execute(query.order_by(_RUNS.c.id)).scalars()]
 
 
+def of_pipeline(tx: Transaction, pipeline_id: int) -> list[int]:
+    """Ids of all runs of a pipeline, oldest first."""
+    query = select(_RUNS.c.id).where(_RUNS.c.pipeline_id == pipeline_id)
+    return [int(run_id) for run_id in tx.execute(query.order_by(_RUNS.c.id)).scalars()]
+
+
 def change(tx: Transaction, run_id: int, **values: Any) -> None:
     """Set columns of a run, such as state and result."""
     tx.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(values))
