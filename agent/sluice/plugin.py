@@ -45,7 +45,7 @@ from sluice.hooks.checks import (
 from sluice.hooks.connection import Connection
 from sluice.hooks.declaration import ConnectionType, Family, Field, Input, Scheme, Task, Url
 from sluice.hooks.observation import RunEvent
-from sluice.hooks.ports import KeyProvider, SecretSource
+from sluice.hooks.ports import KeyProvider, Lease, Reading, SecretSource, SecretStore
 from sluice.hooks.probe import Answer, Probe, check_host
 from sluice.hooks.repository import Login, RepositoryRule, SourceRepository, basic
 from sluice.hooks.spec import hookimpl
@@ -72,15 +72,18 @@ __all__ = [
     "Field",
     "Input",
     "KeyProvider",
+    "Lease",
     "LinkedRepository",
     "Login",
     "Probe",
     "Proposed",
+    "Reading",
     "RepositoryRule",
     "RunEvent",
     "Scheme",
     "Secret",
     "SecretSource",
+    "SecretStore",
     "SluiceError",
     "SourceRepository",
     "Task",

@@ -14,10 +14,8 @@ from sluice.errors import ConnectionInvalidError
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
+    from sluice.connections.references import Sources
     from sluice.hooks.declaration import ConnectionType, Field
-    from sluice.hooks.ports import SecretSource
-
-    Sources = Mapping[str, SecretSource] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from sluice.values import dataclass
 if TYPE_CHECKING:
     from sluice.connections.catalogue import Catalogue
     from sluice.connections.guard import Guard
+    from sluice.connections.references import Sources
     from sluice.connections.sealing import Sealer
-    from sluice.hooks.ports import SecretSource
     from sluice.storage.engine import Transaction
     from sluice.storage.projects import Project
 
@@ -63,7 +63,7 @@ class Creation:
         guard: Guard,
         sealer: Sealer,
         catalogue: Catalogue,
-        sources: Mapping[str, SecretSource] | None,
+        sources: Sources,
         taken: set[str],
         by: str,
         at: float,

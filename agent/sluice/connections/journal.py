@@ -8,6 +8,7 @@ from sluice.connections.connection import ConnectionRecord, Key
 from sluice.secret import Secret
 from sluice.storage import actions, audit, projects, usage
 from sluice.storage.action import Action
+from sluice.storage.secret_leases import LeaseRow
 from sluice.storage.vouching import Voucher
 
 
@@ -49,6 +50,44 @@ def value_codes(voucher: Voucher, record: ConnectionRecord, values: Mapping[Key,
 def released(record: ConnectionRecord, project: projects.Project, use: usage.Use, *, at: float) -> audit.Event:
     """A connection's secrets leave the store."""
     return changed(actions.CONNECTION_EXECUTED, record, project, by=use.actor, at=at, more=_of_use(use))
+
+
+def resolved(
+    record: ConnectionRecord,
+    project: projects.Project,
+    use: usage.Use,
+    secrets: Mapping[Key, Secret],
+    voucher: Voucher,
+    *,
+    leases: int,
+    at: float,
+) -> audit.Event:
+    """What the references of a connection name was read; keyed hashes tell whether two uses got the same, never what."""
+    named = {key[1]: record.references[key] for key in secrets}
+    more = {**_of_use(use), "References": named, **value_codes(voucher, record, secrets), "Leases": leases}
+    return changed(actions.SECRETS_RESOLVED, record, project, by=use.actor, at=at, more=more)
+
+
+def lease_ended(row: LeaseRow, *, revoked: bool, at: float) -> audit.Event:
+    """A leased secret was given back, or has ended by itself."""
+    details = {
+        "ConnectionName": row.connection,
+        "ConnectionId": row.connection_id,
+        "RunId": row.run_id,
+        "StageName": row.stage,
+        "JobName": row.job,
+        "Source": row.source,
+        "Lease": row.lease,
+        "Revoked": revoked,
+    }
+    return audit.Event(
+        action=actions.SECRET_LEASE_ENDED,
+        actor="sluice",
+        at=at,
+        project_id=row.project_id,
+        resource_id=row.connection_id,
+        details=details,
+    )
 
 
 def token_issued(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from sluice.connections import references
 from sluice.connections.catalogue import Catalogue, fields_of, nearest
 from sluice.connections.connection import ConnectionRecord, Key
 from sluice.connections.guard import UNRESTRICTED, Guard
@@ -17,6 +18,9 @@ from sluice.storage.names import clean_name, is_guid
 from sluice.storage.permissions import ENDPOINT, Resource
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+REFERENCE_LINK = "secret "
+"""Before the key of a secret field, in `links`: what its reference is read through."""
 
 MAX_LINKS = 16
 """How many connections one may go through; more is a mistake or an attack on memory."""
@@ -109,13 +113,23 @@ def _missing_link(record: ConnectionRecord, key: str, name: str) -> NotFoundErro
 
 
 def links(record: ConnectionRecord, catalogue: Catalogue) -> Mapping[str, str]:
-    """The names of other connections that a connection holds, by data key."""
+    """The names of other connections that a connection holds, by data key.
+
+    Those that its secret references are read through are among them, by key with `REFERENCE_LINK` before it.
+    """
+    named = {
+        f"{REFERENCE_LINK}{key}": name
+        for (_, key), reference in record.references.items()
+        if (name := references.through(reference))
+    }
     kind = catalogue.find(record.type)
     if kind is None:
-        return {}
+        return named
     values = record.values()
     fields = fields_of(kind, kind.scheme(record.scheme) if record.scheme else None)
-    return {key[1]: values[key] for key, field in fields.items() if field.kind == "connection" and values.get(key)}
+    return named | {
+        key[1]: values[key] for key, field in fields.items() if field.kind == "connection" and values.get(key)
+    }
 
 
 def _collect(
@@ -162,9 +176,9 @@ def to_record(row: rows.PublicRow) -> ConnectionRecord:
 
 def to_row(record: ConnectionRecord) -> rows.PublicRow:
     """The row that a record is stored as."""
-    references: dict[str, dict[str, str]] = {}
+    placed: dict[str, dict[str, str]] = {}
     for (place, key), value in record.references.items():
-        references.setdefault(place, {})[key] = value
+        placed.setdefault(place, {})[key] = value
     names: dict[str, list[str]] = {}
     for place, key in sorted(record.secrets):
         names.setdefault(place, []).append(key)
@@ -174,7 +188,7 @@ def to_row(record: ConnectionRecord) -> rows.PublicRow:
         parameters=_json(dict(record.parameters)),
         data=_json(dict(record.data)),
         secret_names=_json(names),
-        secret_references=_json(references),
+        secret_references=_json(placed),
     )
 
 

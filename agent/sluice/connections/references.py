@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from sluice.errors import ConnectionInvalidError, NotFoundError
+from sluice.errors import ConnectionInvalidError, NotFoundError, SluiceError
+from sluice.hooks.connection import Connection
+from sluice.hooks.ports import Lease, Reading, SecretSource, SecretStore
 from sluice.secret import Secret
 from sluice.storage.files import read_regular
 from sluice.storage.home import Home
 
-if TYPE_CHECKING:
-    from sluice.hooks.ports import SecretSource
+Sources = Mapping[str, SecretSource | SecretStore] | None
+"""The sources of plugins by prefix; None for those of the installed ones."""
+
+THROUGH = "?connection="
+"""What stands before the name of the connection that a reference is read through, at its end."""
 
 MAX_SECRET_BYTES = 1 << 20
 
@@ -23,7 +29,7 @@ OWN_PREFIX = "SLUICE_"
 _NO_FILES = tuple(map(Path, ("/proc", "/sys", "/dev")))
 
 
-def check_reference(reference: str, sources: Mapping[str, SecretSource] | None = None) -> None:
+def check_reference(reference: str, sources: Sources = None) -> None:
     """Refuse what is no reference; the text is not repeated, since it may be a secret that was typed by mistake."""
     prefix, colon, name = reference.partition(":")
     if not (colon and name.strip()) or prefix.casefold() not in {*_BUILT_IN, *_plugins(prefix, sources)}:
@@ -36,15 +42,104 @@ def check_reference(reference: str, sources: Mapping[str, SecretSource] | None =
             f"variables that start with {OWN_PREFIX} are Sluice's own, its master key among them: none is a secret",
             do="keep the secret in a variable of another name",
         )
+    if through(reference) and prefix.casefold() in _BUILT_IN:
+        raise ConnectionInvalidError(f"'{prefix}:' reads through no connection", do=f"leave out {THROUGH}NAME")
 
 
-def resolve(reference: str, sources: Mapping[str, SecretSource] | None = None) -> Secret:
-    """The secret that a reference names, read now; raises a `SluiceError` that says what is missing."""
-    check_reference(reference, sources)
-    prefix, _, name = reference.partition(":")
-    if source := _BUILT_IN.get(prefix.casefold()):
-        return source(name)
-    return _plugins(prefix, sources)[prefix.casefold()](name)
+def through(reference: str) -> str:
+    """The name of the connection that a reference is read through, '' for none: what follows `?connection=`."""
+    return unquote(reference.partition(THROUGH)[2]).strip()
+
+
+def resolve(reference: str, sources: Sources = None) -> Secret:
+    """The secret that a reference names, read now; raises a `SluiceError` that says what is missing.
+
+    For places that hold nothing for a time only: what would be leased, or needs a connection, is refused.
+    """
+    reading = read_all([reference], sources)
+    if reading.leases:
+        give_back(reading.leases, sources)
+        raise ConnectionInvalidError(
+            "this reference makes a secret for one use, which only a connection can take back at the end of its job",
+            do="put it into a field of a service connection",
+        )
+    return reading.secrets[reference]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A lease, and the prefix of the source that takes it back."""
+
+    source: str
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What references name, by reference as written; and what of it has to be given back."""
+
+    secrets: Mapping[str, Secret]
+    leases: tuple[Taken, ...] = ()
+
+
+def read_all(
+    references: Iterable[str], sources: Sources = None, connections: Mapping[str, Connection] | None = None
+) -> Resolved:
+    """What references name, read now; `connections` are those that they are read through, by name.
+
+    Raises a `SluiceError` that says what is missing; what was leased before that is given back.
+    """
+    grouped: dict[tuple[str, str], dict[str, str]] = {}
+    for reference in references:
+        check_reference(reference, sources)
+        prefix, _, name = reference.partition(":")
+        grouped.setdefault((prefix.casefold(), through(reference)), {})[name.partition(THROUGH)[0]] = reference
+    secrets: dict[str, Secret] = {}
+    taken: list[Taken] = []
+    try:
+        for (prefix, connection), names in grouped.items():
+            reading = _read(prefix, list(names), _through(connection, connections or {}), sources)
+            taken += [Taken(prefix, lease) for lease in reading.leases]
+            secrets |= {names[name]: secret for name, secret in reading.secrets.items()}
+    except BaseException:
+        give_back(taken, sources)
+        raise
+    return Resolved(secrets, tuple(taken))
+
+
+def give_back(taken: Iterable[Taken], sources: Sources = None) -> list[Taken]:
+    """Give leases back; answers those that their source would not take now."""
+    return [one for one in taken if not _given_back(one, sources)]
+
+
+def _given_back(taken: Taken, sources: Sources) -> bool:
+    source = _plugins(taken.source, sources).get(taken.source)
+    if not isinstance(source, SecretStore):
+        return False
+    try:
+        source.revoke(taken.lease.id)
+    except SluiceError:
+        return False
+    return True
+
+
+def _read(prefix: str, names: Sequence[str], connection: Connection | None, sources: Sources) -> Reading:
+    source = _BUILT_IN.get(prefix) or _plugins(prefix, sources)[prefix]
+    if isinstance(source, SecretStore):
+        return source.read(names, connection)
+    if connection is not None:
+        raise ConnectionInvalidError(f"'{prefix}:' reads through no connection", do=f"leave out {THROUGH}NAME")
+    return Reading(secrets={name: source(name) for name in names})
+
+
+def _through(name: str, connections: Mapping[str, Connection]) -> Connection | None:
+    if not name:
+        return None
+    if name not in connections:
+        raise ConnectionInvalidError(
+            f"a reference that is read through a connection ('{name}') stands in a service connection only"
+        )
+    return connections[name]
 
 
 def read_environment(reference: str) -> Secret:
@@ -104,10 +199,10 @@ def decode_secret(raw: bytes, origin: str) -> Secret:
     return Secret(text)
 
 
-_BUILT_IN: Mapping[str, SecretSource] = {"env": read_environment, "file": read_file}
+_BUILT_IN: Mapping[str, SecretSource | SecretStore] = {"env": read_environment, "file": read_file}
 
 
-def _plugins(prefix: str, sources: Mapping[str, SecretSource] | None) -> Mapping[str, SecretSource]:
+def _plugins(prefix: str, sources: Sources) -> Mapping[str, SecretSource | SecretStore]:
     if sources is not None:
         return sources
     if prefix.casefold() in _BUILT_IN:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sluice.connections import journal, lookup, vault
-from sluice.connections.catalogue import Catalogue
+from sluice.connections import journal, leases, lookup, vault
+from sluice.connections.catalogue import Catalogue, fields_of
 from sluice.connections.connection import ConnectionRecord, Key
 from sluice.connections.federation import SCHEME, Federation
-from sluice.connections.references import resolve
+from sluice.connections.references import give_back, read_all, through
 from sluice.connections.sealing import Sealer
 from sluice.errors import ConflictError, NotFoundError, NotPermittedError
 from sluice.hooks.connection import Connection, Value
@@ -20,7 +20,7 @@ from sluice.storage import connections as rows
 from sluice.storage.engine import Database, Transaction
 
 if TYPE_CHECKING:
-    from sluice.hooks.ports import SecretSource
+    from sluice.connections.references import Sources
 
 Check = Callable[[Transaction, ConnectionRecord], None]
 """Asked for each connection before its secrets leave; raises what forbids that."""
@@ -37,7 +37,7 @@ class Releaser:
         sealer: Sealer,
         catalogue: Catalogue,
         clock: Callable[[], float],
-        sources: Mapping[str, SecretSource] | None,
+        sources: Sources,
         federation: Federation,
     ) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class Releaser:
             links = {one.id: self._links(transaction, one) for one, _ in opened.values()}
             self._record(transaction, [one for one, _ in opened.values()], use)
         issue = partial(self._issue, project_id, use, check)
-        return self._build(record.id, opened, links, issue)
+        return self._build(record.id, opened, links, issue, use)
 
     def issue(self, project_id: int, connection_id: str, use: usage.Use, *, check: Check | None) -> Secret:
         """An identity token for one use of a connection; see `ConnectionStore.federated_token`."""
@@ -107,15 +107,17 @@ class Releaser:
         opened: Mapping[str, Opened],
         links: Mapping[str, Mapping[str, str]],
         issue: Callable[[str], Secret],
+        use: usage.Use,
     ) -> Connection:
         record, stored = opened[connection_id]
-        secrets = dict(stored)
-        for key, reference in record.references.items():
-            secrets[key] = resolve(reference, self._sources)
+        linked = {key: self._build(one, opened, links, issue, use) for key, one in links[record.id].items()}
+        secrets = {**stored, **self._resolve(record, use, linked)}
         parameters: dict[str, Value] = dict(record.parameters)
         data: dict[str, Value] = dict(record.data)
+        public = self._public(record)
         for (place, name), secret in secrets.items():
-            (parameters if place == "parameters" else data)[name] = secret
+            value = secret.reveal() if (place, name) in public else secret
+            (parameters if place == "parameters" else data)[name] = value
         return Connection(
             id=record.id,
             name=record.name,
@@ -124,9 +126,46 @@ class Releaser:
             scheme=record.scheme,
             parameters=parameters,
             data=data,
-            linked={key: self._build(linked, opened, links, issue) for key, linked in links[record.id].items()},
+            linked={key: one for key, one in linked.items() if not key.startswith(lookup.REFERENCE_LINK)},
             federation=partial(issue, record.id) if record.scheme.casefold() == SCHEME.casefold() else None,
         )
+
+    def _resolve(
+        self, record: ConnectionRecord, use: usage.Use, linked: Mapping[str, Connection]
+    ) -> Mapping[Key, Secret]:
+        """What the references of a connection name, read now: it may ask another machine, so no transaction is open.
+
+        That it was read, and what has to be given back, is stored before anything is handed over.
+        """
+        if not record.references:
+            return {}
+        links = {
+            through(one): linked.get(f"{lookup.REFERENCE_LINK}{key}") for (_, key), one in record.references.items()
+        }
+        connections = {name: one for name, one in links.items() if one is not None}
+        found = read_all(record.references.values(), self._sources, connections)
+        secrets = {key: found.secrets[reference] for key, reference in record.references.items()}
+        try:
+            with self._database.write() as transaction:
+                now = self._clock()
+                leases.note(transaction, record, use, found.leases, at=now)
+                project = projects.get(transaction, use.project_id)
+                event = journal.resolved(
+                    record, project, use, secrets, transaction.voucher, leases=len(found.leases), at=now
+                )
+                audit.append(transaction, event)
+        except BaseException:
+            give_back(found.leases, self._sources)
+            raise
+        return secrets
+
+    def _public(self, record: ConnectionRecord) -> Collection[Key]:
+        """The fields that are no secrets, though what they hold may come from where secrets are, as a user name does."""
+        kind = self._catalogue.find(record.type)
+        if kind is None:
+            return ()
+        fields = fields_of(kind, kind.scheme(record.scheme) if record.scheme else None)
+        return {key for key, one in fields.items() if not one.secret}
 
 
 def _refuse_disabled(record: ConnectionRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sluice.connections import deletion, journal, lookup, release, rotation, sharing, terms, vault
@@ -25,8 +25,9 @@ from sluice.storage.engine import Database, Transaction
 from sluice.storage.names import name_key
 
 if TYPE_CHECKING:
+    from sluice.connections.references import Sources
     from sluice.hooks.connection import Connection
-    from sluice.hooks.ports import KeyProvider, SecretSource
+    from sluice.hooks.ports import KeyProvider
     from sluice.storage.deleted import Deleted
 
 
@@ -46,7 +47,7 @@ class ConnectionStore:
         *,
         catalogue: Callable[[], Catalogue] = Catalogue.installed,
         clock: Callable[[], float] = time.time,
-        sources: Mapping[str, SecretSource] | None = None,
+        sources: Sources = None,
         guard: Guard = UNRESTRICTED,
         issuer: Callable[[], str] = configured_issuer,
     ) -> None:

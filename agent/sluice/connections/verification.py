@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.connections.connection import ConnectionRecord, Key
+from sluice.connections.leases import end_of_use
 from sluice.connections.store import ConnectionStore
 from sluice.errors import SluiceError, TrustNeededError, VerificationError
 from sluice.rights import Right
@@ -66,6 +67,7 @@ def verify(
     finally:
         with store.database.write() as transaction:
             usage.step_finished(transaction, use.run_id, use.step_id, result, at=clock())
+        end_of_use(store.database, store.sources, use, clock=clock)
     return text
 
 

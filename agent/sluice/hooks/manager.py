@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sluice.hooks.checks import CheckType
     from sluice.hooks.declaration import ConnectionType, Family, Prepare, Task, Verify
     from sluice.hooks.observation import RunEvent
-    from sluice.hooks.ports import KeyProvider, SecretSource
+    from sluice.hooks.ports import KeyProvider, SecretSource, SecretStore
     from sluice.hooks.repository import RepositoryRule
 
 DISABLE_VARIABLE = "SLUICE_DISABLE_PLUGINS"
@@ -104,7 +104,7 @@ class PluginHost:
         return _unite("kind of check", offers)
 
     @functools.cached_property
-    def secret_sources(self) -> Mapping[str, SecretSource]:
+    def secret_sources(self) -> Mapping[str, SecretSource | SecretStore]:
         """Secret sources by reference prefix."""
         return self._offers("secret source", self._manager.hook.sluice_secret_sources)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sluice.hooks.checks import CheckType
     from sluice.hooks.declaration import Family
     from sluice.hooks.observation import RunEvent
-    from sluice.hooks.ports import KeyProvider, SecretSource
+    from sluice.hooks.ports import KeyProvider, SecretSource, SecretStore
 
 NAME = "sluice"
 """Name of the entry-point group, and of the pluggy project."""
@@ -37,8 +37,8 @@ def sluice_check_types() -> Iterable[CheckType]:  # type: ignore[empty-body]  # 
 
 
 @hookspec
-def sluice_secret_sources() -> Mapping[str, SecretSource]:  # type: ignore[empty-body]  # as above
-    """Called when a secret reference is resolved: answer a source by reference prefix (`vault` for `vault:path`)."""
+def sluice_secret_sources() -> Mapping[str, SecretSource | SecretStore]:  # type: ignore[empty-body]  # as above
+    """Called when a secret reference is checked or resolved: answer a source by reference prefix (`vault` for `vault:path`)."""
 
 
 @hookspec

@@ -16,9 +16,8 @@ from sluice.storage.names import clean_name, hidden_characters, is_guid
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
-    from sluice.hooks.ports import SecretSource
+    from sluice.connections.references import Sources
 
-    Sources = Mapping[str, SecretSource] | None
 
 Value = TypeVar("Value")
 

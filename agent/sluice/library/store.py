@@ -24,8 +24,8 @@ from sluice.storage.names import name_key
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
+    from sluice.connections.references import Sources
     from sluice.connections.sealing import Sealer
-    from sluice.hooks.ports import SecretSource
     from sluice.storage.engine import Database, Transaction
 
 
@@ -53,7 +53,7 @@ class VariableGroupStore:
         sealer: Sealer,
         *,
         clock: Callable[[], float] = time.time,
-        sources: Mapping[str, SecretSource] | None = None,
+        sources: Sources = None,
         guard: Guard = UNRESTRICTED,
     ) -> None:
         self.database = database

@@ -14,6 +14,7 @@ from pathlib import Path
 from sluice.dispatch.port import Dispatcher, Ended
 from sluice.errors import ConflictError, SluiceError
 from sluice.language.plan import Plan
+from sluice.runs import leases
 from sluice.runs.checkpoints import BEING_EVALUATED
 from sluice.runs.decide import Advanced
 from sluice.runs.decisions import END_AT_ONCE
@@ -147,6 +148,7 @@ class Driver:
         with run_lock(self._locks, run_id):
             for job in recover(self._orchestrator, run_id):
                 self._record_changed(job)
+            leases.run_started(self._orchestrator, run_id)
             self._observer.run_started(*self._stored(run_id))
             over = self._drive(run_id)
         while not (over or self._leaving or self._left.is_set()) and self._decided(run_id):

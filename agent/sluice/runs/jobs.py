@@ -19,6 +19,7 @@ from sluice.runs.file_access import FileAccess
 from sluice.runs.identifiers import join
 from sluice.runs.job_request import Place, Position, build_request
 from sluice.runs.keeping import RunKeeper
+from sluice.runs.leases import job_ended
 from sluice.runs.logs import RunLogs
 from sluice.runs.opening import Fetched, GroupsPendingError, Opener
 from sluice.runs.orchestrator import Loaded, Orchestrator, sealed_identity
@@ -191,10 +192,19 @@ class Starter:
             emit=recorder.record,
             connections=access,
             secure_files=FileAccess(access=access, files=self.orchestrator.secure_files),
-            ended=self.ended,
+            ended=self._gives_back(run.id, position),
             canceled=bool(job.details.get("canceled")),
             keeper=self._keeper(run),
         )
+
+    def _gives_back(self, run_id: int, position: Position) -> Callable[[Ended], None]:
+        def ended(one: Ended) -> None:
+            try:
+                job_ended(self.orchestrator, run_id, position.stage.name, position.record)
+            finally:
+                self.ended(one)
+
+        return ended
 
     def _keeper(self, run: RunRow) -> RunKeeper:
         return RunKeeper(

@@ -17,6 +17,7 @@ from sluice.authorization import texts
 from sluice.authorization.resources import Need, refuse
 from sluice.authorization.trust import TRUSTED_RUN, RunOrigin
 from sluice.connections import lookup
+from sluice.connections.leases import end_of_use
 from sluice.connections.preparation import prepare
 from sluice.errors import CanceledError, NotPermittedError, PermissionPendingError, SluiceError
 from sluice.hooks.repository import SourceRepository
@@ -121,6 +122,7 @@ class RepositoryOpener:
         finally:
             with self.store.database.write() as transaction:
                 usage.step_finished(transaction, use.run_id, use.step_id, result, at=self.clock())
+            end_of_use(self.store.database, self.store.sources, use, clock=self.clock)
 
     def require(self, repository: Repository) -> None:
         """Raise `RepositoryPendingError` when a repository of the project itself is not permitted yet."""

@@ -345,6 +345,18 @@ SIGNING_KEY_RETIRED = Action(
     "Remove",
     "Forgot the key {KeyId}, which identity tokens were signed with.",
 )
+SECRETS_RESOLVED = Action(
+    "Sluice.SecretReferencesResolved",
+    "Library",
+    "Execute",
+    'Secret references of Service Connection "{ConnectionName}" resolved in project {ProjectName}.',
+)
+SECRET_LEASE_ENDED = Action(
+    "Sluice.SecretLeaseEnded",
+    "Library",
+    "Remove",
+    'A leased secret of Service Connection "{ConnectionName}" has ended (given back: {Revoked}).',
+)
 IDENTITY_TOKEN_ISSUED = Action(
     "Sluice.IdentityTokenIssued",
     "Library",

@@ -17,6 +17,7 @@ REVISIONS = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 """Every schema revision this version knows, oldest first (a test compares them with the migrations)."""
 

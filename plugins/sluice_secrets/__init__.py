@@ -1,0 +1,51 @@
+"""Where secrets may lie instead of in Sluice: `keyring:`, `vault:` and `azurekeyvault:` references.
+
+`env:` and `file:` references are the core's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sluice.plugin import Connection, Reading, Secret, SecretSource, SecretStore, hookimpl
+
+
+def read_keyring(reference: str) -> Secret:
+    """`keyring:SERVICE/USER`: a password of the keyring of whoever runs Sluice."""
+    from sluice_secrets._keyring import read
+
+    return read(reference)
+
+
+class Vault:
+    """`vault:PATH#FIELD`: a secret of HashiCorp Vault or OpenBao; a dynamic one lives until its job ends."""
+
+    def read(self, references: Sequence[str], connection: Connection | None) -> Reading:
+        """Read them; those of one path share what is read, and its lease."""
+        from sluice_secrets._vault import read
+
+        return read(references, connection)
+
+    def revoke(self, lease: str) -> None:
+        """Revoke a lease."""
+        from sluice_secrets._vault import revoke
+
+        revoke(lease)
+
+
+class AzureKeyVault:
+    """`azurekeyvault:VAULT/NAME?connection=AZURE`: a secret of Azure Key Vault, read with the identity of a connection."""
+
+    def read(self, references: Sequence[str], connection: Connection | None) -> Reading:
+        """Read them, all with one token."""
+        from sluice_secrets._azure import read
+
+        return read(references, connection)
+
+    def revoke(self, lease: str) -> None:
+        """Nothing is leased there."""
+
+
+@hookimpl
+def sluice_secret_sources() -> Mapping[str, SecretSource | SecretStore]:
+    return {"keyring": read_keyring, "vault": Vault(), "azurekeyvault": AzureKeyVault()}
