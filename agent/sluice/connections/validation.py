@@ -203,17 +203,19 @@ def weakness(key: str, secret: Secret) -> str:
 def _check_url(rule: Url, url: str) -> None:
     if len(url) > MAX_VALUE or hidden_characters(url) or " " in url:
         raise ConnectionInvalidError("the url holds blanks or characters that cannot be seen")
+    if rule.bare and "/" in url:
+        raise ConnectionInvalidError(f"{rule.label} is a host with its port", do="write it as machine.example.com:8100")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(f"//{url}" if rule.bare else url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise ConnectionInvalidError("the url cannot be read", do="write it as https://host/path") from None
-    if rule.schemes and parts.scheme not in rule.schemes:
+    if rule.schemes and not rule.bare and parts.scheme not in rule.schemes:
         allowed = ", ".join(f"{one}://" for one in rule.schemes)
         raise ConnectionInvalidError(f"the url must start with one of: {allowed}")
     if parts.scheme != "file" and not host:
         raise ConnectionInvalidError("the url names no host", do="write it as https://host/path")
-    if parts.password is not None or (parts.username and parts.scheme in {"http", "https"}):
+    if parts.password is not None or (parts.username and (rule.bare or parts.scheme in {"http", "https"})):
         raise ConnectionInvalidError(
             "the url holds a user name or a password", do="enter them as fields of the connection instead"
         )

@@ -70,7 +70,8 @@ class Url:
 
     `entered`: a person types it (`required` then says whether it may be left out, `default` what it is if so).
     Otherwise it is made from `template`, whose `{Key}` parts are data values. `chosen_by` is the key of a data value and
-    `by_value` the url that goes with each of its values (pairs): only with another value it is entered.
+    `by_value` the url that goes with each of its values (pairs): only with another value it is entered. A `bare` one is a
+    host, with a port or without, and has no scheme.
     """
 
     label: str = "Server URL"
@@ -82,6 +83,7 @@ class Url:
     schemes: tuple[str, ...] = ("https", "http")
     chosen_by: str = ""
     by_value: tuple[tuple[str, str], ...] = ()
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

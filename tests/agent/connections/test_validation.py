@@ -216,3 +216,12 @@ def test_the_url_goes_with_a_data_value_and_is_entered_with_others() -> None:
     for left_over in ("", "https://a.example/"):
         with pytest.raises(ConnectionInvalidError, match=r"the url\) is required"):
             fitted("own", left_over)
+
+
+def test_a_host_with_its_port_may_be_the_whole_address() -> None:
+    rule = Url(label="Server Name", bare=True)
+    assert fit_url(rule, "vmm.example.com:8100", {}) == "vmm.example.com:8100"
+    assert fit_url(rule, "vmm", {}) == "vmm"
+    for wrong in ("https://vmm.example.com", "vmm:port", "ada@vmm:8100", ":8100"):
+        with pytest.raises(ConnectionInvalidError):
+            fit_url(rule, wrong, {})
