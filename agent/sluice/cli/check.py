@@ -31,6 +31,7 @@ class Group(SubcommandGroup):
         "types": ("check_types:command", "List the kinds of checks, or show what one of them takes."),
         "simulate": ("check_simulate:command", "Evaluate a check for a run that you make up."),
         "bypass": ("check_bypass:bypass", "Let a running check of a run count as passed."),
+        "rerun": ("check_bypass:rerun", "Ask a check of a run that passed once more."),
         "reassign": ("check_bypass:reassign", "Give an approver's part to somebody else."),
         "complete": ("check_complete:command", "Hand over the answer of a service that was asked to call back."),
     }

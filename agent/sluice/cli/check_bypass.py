@@ -1,4 +1,4 @@
-"""`sluice check bypass` and `reassign`: what is done with the checks of a run beside approving them."""
+"""`sluice check bypass`, `rerun` and `reassign`: what is done with the checks of a run beside approving them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,29 @@ def bypass(*, run_id: int, check: str, comment: str, output: str) -> None:
             print_json({**brief(orchestrator, run_id), "bypassed": decided.check.id})
             return
         click.echo(f"Bypassed: {plain(named(decided.check))}.")
+        click.echo(how)
+
+
+@click.command("rerun", epilog="Example: sluice check rerun 7 rest-api --comment 'the ticket was changed'")
+@run_argument
+@click.argument("check", metavar="CHECK")
+@_COMMENT
+@output_option
+def rerun(*, run_id: int, check: str, comment: str, output: str) -> None:
+    """Ask a check that passed once more, as long as other checks of its stage are open.
+
+    Takes an Administrator of its resource, and a check that asks a service just once (retry interval 0).
+    """
+    from sluice.cli.background import brief, go_on
+    from sluice.runs.checkpoints import named
+
+    with opened_orchestrator() as orchestrator:
+        decided = check_decisions_of(orchestrator).rerun(run_id, check, comment=comment)
+        how = go_on(orchestrator, run_id)
+        if output == "json":
+            print_json({**brief(orchestrator, run_id), "rerun": decided.check.id})
+            return
+        click.echo(f"Asked again: {plain(named(decided.check))}.")
         click.echo(how)
 
 

@@ -122,6 +122,29 @@ class CheckDecisions:
             )
             return Decided(suite=after, check=passed)
 
+    def rerun(self, run_id: int, check: str, *, comment: str = "") -> Decided:
+        """Ask a check that passed once more, while others are open; takes an Administrator of its resource."""
+        with self.database.write() as transaction:
+            run = self._run(transaction, run_id)
+            one, found = self._named(transaction, run, check, of=lambda _: True, state=State.APPROVED)
+            resource = Resource(run.project_id, found.resource.id, found.resource.kind)
+            self.guard.require(transaction, Right.BYPASS, resource, found.resource.name)
+            if not one.open:
+                raise ConflictError(
+                    f"the checks of stage '{one.stage}' are over: they are {one.state}",
+                    do=f"'sluice retry {run_id}' asks all of them anew, where the stage failed or was skipped",
+                )
+            if not suite.can_rerun(found):
+                raise ConflictError(
+                    f"{named(found)} cannot be rerun: it is {found.state}",
+                    why="only a check that asks a service, once (retry interval 0), and has passed can be",
+                )
+            after = suite.rerun(one, found.id, self.clock())
+            suites.save(transaction, [after])
+            again = _check(after, found.id)
+            self._record(transaction, actions.CHECK_RERUN, run, after, again, {"Comment": comment} if comment else {})
+            return Decided(suite=after, check=again)
+
     def reassign(self, run_id: int, check: str, approver: str, to: str, *, comment: str = "") -> Decided:
         """Give one approver's part to another; takes that approver, or the right to manage the resource's checks."""
         self.guard.require_scope(APPROVE_SCOPE)
@@ -214,14 +237,20 @@ class CheckDecisions:
         return mine
 
     def _named(
-        self, transaction: Transaction, run: RunRow, text: str, *, of: Callable[[Check], bool]
+        self,
+        transaction: Transaction,
+        run: RunRow,
+        text: str,
+        *,
+        of: Callable[[Check], bool],
+        state: State = State.RUNNING,
     ) -> tuple[Suite, Check]:
         """A check of a run by its id (or how it begins), or by the name of what it is on."""
         found = [(one, check) for one in suites.of_run(transaction, run.id) for check in one.checks if of(check)]
         wanted = text.strip().casefold()
         exact = [(one, check) for one, check in found if check.id == wanted]
         begins = [(one, check) for one, check in found if len(wanted) >= _SHORTEST and check.id.startswith(wanted)]
-        running = [(one, check) for one, check in found if one.open and check.state is State.RUNNING]
+        running = [(one, check) for one, check in found if one.open and check.state is state]
         on = [(one, check) for one, check in running if name_key(text) in {name_key(check.resource.name), check.kind}]
         for chosen in (exact, begins, on):
             if len(chosen) == 1:
@@ -232,7 +261,10 @@ class CheckDecisions:
                     f"'{text}' may be several checks of run {run.id}", do=f"name one by its id: {names}"
                 )
         names = ", ".join(f"{named(check)} ({check.id[:8]})" for _, check in running) or "none"
-        raise NotFoundError(f"run {run.id} has no check '{text}'", do=f"it waits for: {names}")
+        raise NotFoundError(
+            f"run {run.id} has no check '{text}'",
+            do=f"{'it waits for' if state is State.RUNNING else 'passed'}: {names}",
+        )
 
     def _matches(self, transaction: Transaction, run: RunRow) -> approval.Matches:
         """Whether a person is an approver: by its id (or name, where no id is known), or as a member of a group."""

@@ -42,6 +42,7 @@ BY_PEOPLE = frozenset(
         actions.APPROVAL_REFUSED,
         actions.APPROVAL_REASSIGNED,
         actions.CHECK_BYPASSED,
+        actions.CHECK_RERUN,
         actions.KEY_ROTATED,
         actions.HEAD_ACCEPTED,
         actions.CONNECTION_SHARED,

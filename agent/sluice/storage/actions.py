@@ -320,6 +320,12 @@ CHECK_BYPASSED = Action(
     "Execute",
     'Bypassed {Kind} check on {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} of pipeline "{PipelineName}".',
 )
+CHECK_RERUN = Action(
+    "Sluice.CheckRerun",
+    "Checks",
+    "Execute",
+    'Reran {Kind} check on {ResourceType} "{ResourceName}" for stage {StageName} of run {RunId} of pipeline "{PipelineName}".',
+)
 CHECK_ANSWERED = Action(
     "Sluice.CheckAnswered",
     "Checks",

@@ -51,6 +51,7 @@ _MOVES_NOTHING = frozenset(
         actions.APPROVAL_REFUSED,
         actions.APPROVAL_REASSIGNED,
         actions.CHECK_BYPASSED,
+        actions.CHECK_RERUN,
         actions.CHECK_ANSWERED,
     )
 )

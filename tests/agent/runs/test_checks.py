@@ -562,6 +562,35 @@ def test_a_bypass_lets_the_stage_start_and_is_recorded(bench: Bench, checks: Che
     assert "Sluice.CheckBypassed" in checks.actions()
 
 
+def test_a_check_that_passed_is_asked_once_more_while_others_are_open(bench: Bench, checks: Checks) -> None:
+    checks.gate.answers = [Decision.approved(), Decision.waiting("not yet"), Decision.approved()]
+    checks.add()
+    checks.approval()
+    run = bench.create(DEPLOY)
+    bench.drive(run.id)
+    assert sorted(checks.states(run.id)) == ["approved", "running"]
+    with pytest.raises(ConflictError, match="cannot be rerun: it is running"):
+        checks.by("tester").rerun(run.id, next(iter(bench.requests(run.id, "running"))).resource_id)
+    checks.by("tester").rerun(run.id, "gate", comment="it changed")
+    bench.drive(run.id)
+    assert checks.states(run.id) == ["running", "running"]
+    assert "Sluice.CheckRerun" in checks.actions()
+    checks.approve("alice", run.id)
+    bench.clock.late = 2 * MINUTE
+    outcome = bench.drive(run.id)
+    assert outcome.results()["Deploy"] == "waiting"  # with retry interval 0 a "not yet" waits for its time-out
+    bench.clock.late = 20 * MINUTE
+    assert bench.drive(run.id).results()["Deploy"] == "Failed"
+
+
+def test_a_check_of_a_checkpoint_that_is_over_is_not_rerun(bench: Bench, checks: Checks) -> None:
+    checks.add()
+    run = bench.create(DEPLOY)
+    assert bench.drive(run.id).run.result == "Succeeded"
+    with pytest.raises(ConflictError, match="are over: they are approved"):
+        checks.by("tester").rerun(run.id, checks.check(run.id).id)
+
+
 def test_an_evaluation_holds_no_transaction(bench: Bench, checks: Checks) -> None:
     checks.gate.during = lambda: bench.connection("made-meanwhile")
     checks.add()

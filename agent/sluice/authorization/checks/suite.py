@@ -152,6 +152,24 @@ def bypass(suite: Suite, check_id: str, *, by: str, at: float, message: str = ""
     return _changed(suite, check_id, bypassed)
 
 
+def can_rerun(check: Check) -> bool:
+    """Whether a check that passed may be asked once more: one that asks somebody else, and just once (documented)."""
+    asked_once = not check.final and not check.retry_interval and check.holds_until is None
+    return check.state is State.APPROVED and asked_once and not _by_others(check)
+
+
+def rerun(suite: Suite, check_id: str, now: float) -> Suite:
+    """The suite with a check that passed to be evaluated again, with all of its time."""
+
+    def again(check: Check) -> Check:
+        expires_at = now + check.timeout * MINUTE if check.timeout else None
+        return replace(
+            check, state=State.RUNNING, message="", completed_at=None, started_at=now, expires_at=expires_at, due_at=now
+        )
+
+    return _changed(suite, check_id, again)
+
+
 def put(suite: Suite, check: Check) -> Suite:
     """The suite with a check as it is now."""
     return _changed(suite, check.id, lambda _: check)
