@@ -22,16 +22,20 @@ _SERVER = (
     Field(
         "servercertthumbprint",
         "Server Certificate Thumbprint(s)",
+        required=True,
+        when=("certLookup", "Thumbprint"),
         validation=_THUMBPRINTS,
         validation_message="a thumbprint has 40 hexadecimal digits; several stand between commas",
-        help="Thumbprints (SHA-1) of the cluster's certificates, between commas; needed with the look-up Thumbprint.",
+        help="Thumbprints (SHA-1) of the cluster's certificates, between commas.",
     ),
     Field(
         "servercertcommonname",
         "Server Certificate Common Name(s)",
+        required=True,
+        when=("certLookup", "CommonName"),
         validation=_MAX,
         validation_message=_TOO_LONG,
-        help="Common names of the cluster's certificates, between commas; needed with the look-up CommonName.",
+        help="Common names of the cluster's certificates, between commas.",
     ),
 )
 
@@ -102,6 +106,7 @@ SERVICE_FABRIC = ConnectionType(
                 Field(
                     "ClusterSpn",
                     "Cluster SPN",
+                    when=("Unsecured", "false"),
                     validation=_MAX,
                     validation_message=_TOO_LONG,
                     help="Fully qualified domain SPN of the cluster's gMSA account; needed unless it is unsecured.",

@@ -75,6 +75,8 @@ def make_sample(
 def _url(kind: ConnectionType, address: str, chosen: Mapping[str, str]) -> str:
     if chosen.get(kind.url.chosen_by) in dict(kind.url.by_value):
         return ""
+    if kind.url.bare:
+        return urlsplit(address).netloc
     allowed = kind.url.schemes
     own = urlsplit(address).scheme
     return address if not allowed or own in allowed else f"{allowed[0]}{address[len(own) :]}"

@@ -16,8 +16,8 @@ from sluice_service_fabric._types import SERVICE_FABRIC
 
 SERVER = [
     ("certLookup", "Server Certificate Lookup", False, False),
-    ("servercertthumbprint", "Server Certificate Thumbprint(s)", False, False),
-    ("servercertcommonname", "Server Certificate Common Name(s)", False, False),
+    ("servercertthumbprint", "Server Certificate Thumbprint(s)", False, True),
+    ("servercertcommonname", "Server Certificate Common Name(s)", False, True),
 ]
 
 
@@ -58,6 +58,18 @@ def test_values_are_checked(url: str, thumbprint: str, told: str) -> None:
     entered = Entered(values={("parameters", "servercertthumbprint"): thumbprint}, secrets=secrets)
     with pytest.raises(ConnectionInvalidError, match=told):
         fit(SERVICE_FABRIC, "Certificate", url, entered)
+
+
+def test_a_thumbprint_is_needed_unless_the_cluster_is_known_by_its_name() -> None:
+    secrets: dict[Key, Secret] = {("parameters", "certificate"): Secret("AAAABBBBCCCC")}
+    url = "tcp://cluster.example.com:19000"
+    with pytest.raises(ConnectionInvalidError, match=r"Server Certificate Thumbprint\(s\)"):
+        fit(SERVICE_FABRIC, "Certificate", url, Entered(secrets=secrets))
+    named: dict[Key, str] = {
+        ("parameters", "certLookup"): "CommonName",
+        ("parameters", "servercertcommonname"): "cluster.example.com",
+    }
+    assert fit(SERVICE_FABRIC, "Certificate", url, Entered(values=named, secrets=secrets)).scheme == "Certificate"
 
 
 def test_it_is_installed_with_its_verification_and_its_tasks() -> None:

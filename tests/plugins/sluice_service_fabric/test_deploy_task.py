@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.doubles.service_fabric import Application, Cluster
+from tests.conftest import Giver
+from tests.doubles.service_fabric import Application, Cluster, Tenant
 from tests.doubles.service_fabric_site import PASSWORD, Site
 
 from sluice.runtime.cancellation import Cancellation
@@ -80,7 +81,7 @@ def sources(site: Site) -> Path:
 
 
 @pytest.mark.parametrize("compress", ["true", "false"])
-def test_an_application_is_created(site: Site, cluster: Cluster, sources: Path, compress: str) -> None:
+def test_an_application_is_created(site: Site, cluster: Cluster, sources: Path, compress: str, evidence: Giver) -> None:
     sent: dict[str, bytes] = {}
     real = cluster._provision
 
@@ -103,6 +104,7 @@ def test_an_application_is_created(site: Site, cluster: Cluster, sources: Path, 
         assert names["VotingWebPkg/Code/run.sh"] == b"#!/bin/sh\n"
     assert PASSWORD not in outcome.log
     assert "Create application succeeded." in outcome.lines
+    evidence("servicefabric", "Certificate", "used", "Service Fabric (double)", task="ServiceFabricDeploy@1")
 
 
 def test_parameters_are_those_of_the_pipeline_where_that_is_wanted(site: Site, cluster: Cluster, sources: Path) -> None:
@@ -271,3 +273,23 @@ def test_links_and_declarations_of_entities_are_refused(site: Site, cluster: Clu
 
 def test_a_pattern_names_the_package(site: Site, cluster: Cluster, sources: Path) -> None:
     assert run(site, cluster, {"applicationPackagePath": "**/Release"}).result == Result.SUCCEEDED
+
+
+def test_an_entra_account_deploys(site: Site, sources: Path, monkeypatch: pytest.MonkeyPatch, evidence: Giver) -> None:
+    cluster, tenant = Cluster(), Tenant("contoso", "client-id-0001", "https://cluster.example", "entra-token-0001")
+    site.start(tenant, clients=False)
+    site.start(cluster, clients=False)
+    cluster.token = tenant.token
+    cluster.aad = {"tenant": "contoso", "client": tenant.client, "cluster": tenant.cluster, "login": tenant.url}
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", tenant.url)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(site.authority.path))
+    account = {"username": "ada@example.com", "password": "pass-word-0001"}
+    outcome = run_task(
+        "ServiceFabricDeploy@1",
+        inputs={"applicationPackagePath": "pkg/Release", "publishProfilePath": "profile.xml"},
+        connections={"serviceConnectionName": site.connection(cluster, "UsernamePassword", **account)},
+        sources=site.folder,
+    )
+    assert outcome.result == Result.SUCCEEDED, outcome.log
+    assert "Shop~Voting" in cluster.applications
+    evidence("servicefabric", "UsernamePassword", "used", "Service Fabric (double)", task="ServiceFabricDeploy@1")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.service_fabric import Cluster
 from tests.doubles.service_fabric_site import PASSWORD, Site
 
@@ -89,11 +90,12 @@ def test_an_inline_script_fails_as_it_ends(site: Site, shell: Path) -> None:
     assert known["mode of script"] == "0o600"
 
 
-def test_windows_security_is_told_to_the_shell(site: Site, shell: Path) -> None:
+def test_windows_security_is_told_to_the_shell(site: Site, shell: Path, evidence: Giver) -> None:
     made = site.connection(Cluster(), "None", ClusterSpn="HTTP/c", httpGatewayEndpoint="http://c:19080")
     assert run(site, made, shell, {}, ScriptType="InlineScript", Inline="1").result == Result.SUCCEEDED
     assert seen(site)["given"]["spn"] == "HTTP/c"
     assert "pfx" not in seen(site)["given"]
+    evidence("servicefabric", "None", "used", "PowerShell (double)", task="ServiceFabricPowerShell@1")
 
 
 def test_without_a_shell_it_is_told_what_to_install(site: Site) -> None:

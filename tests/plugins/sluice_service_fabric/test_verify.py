@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.certificates import Authority
 from tests.doubles.service_fabric import Cluster, Tenant
 from tests.doubles.service_fabric_site import PASSWORD, Site
@@ -37,11 +38,12 @@ def by_account(site: Site, cluster: Cluster, password: str = "pass-word-0001") -
     return site.connection(cluster, "UsernamePassword", username="ada@example.com", password=password)
 
 
-def test_a_certificate_opens_the_cluster(site: Site, cluster: Cluster) -> None:
+def test_a_certificate_opens_the_cluster(site: Site, cluster: Cluster, evidence: Giver) -> None:
     told = f"the cluster at {cluster.url} has version 10.1.2338.9590"
     assert verify(site.connection(cluster)) == told
     copied = "‎" + " ".join(site.thumbprint.lower()[at : at + 2] for at in range(0, 40, 2))
     assert verify(site.connection(cluster, servercertthumbprint=f"{'AB' * 20}, {copied}")) == told
+    evidence("servicefabric", "Certificate", "verified right", "Service Fabric (double)")
 
 
 def test_another_certificate_of_the_cluster_is_told_and_nothing_sent(site: Site, cluster: Cluster) -> None:
@@ -69,12 +71,13 @@ def test_a_connection_that_knows_nothing_of_the_cluster_is_refused(site: Site, c
 
 
 def test_a_client_certificate_that_the_cluster_does_not_know_is_told(
-    site: Site, cluster: Cluster, tmp_path: Path
+    site: Site, cluster: Cluster, tmp_path: Path, evidence: Giver
 ) -> None:
     (tmp_path / "other").mkdir()
     stranger = site.client_of(Authority(tmp_path / "other"))
     with pytest.raises(VerificationError, match="does not accept the client certificate"):
         verify(site.connection(cluster, certificate=stranger))
+    evidence("servicefabric", "Certificate", "verified wrong", "Service Fabric (double)")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,9 @@ def test_a_client_certificate_that_cannot_be_read_is_told(
     assert PASSWORD not in str(raised.value)
 
 
-def test_an_entra_account_gets_a_token_for_the_cluster(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entra_account_gets_a_token_for_the_cluster(
+    site: Site, monkeypatch: pytest.MonkeyPatch, evidence: Giver
+) -> None:
     cluster = Cluster()
     tenant = account(site, cluster, monkeypatch)
     assert "10.1.2338.9590" in verify(by_account(site, cluster))
@@ -104,6 +109,8 @@ def test_an_entra_account_gets_a_token_for_the_cluster(site: Site, monkeypatch: 
     tenant.second_factor = True
     with pytest.raises(VerificationError, match="the account needs a second factor"):
         verify(by_account(site, cluster))
+    evidence("servicefabric", "UsernamePassword", "verified right", "Service Fabric (double)")
+    evidence("servicefabric", "UsernamePassword", "verified wrong", "Service Fabric (double)")
 
 
 def test_a_token_that_the_cluster_does_not_take_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,15 +136,18 @@ def test_a_cluster_without_a_tenant_is_told(site: Site) -> None:
         verify(by_account(site, cluster))
 
 
-def test_an_unsecured_cluster_is_asked_without_anything(site: Site) -> None:
+def test_an_unsecured_cluster_is_asked_without_anything(site: Site, evidence: Giver) -> None:
     cluster = Cluster()
     site.start(cluster, tls=False)
     told = verify(site.connection(cluster, "None", Unsecured="true"))
     assert told.endswith("has version 10.1.2338.9590; it is asked without any security")
     assert "authorization" not in cluster.calls[0].headers
+    evidence("servicefabric", "None", "verified right", "Service Fabric (double)")
 
 
-def test_windows_security_takes_a_ticket(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_windows_security_takes_a_ticket(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, evidence: Giver
+) -> None:
     cluster = Cluster()
     site.start(cluster, tls=False)
     monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path / 'none'}")
@@ -147,6 +157,7 @@ def test_windows_security_takes_a_ticket(site: Site, monkeypatch: pytest.MonkeyP
         verify(site.connection(cluster, "None", ClusterSpn="HTTP/cluster.example.com"))
     assert "kinit" in raised.value.do
     assert cluster.calls == []
+    evidence("servicefabric", "None", "verified wrong", "Service Fabric (double)")
 
 
 def test_credentials_are_not_sent_without_tls(site: Site) -> None:

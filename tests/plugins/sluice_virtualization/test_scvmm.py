@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.certificates import Authority
 from tests.doubles.winrm import Machine, Server, served
 
@@ -51,17 +52,19 @@ def act(server: Server, action: str, *, cancellation: Cancellation | None = None
     )
 
 
-def test_the_right_account_is_told_with_the_version(server: Server) -> None:
+def test_the_right_account_is_told_with_the_version(server: Server, evidence: Giver) -> None:
     assert verify_scvmm(connection(server)) == "VMM 10.22.1287.0 at 127.0.0.1:8100 knows the account"
     (script,) = server.scripts
     assert PASSWORD not in script
+    evidence("scvmm", "UsernamePassword", "verified right", "WinRM (double)")
 
 
-def test_a_wrong_password_is_told_and_not_shown(server: Server) -> None:
+def test_a_wrong_password_is_told_and_not_shown(server: Server, evidence: Giver) -> None:
     with pytest.raises(VerificationError, match="WinRM does not accept the user name and password") as raised:
         verify_scvmm(connection(server, password="wrong-secret-0666"))
     assert "wrong-secret-0666" not in str(raised.value)
     assert server.scripts == []
+    evidence("scvmm", "UsernamePassword", "verified wrong", "WinRM (double)")
 
 
 def test_an_account_that_may_not_use_winrm_is_told(server: Server) -> None:
@@ -102,7 +105,7 @@ def test_an_address_of_a_metadata_service_is_not_asked(server: Server) -> None:
         verify_scvmm(connection(server, url="169.254.169.254:8100"))
 
 
-def test_checkpoints_are_made_put_back_and_deleted(server: Server) -> None:
+def test_checkpoints_are_made_put_back_and_deleted(server: Server, evidence: Giver) -> None:
     server.machines |= {"Dev": Machine(), "Test": Machine()}
     name = "it's \u2018here\u2019; $(exit 9)"
     made = act(server, "Create Checkpoint", description="ü of run 12", vmNames="Dev, Test", checkpointName=name)
@@ -117,6 +120,7 @@ def test_checkpoints_are_made_put_back_and_deleted(server: Server) -> None:
     assert again.result == Result.FAILED
     assert "'Dev' has 0 checkpoints called" in again.message
     assert PASSWORD not in made.log
+    evidence("scvmm", "UsernamePassword", "used", "WinRM (double)", task="SCVMM@1")
 
 
 def test_machines_are_stopped_and_started_where_they_are_looked_for(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.vcenter import PASSWORD, VCenter
 
 from sluice.plugin import Connection, VerificationError
@@ -45,16 +46,18 @@ def snapshots(vcenter: VCenter) -> list[str]:
         return [one.name for one in tree.rootSnapshotList] if tree is not None else []
 
 
-def test_the_right_account_is_told_with_what_it_sees(trusted: VCenter) -> None:
+def test_the_right_account_is_told_with_what_it_sees(trusted: VCenter, evidence: Giver) -> None:
     told = verify_vmware(trusted.connection())
     assert told.startswith("VMware vCenter Server")
     assert told.endswith(f"at {trusted.url}/ knows the account, which sees 1 datacenters")
+    evidence("vmware", "UsernamePassword", "verified right", "govmomi vcsim")
 
 
-def test_a_wrong_password_is_told_and_not_shown(trusted: VCenter) -> None:
+def test_a_wrong_password_is_told_and_not_shown(trusted: VCenter, evidence: Giver) -> None:
     with pytest.raises(VerificationError, match="vCenter does not accept the user name and password") as raised:
         verify_vmware(trusted.connection(password="wrong-secret-0666"))
     assert "wrong-secret-0666" not in str(raised.value)
+    evidence("vmware", "UsernamePassword", "verified wrong", "govmomi vcsim")
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(vcenter: VCenter) -> None:
@@ -89,7 +92,7 @@ def test_a_machine_is_shut_down_and_waited_for(trusted: VCenter) -> None:
     assert state(trusted) == "poweredOff"
 
 
-def test_snapshots_are_taken_put_back_and_deleted(trusted: VCenter) -> None:
+def test_snapshots_are_taken_put_back_and_deleted(trusted: VCenter, evidence: Giver) -> None:
     named = {"snapshotName": "before", "snapshotMemory": "false", "description": "run 12"}
     taken = act(trusted, "Take Snapshot of Virtual Machines", named)
     assert taken.result == Result.SUCCEEDED, taken.log
@@ -100,6 +103,7 @@ def test_snapshots_are_taken_put_back_and_deleted(trusted: VCenter) -> None:
     assert f"'{MACHINE}' has no snapshot called 'after'" in missing.message
     assert act(trusted, "Delete Snapshot of Virtual Machines", {"snapshotName": "before"}).result == Result.SUCCEEDED
     assert snapshots(trusted) == []
+    evidence("vmware", "UsernamePassword", "used", "govmomi vcsim", task="VMWareTask@1")
 
 
 def test_two_snapshots_of_a_name_are_not_guessed_between(trusted: VCenter) -> None:
