@@ -116,6 +116,8 @@ def resolve_all(variables: Mapping[str, str | Secret]) -> Resolved:
     Where that goes in a circle, deeper than MAXIMUM_DEPTH, or grows too long, the value is left as it was written and
     a warning says so. A value with a secret part is a Secret. Names ignore case.
     """
+    if not any(PREFIX in _revealed(value) for value in variables.values()):
+        return Resolved(dict(variables), ())
     names = {name.lower(): name for name in variables}
     parts = {folded: _parts(variables[name], names) for folded, name in names.items()}
     order, circular = _innermost_first(parts)
@@ -157,7 +159,12 @@ def _parts(value: str | Secret, names: Container[str]) -> _Parts:
         folded = name.lower()
         return _Reference(folded) if folded in names else None
 
-    return tuple(_scan(value.reveal() if isinstance(value, Secret) else value, lookup))
+    text = _revealed(value)
+    return tuple(_scan(text, lookup)) if PREFIX in text else (text,)
+
+
+def _revealed(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def _references(parts: _Parts) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ class JobRecorder:
         secrets = {name: value for name, value in outputs.items() if isinstance(value, Secret)}
         if secrets:
             job = replace(job, details={**job.details, "secretOutputs": sorted(secrets)})
-        with self._database.write() as transaction:
+        with self._database.write(synced=False) as transaction:
             if secrets:
                 self._seal(transaction, runs.OUTPUTS, encode_secrets(secrets))
             if event.result in {Result.SUCCEEDED, Result.SUCCEEDED_WITH_ISSUES}:

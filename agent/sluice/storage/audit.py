@@ -23,6 +23,7 @@ from sluice.storage.ancestors import RefusedToStepError, driver_above
 from sluice.storage.chain import Breach, Entry, Head, Link, Linking, find_breach, link_hash
 from sluice.storage.engine import Row, Transaction
 from sluice.storage.home import Home
+from sluice.storage.prepared import Prepared
 from sluice.storage.refusals import RefusedError
 from sluice.storage.replay import CHANGES, DIGEST, Replay
 from sluice.storage.tables import audit, permissions
@@ -33,7 +34,7 @@ ORIGIN = "From"
 
 _BATCH = 1000
 
-_NEWEST = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
+_NEWEST = Prepared(select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1))
 _HASH_OF = select(audit.c.hash).where(audit.c.sequence == bindparam("sequence"))
 _AFTER = select(audit).where(audit.c.sequence > bindparam("after")).order_by(audit.c.sequence).limit(_BATCH)
 
@@ -129,9 +130,14 @@ def check_head(transaction: Transaction) -> Head:
     return head
 
 
+def _end(transaction: Transaction) -> Head:
+    """The end of the log as it is stored."""
+    rows = transaction.fetch(_NEWEST)
+    return Head(*rows[0]) if rows else Head()
+
+
 def _checked_head(transaction: Transaction) -> Head:
-    newest = transaction.row(_NEWEST)
-    head = Head(newest.sequence, newest.hash) if newest else Head()
+    head = _end(transaction)
     noted = noted_head(transaction.home) if transaction.home else None
     if noted is None or noted == head:
         return head
@@ -183,8 +189,7 @@ def accept_head(transaction: Transaction, *, by: str, at: float) -> tuple[Head |
     A key of the log that is missing is made anew: what is stored is vouched for as it is, too. Answers what was noted,
     and the end of the log that is accepted.
     """
-    newest = transaction.row(_NEWEST)
-    head = Head(newest.sequence, newest.hash) if newest else Head()
+    head = _end(transaction)
     noted = None
     if home := transaction.home:
         noted = noted_head(home)

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
 import sqlalchemy
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from sluice.errors import SealError
 from sluice.storage.engine import Row, Transaction
+from sluice.storage.prepared import Prepared
 from sluice.storage.settled import unsettle
 from sluice.storage.tables_checks import check_runs, check_suites
 from sluice.values import dataclass
@@ -46,10 +47,14 @@ class SuiteRow:
 
 _COLUMNS = tuple(column.name for column in fields(SuiteRow))
 _ALL = select(*(check_suites.c[name] for name in _COLUMNS), check_suites.c.code).order_by(check_suites.c.number)
+_ANY = Prepared(select(check_suites.c.id).where(check_suites.c.run_id == bindparam("run")).limit(1))
+"""Most runs have none: to see that costs little."""
 
 
 def of_run(tx: Transaction, run_id: int) -> list[SuiteRow]:
     """The suites of a run, oldest first; raises `SealError` for one that was edited by hand."""
+    if not tx.fetch(_ANY, {"run": run_id}):
+        return []
     return [_checked(tx, row) for row in tx.rows(_ALL.where(check_suites.c.run_id == run_id))]
 
 

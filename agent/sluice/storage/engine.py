@@ -18,6 +18,7 @@ from sluice.errors import StorageError
 from sluice.storage.ancestors import RefusedToStepError
 from sluice.storage.chain import Head
 from sluice.storage.home import Home
+from sluice.storage.prepared import Prepared, Values
 from sluice.storage.refusals import RefusedError
 from sluice.storage.schema import check_revision
 from sluice.storage.vouching import Voucher
@@ -40,7 +41,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 class Transaction:
     """One transaction: every read sees the same state, and all writes happen or none."""
 
-    __slots__ = ("_after", "_connection", "head", "home", "synced", "voucher", "writes")
+    __slots__ = ("_after", "_connection", "_driver", "head", "home", "synced", "voucher", "writes")
 
     def __init__(
         self,
@@ -58,6 +59,8 @@ class Transaction:
         self.head: Head | None = None
         """The end of the audit log, once this transaction has checked it: nobody else can write before this one ends."""
         self._connection = connection
+        driver = connection.connection.driver_connection
+        self._driver = driver if isinstance(driver, sqlite3.Connection) else None
         self._after: dict[str, Callable[[], None]] = {}
 
     def execute(
@@ -92,6 +95,23 @@ class Transaction:
     def value(self, statement: sqlalchemy.Executable, parameters: Parameters = None) -> Any:
         """The first column of the first row, or None."""
         return self._connection.execute(statement, parameters).scalar()
+
+    def fetch(self, prepared: Prepared, values: Values | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a prepared query."""
+        if self._driver is None:
+            return [tuple(row) for row in self._connection.execute(prepared.statement, values)]
+        text = prepared.text_for(self._connection.dialect)
+        rows = self._driver.execute(text.sql, text.arguments(values or {})).fetchall()
+        return rows if text.decode is None else list(map(text.decode, rows))
+
+    def run(self, prepared: Prepared, *values: Values) -> int:
+        """Run a prepared change, once for each mapping of parameters; answers how many rows that changed."""
+        if self._driver is None:
+            return sum(self._connection.execute(prepared.statement, one).rowcount for one in values)
+        text = prepared.text_for(self._connection.dialect)
+        if len(values) == 1:
+            return self._driver.execute(text.sql, text.arguments(values[0])).rowcount
+        return self._driver.executemany(text.sql, map(text.arguments, values)).rowcount
 
     def after_commit(self, name: str, action: Callable[[], None]) -> None:
         """Call `action` once the transaction is stored; a later one of the same name takes its place."""

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from sluice.storage import tables
+from sluice.storage.prepared import Prepared
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
-    from sluice.storage.engine import Row, Transaction
+    from sluice.storage.engine import Transaction
 
 _JSON = ("issues", "outputs", "details")
 MAX_ISSUES = 10
@@ -76,7 +77,7 @@ _ALL_BY_RUN = (
     .where(_TABLE.c.run_id.in_(bindparam("runs", expanding=True)), _TABLE.c.superseded.is_(False))
     .order_by(_TABLE.c.run_id, _TABLE.c.order, _TABLE.c.identifier)
 )
-_ONE = _ALL.where(_TABLE.c.run_id == bindparam("run"), _TABLE.c.id == bindparam("id"))
+_ONE = Prepared(_ALL.where(_TABLE.c.run_id == bindparam("run"), _TABLE.c.id == bindparam("id")))
 
 
 def of_run(
@@ -87,7 +88,7 @@ def of_run(
     With `parent_id` only what lies directly below that record.
     """
     query = _listing(every_attempt=every_attempt, kinds=kinds, below=bool(parent_id))
-    return [_row(row) for row in tx.rows(query, {"run": run_id, **({"parent": parent_id} if parent_id else {})})]
+    return [_decoded(row) for row in tx.fetch(query, {"run": run_id, **({"parent": parent_id} if parent_id else {})})]
 
 
 def of_runs(tx: Transaction, run_ids: Sequence[int], *, kinds: tuple[str, ...]) -> dict[int, list[RecordRow]]:
@@ -100,34 +101,33 @@ def of_runs(tx: Transaction, run_ids: Sequence[int], *, kinds: tuple[str, ...]) 
 
 
 @functools.cache
-def _listing(*, every_attempt: bool, kinds: tuple[str, ...], below: bool) -> Select[*tuple[Any, ...]]:
+def _listing(*, every_attempt: bool, kinds: tuple[str, ...], below: bool) -> Prepared:
     """The query, made once for each way to ask: it is asked for each job many times."""
     query = _ALL.where(_TABLE.c.run_id == bindparam("run"))
     if kinds:
-        query = query.where(_TABLE.c.type.in_(kinds))
+        query = query.where(or_(*(_TABLE.c.type == kind for kind in kinds)))
     if below:
         query = query.where(_TABLE.c.parent_id == bindparam("parent"))
-    return query if every_attempt else query.where(_TABLE.c.superseded.is_(False))
+    return Prepared(query if every_attempt else query.where(_TABLE.c.superseded.is_(False)))
 
 
 def get(tx: Transaction, run_id: int, record_id: str) -> RecordRow | None:
     """One record."""
-    row = tx.row(_ONE, {"run": run_id, "id": record_id})
-    return _row(row) if row else None
+    rows = tx.fetch(_ONE, {"run": run_id, "id": record_id})
+    return _decoded(rows[0]) if rows else None
 
 
 def add(tx: Transaction, run_id: int, records: Iterable[RecordRow]) -> None:
     """Insert new records."""
-    values = [_values(run_id, record) for record in records]
-    if values:
-        tx.execute(insert(tables.records), values)
+    if values := [_values(run_id, record) for record in records]:
+        tx.run(_ADD, *values)
 
 
 def save(tx: Transaction, run_id: int, records: Iterable[RecordRow]) -> None:
     """Write changed records back, whole."""
     values = [{f"new_{name}": value for name, value in _values(run_id, record).items()} for record in records]
     if values:
-        tx.execute(_SAVE, values)
+        tx.run(_SAVE, *values)
 
 
 def _values(run_id: int, record: RecordRow) -> dict[str, Any]:
@@ -136,10 +136,6 @@ def _values(run_id: int, record: RecordRow) -> dict[str, Any]:
         values[name] = json.dumps(values[name], ensure_ascii=False, separators=(",", ":"))
     values["run_id"] = run_id
     return values
-
-
-def _row(row: Row) -> RecordRow:
-    return _decoded(tuple(row))
 
 
 def _decode(row: tuple[Any, ...]) -> RecordRow:
@@ -156,7 +152,8 @@ def _decode(row: tuple[Any, ...]) -> RecordRow:
 _decoded = functools.lru_cache(maxsize=8192)(_decode)
 
 
-_SAVE = (
+_ADD = Prepared(insert(tables.records), columns=("run_id", *_COLUMNS))
+_SAVE = Prepared(
     update(tables.records)
     .where(tables.records.c.run_id == bindparam("new_run_id"), tables.records.c.id == bindparam("new_id"))
     .values({name: bindparam(f"new_{name}") for name in _COLUMNS if name != "id"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert, select, update
 
 from sluice.storage import tables
+from sluice.storage.prepared import Prepared
 from sluice.storage.settled import unsettle_of_request
 from sluice.values import dataclass
 
@@ -49,17 +50,20 @@ class RequestRow:
 
 
 _COLUMNS = tuple(column.name for column in fields(RequestRow))
-_OF_RUN = select(_TABLE).where(_TABLE.c.run_id == bindparam("run")).order_by(_TABLE.c.id)
+_BY_RUN = (
+    select(*(_TABLE.c[name] for name in _COLUMNS)).where(_TABLE.c.run_id == bindparam("run")).order_by(_TABLE.c.id)
+)
+_OF_RUN = Prepared(_BY_RUN)
+_IN_STATE = Prepared(_BY_RUN.where(_TABLE.c.state == bindparam("state")))
 _OF_RUNS = (
     select(_TABLE).where(_TABLE.c.run_id.in_(bindparam("runs", expanding=True))).order_by(_TABLE.c.run_id, _TABLE.c.id)
 )
-_IN_STATE = _OF_RUN.where(_TABLE.c.state == bindparam("state"))
 
 
 def of_run(tx: Transaction, run_id: int, *, state: str = "") -> list[RequestRow]:
     """The requests of a run, oldest first; only those in `state` when it is given."""
-    rows = tx.execute(_IN_STATE, {"run": run_id, "state": state}) if state else tx.execute(_OF_RUN, {"run": run_id})
-    return [_row(dict(row)) for row in rows.mappings()]
+    rows = tx.fetch(_IN_STATE, {"run": run_id, "state": state}) if state else tx.fetch(_OF_RUN, {"run": run_id})
+    return [RequestRow(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
 def of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, list[RequestRow]]:

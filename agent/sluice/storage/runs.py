@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from sluice.errors import SealError
 from sluice.storage import tables
+from sluice.storage.prepared import Prepared
 from sluice.storage.run_tags import having_all
 from sluice.values import dataclass
 
@@ -48,6 +49,9 @@ class RunRow:
 _COLUMNS = tuple(column.name for column in fields(RunRow) if column.name not in {"pipeline", "options", "whole"})
 
 
+_QUERIED = (*_COLUMNS, "options", "code", "pipeline")
+
+
 def _query() -> Any:  # SQLAlchemy's Select with its column types
     columns = [_RUNS.c[name] for name in _COLUMNS]
     return select(*columns, _RUNS.c.options, _RUNS.c.code, tables.pipelines.c.name.label("pipeline")).join(
@@ -55,10 +59,10 @@ def _query() -> Any:  # SQLAlchemy's Select with its column types
     )
 
 
-_ONE = _query().where(_RUNS.c.id == bindparam("run"))
+_ONE = Prepared(_query().where(_RUNS.c.id == bindparam("run")))
 _MANY = _query().where(_RUNS.c.id.in_(bindparam("runs", expanding=True))).order_by(_RUNS.c.id)
 _PLANS = select(_RUNS.c.id, _RUNS.c.plan, _RUNS.c.code).where(_RUNS.c.id.in_(bindparam("runs", expanding=True)))
-_STATUS = select(_RUNS.c.state, _RUNS.c.cancel_requested_by).where(_RUNS.c.id == bindparam("run"))
+_STATUS = Prepared(select(_RUNS.c.state, _RUNS.c.cancel_requested_by).where(_RUNS.c.id == bindparam("run")))
 
 
 def add(
@@ -145,8 +149,8 @@ def tampered(run_id: int) -> SealError:
 
 def get(tx: Transaction, run_id: int) -> RunRow | None:
     """One run."""
-    row = tx.execute(_ONE, {"run": run_id}).mappings().first()
-    return _row(tx, dict(row)) if row else None
+    rows = tx.fetch(_ONE, {"run": run_id})
+    return _row(tx, dict(zip(_QUERIED, rows[0], strict=True))) if rows else None
 
 
 def get_many(tx: Transaction, run_ids: Sequence[int]) -> list[RunRow]:
@@ -181,8 +185,8 @@ class Status:
 
 def status(tx: Transaction, run_id: int) -> Status:
     """How far a run is: less to read than the run itself."""
-    row = tx.execute(_STATUS, {"run": run_id}).one()
-    return Status(row.state == "completed", bool(row.cancel_requested_by))
+    [(state, canceled_by)] = tx.fetch(_STATUS, {"run": run_id})
+    return Status(state == "completed", bool(canceled_by))
 
 
 def plan(tx: Transaction, run_id: int) -> str:
@@ -313,8 +317,8 @@ SECRETS = -2
 
 def save_sealed(tx: Transaction, row: SealedRow) -> None:
     """Store a sealed row in place of an earlier one for the same step."""
-    tx.execute(_DROP_SEALED, {"run": row.run_id, "job": row.job_id, "at": row.step})
-    tx.execute(_ADD_SEALED, {name: getattr(row, name) for name in _SEALED})
+    tx.run(_DROP_SEALED, {"run": row.run_id, "job": row.job_id, "at": row.step})
+    tx.run(_ADD_SEALED, {name: getattr(row, name) for name in _SEALED})
 
 
 def sealed(tx: Transaction, run_id: int, job_id: str, step: int) -> SealedRow | None:
@@ -326,16 +330,13 @@ def sealed(tx: Transaction, run_id: int, job_id: str, step: int) -> SealedRow | 
 
 def newest_progress(tx: Transaction, run_id: int, job_id: str) -> SealedRow | None:
     """The progress after the last finished step, if any step finished."""
-    table = tables.job_progress
-    query = select(table).where(*_same(run_id, job_id), table.c.step >= 0).order_by(table.c.step.desc()).limit(1)
-    row = tx.execute(query).mappings().first()
-    return SealedRow(**row) if row else None
+    rows = tx.fetch(_NEWEST_PROGRESS, {"run": run_id, "job": job_id})
+    return SealedRow(**dict(zip(_SEALED, rows[0], strict=True))) if rows else None
 
 
 def drop_progress(tx: Transaction, run_id: int, job_id: str) -> None:
     """Remove a job's progress, once nothing can go on from it."""
-    table = tables.job_progress
-    tx.execute(delete(table).where(*_same(run_id, job_id), table.c.step >= 0))
+    tx.run(_DROP_PROGRESS, {"run": run_id, "job": job_id})
 
 
 def all_sealed(tx: Transaction) -> list[SealedRow]:
@@ -348,10 +349,15 @@ def _same(run_id: int, job_id: str) -> tuple[Any, Any]:
     return table.c.run_id == run_id, table.c.job_id == job_id
 
 
+_PROGRESS = tables.job_progress
 _SEALED = tuple(column.name for column in fields(SealedRow))
-_ADD_SEALED = insert(tables.job_progress)
-_DROP_SEALED = delete(tables.job_progress).where(
-    tables.job_progress.c.run_id == bindparam("run"),
-    tables.job_progress.c.job_id == bindparam("job"),
-    tables.job_progress.c.step == bindparam("at"),
+_ADD_SEALED = Prepared(insert(_PROGRESS), columns=_SEALED)
+_OF_JOB = (_PROGRESS.c.run_id == bindparam("run"), _PROGRESS.c.job_id == bindparam("job"))
+_DROP_SEALED = Prepared(delete(_PROGRESS).where(*_OF_JOB, _PROGRESS.c.step == bindparam("at")))
+_DROP_PROGRESS = Prepared(delete(_PROGRESS).where(*_OF_JOB, _PROGRESS.c.step >= 0))
+_NEWEST_PROGRESS = Prepared(
+    select(*(_PROGRESS.c[name] for name in _SEALED))
+    .where(*_OF_JOB, _PROGRESS.c.step >= 0)
+    .order_by(_PROGRESS.c.step.desc())
+    .limit(1)
 )

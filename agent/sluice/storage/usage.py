@@ -8,6 +8,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.storage.engine import Transaction
+from sluice.storage.prepared import Prepared
 from sluice.storage.tables import pipelines, usage_history
 from sluice.values import dataclass
 
@@ -87,12 +88,12 @@ def in_use(
 def step_finished(transaction: Transaction, run_id: int, step_id: str, result: str, *, at: float) -> int:
     """Record how a step ended, for every connection that it used; answers how many records that were."""
     values = {"run": run_id, "that_step": step_id, "finished_at": at, "result": result}
-    return int(transaction.execute(_STEP_FINISHED, values).rowcount)
+    return transaction.run(_STEP_FINISHED, values)
 
 
 def run_finished(transaction: Transaction, run_id: int, result: str, *, at: float) -> int:
     """Close what a run has left open (its worker died); answers how many records that were."""
-    return int(transaction.execute(_RUN_FINISHED, {"run": run_id, "finished_at": at, "result": result}).rowcount)
+    return transaction.run(_RUN_FINISHED, {"run": run_id, "finished_at": at, "result": result})
 
 
 def history(
@@ -154,9 +155,10 @@ def last_uses(transaction: Transaction, project_id: int) -> Mapping[str, float]:
     return {row[0]: row[1] for row in transaction.rows(query)}
 
 
-_RUN_FINISHED = (
+_FINISHED = (
     sqlalchemy.update(usage_history)
     .where(usage_history.c.run_id == bindparam("run"), usage_history.c.finished_at.is_(None))
     .values(finished_at=bindparam("finished_at"), result=bindparam("result"))
 )
-_STEP_FINISHED = _RUN_FINISHED.where(usage_history.c.step_id == bindparam("that_step"))
+_RUN_FINISHED = Prepared(_FINISHED)
+_STEP_FINISHED = Prepared(_FINISHED.where(usage_history.c.step_id == bindparam("that_step")))
