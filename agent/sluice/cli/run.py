@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -131,6 +133,17 @@ def create_run(orchestrator: Orchestrator, asked: RunRequest) -> RunRow:
             err=True,
         )
     return run
+
+
+@contextlib.contextmanager
+def _no_garbage_yet() -> Iterator[None]:
+    """Nothing that is loaded to make a run is garbage: it is not looked through, neither now nor later."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _checked(sources: Sequence[str]) -> Mapping[str, Secret]:
@@ -326,7 +339,8 @@ def command(
 
         return watch_and_run(asked, manner)
     with opened_orchestrator() as orchestrator:
-        run = create_run(orchestrator, asked)
+        with _no_garbage_yet():
+            run = create_run(orchestrator, asked)
         if detach:
             return go_on_in_background(orchestrator, run.id, output)
         return drive(orchestrator, run.id, manner)

@@ -17,7 +17,7 @@ from sluice.hooks import spec
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
     import click
 
@@ -214,14 +214,17 @@ def _unite(kind: str, offers: Iterable[tuple[str, Iterable[tuple[str, T]]]]) -> 
 
 
 def _report(entry_point: EntryPoint) -> PluginReport:
-    distribution = entry_point.dist
+    distribution, version = _label(entry_point.dist) if entry_point.dist else ("", "")
     return PluginReport(
-        name=entry_point.name,
-        module=entry_point.value,
-        distribution=distribution.name if distribution else "",
-        version=distribution.version if distribution else "",
-        state="loaded",
+        name=entry_point.name, module=entry_point.value, distribution=distribution, version=version, state="loaded"
     )
+
+
+@functools.cache
+def _label(distribution: Distribution) -> tuple[str, str]:
+    """Name and version; its metadata, which may be long, is read once for all its plugins."""
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def _unknown_hooks(names: Iterable[str]) -> str:
