@@ -50,6 +50,7 @@ from sluice.hooks.probe import Answer, Probe, check_host
 from sluice.hooks.repository import Login, RepositoryRule, SourceRepository, basic
 from sluice.hooks.spec import hookimpl
 from sluice.hooks.task_run import TaskRun
+from sluice.hooks.token_endpoint import TokenEndpoint
 from sluice.hooks.watched import Tls
 from sluice.secret import Secret
 
@@ -90,6 +91,7 @@ __all__ = [
     "TaskFailedError",
     "TaskRun",
     "Tls",
+    "TokenEndpoint",
     "TrustNeededError",
     "Url",
     "VerificationError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.plugin import Connection, Family, hookimpl
+from sluice.plugin import Connection, Family, Task, TaskRun, hookimpl
 from sluice_azure._types import CLASSIC, RESOURCE_MANAGER, SERVICE_BUS
 
 
@@ -34,6 +34,13 @@ def prepare_resource_manager(connection: Connection) -> Connection:
     return prepare(connection)
 
 
+def run_cli(run: TaskRun) -> None:
+    """`AzureCLI@2`: a script with `az` logged in."""
+    from sluice_azure._cli_task import run_cli
+
+    run_cli(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -44,4 +51,9 @@ def sluice_family() -> Family:
             SERVICE_BUS.name: verify_service_bus,
         },
         prepare={RESOURCE_MANAGER.name: prepare_resource_manager},
+        tasks=(
+            Task(
+                "AzureCLI@2", run_cli, label="Azure CLI", summary="Run Azure CLI commands against an Azure subscription"
+            ),
+        ),
     )

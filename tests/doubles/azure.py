@@ -69,7 +69,7 @@ class Azure(Double):
     def answer(self, call: Call) -> Reply:
         host = call.headers.get("host", "").removesuffix(":443").casefold()
         self.calls_by_host.append((host, call))
-        if call.path == "/identity":
+        if call.path.rstrip("/") == "/identity":
             return self.entra.identity(call)
         service = self.services.get(host) or next(
             (one for end, one in self.services.items() if end.startswith(".") and host.endswith(end)), None

@@ -8,10 +8,10 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import requests
@@ -74,6 +74,8 @@ class Entra:
         self.machine = Application()
         """The managed identity of a host, which shows `header` at its identity endpoint."""
         self.header = secrets.token_hex(8)
+        self.on_token: Callable[[], object] = lambda: None
+        """Called when an application was given a token."""
         self.given: list[Mapping[str, Any]] = []
         """The claims of the tokens that were given."""
         self.assertions: list[str] = []
@@ -88,7 +90,7 @@ class Entra:
         """The answer to a request at the login host; None where it is none of Entra's. `base` is its address."""
         first, _, rest = call.path.lstrip("/").partition("/")
         if call.path == "/common/discovery/instance":
-            return Reply(400, {"error": "invalid_instance", "error_description": "AADSTS50049: unknown instance"})
+            return self._instances(call, base)
         if rest in {"v2.0" + _DISCOVERY, _DISCOVERY.lstrip("/")}:
             return self._discovery(first, base)
         if rest == "oauth2/v2.0/token" and call.method == "POST":
@@ -104,13 +106,16 @@ class Entra:
 
     def identity(self, call: Call) -> Reply:
         """The identity endpoint of a host, as App Service has it."""
-        if call.headers.get("x-identity-header") != self.header:
+        if self.header not in {
+            call.headers.get("x-identity-header"),
+            call.headers.get("secret"),
+        }:  # the newer and the older form
             return Reply(403, {"message": "wrong header"})
         audience = call.query.get("resource", "")
         client = call.query.get("client_id") or call.query.get("mi_res_id")
         if not self._known(audience) or (client and client != self.machine.id):
             return Reply(400, {"error": "invalid_request", "error_description": "no such identity"})
-        token = self.issue(self.machine, audience)
+        token = self.issue(self.machine, _plain(audience))
         return Reply(200, {"access_token": token, "expires_on": str(int(time.time()) + 3600), "token_type": "Bearer"})
 
     def issue(self, application: Application, audience: str, *, lifetime: int = 3600) -> str:
@@ -140,6 +145,17 @@ class Entra:
         except jwt.PyJWTError:
             return None
         return claims
+
+    @staticmethod
+    def _instances(call: Call, base: str) -> Reply:
+        """Which login hosts are the same: none but this one."""
+        asked = urlsplit(call.query.get("authorization_endpoint", ""))
+        if asked.netloc != LOGIN_HOST:
+            return Reply(400, {"error": "invalid_instance", "error_description": "AADSTS50049: unknown instance"})
+        tenant = asked.path.strip("/").partition("/")[0]
+        one = {"preferred_network": LOGIN_HOST, "preferred_cache": LOGIN_HOST, "aliases": [LOGIN_HOST]}
+        endpoint = f"{base}/{tenant}/v2.0{_DISCOVERY}"
+        return Reply(200, {"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": [one]})
 
     def _known(self, audience: str) -> bool:
         return _plain(audience) in {_plain(one) for one in self.audiences}
@@ -178,6 +194,7 @@ class Entra:
             )
         self._authenticate(application, form, endpoint)
         token = self.issue(application, _plain(audience))
+        self.on_token()
         return Reply(200, {"token_type": "Bearer", "expires_in": 3600, "ext_expires_in": 3600, "access_token": token})
 
     def _authenticate(self, application: Application, form: Mapping[str, str], endpoint: str) -> None:

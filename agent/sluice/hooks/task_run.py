@@ -107,11 +107,17 @@ class TaskRun(Protocol):
         environment: Mapping[str, str] | None = None,
         given: bytes = b"",
         take: Callable[[bytes], None] | None = None,
+        errors: Callable[[bytes], None] | None = None,
+        script: bool = False,
+        quiet: bool = False,
     ) -> int:
         """Run a program to its end, in a process group of its own, and answer its exit status.
 
         Its command line and what it writes go to the step's log as they come; `take` is shown each piece as well.
         `environment` is the whole of it, the step's where it is None. `given` is its standard input, 4096 bytes at most.
+        With `errors` that is shown each piece of the standard error stream, and `take` the other's; `quiet` keeps what it
+        writes out of the log. A `script` is one that the author of the pipeline wrote: only of what that writes, logging
+        commands are carried out, as of a script task's.
 
         A cancellation reaches the whole group: SIGINT, then SIGTERM, then SIGKILL, and `CanceledError` is raised once
         nothing of the group is left. A program that ends by itself may leave others running in the background, as a

@@ -227,8 +227,16 @@ class ScopeOutput:
 
     def stream(self) -> Callable[[bytes], None]:
         with self._open() as scope:
-            stream = scope.log.stream()
-            self._streams.append(stream)
+            return self._writer(scope.log.stream())
+
+    def commands(self) -> Callable[[bytes], None]:
+        from sluice.runtime.commands import CommandProcessor
+
+        with self._open() as scope:
+            return self._writer(scope.log.stream(CommandProcessor(scope).run))
+
+    def _writer(self, stream: LogStream) -> Callable[[bytes], None]:
+        self._streams.append(stream)
 
         def take(piece: bytes) -> None:
             with self._open():

@@ -34,6 +34,9 @@ class HandlerOutput(Protocol):
     def stream(self) -> Callable[[bytes], None]:
         """A writer for output in pieces, with its own unfinished line; `b""` ends it."""
 
+    def commands(self) -> Callable[[bytes], None]:
+        """As `stream`, of a script that the author of the pipeline wrote: logging commands in it are carried out."""
+
     def issue(self, type: str, message: str) -> None:  # noqa: A002  # the field's word
         """Add an issue of type `error` or `warning`."""
 
@@ -155,31 +158,42 @@ class HandlerRun:
         environment: Mapping[str, str] | None = None,
         given: bytes = b"",
         take: Callable[[bytes], None] | None = None,
+        errors: Callable[[bytes], None] | None = None,
+        script: bool = False,
+        quiet: bool = False,
     ) -> int:
         from sluice.runtime.process import Graces, Sink, run_process
 
         if self.canceled:
             raise CanceledError("canceled before the program was started")
         self.say(f"[command]{shlex.join(arguments)}")
-        write = self.stream()
+        writers: list[Callable[[bytes], None]] = []
 
-        def feed(chunk: bytes) -> None:
-            write(chunk)
-            if take is not None:
-                take(chunk)
+        def sink(shown: Callable[[bytes], None] | None) -> Sink:
+            write = _nowhere if quiet else self.output.commands() if script else self.stream()
+            writers.append(write)
+
+            def feed(chunk: bytes) -> None:
+                write(chunk)
+                if shown is not None:
+                    shown(chunk)
+
+            return Sink(feed=feed, idle=_nothing, waiting=_never)
 
         try:
             ended = run_process(
                 arguments,
                 cwd=folder,
                 env=self.environment if environment is None else environment,
-                output=Sink(feed=feed, idle=_nothing, waiting=_never),
+                output=sink(take),
+                errors=None if errors is None else sink(errors),
                 cancellation=self.cancellation,
                 graces=Graces(interrupt=INTERRUPT_SECONDS, terminate=TERMINATE_SECONDS),
                 given=given,
             )
         finally:
-            write(b"")
+            for write in writers:
+                write(b"")
         if self.canceled:
             raise CanceledError("the program was canceled")
         return ended.code
@@ -207,6 +221,10 @@ def _find(values: Mapping[str, T], name: str) -> T | None:
 
 def _nothing() -> None:
     """The stream shows unfinished lines when it ends."""
+
+
+def _nowhere(chunk: bytes) -> None:
+    """What nobody reads."""
 
 
 def _never() -> bool:

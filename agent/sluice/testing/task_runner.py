@@ -145,6 +145,10 @@ class RecordedOutput:
 
         return take
 
+    def commands(self) -> Callable[[bytes], None]:
+        """A writer for the output of a script; here its logging commands are shown, a job carries them out."""
+        return self.stream()
+
     def issue(self, type: str, message: str) -> None:  # noqa: A002  # the field's word
         """Add an issue, and show it in the log as the agent does."""
         with self._lock:

@@ -29,6 +29,9 @@ class Recorded:
     def stream(self) -> Callable[[bytes], None]:
         return self.said.append
 
+    def commands(self) -> Callable[[bytes], None]:
+        return lambda piece: self.said.append((b"script", piece))
+
     def issue(self, type: str, message: str) -> None:  # noqa: A002
         self.said.append((type, message))
 

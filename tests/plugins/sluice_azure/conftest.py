@@ -21,10 +21,12 @@ from tests.doubles.web import Call, Reply
 from sluice.connections.connection import ConnectionRecord, Draft
 from sluice.connections.federation import DISCOVERY_PATH, KEYS_PATH
 from sluice.connections.keys import FileKeys
+from sluice.connections.preparation import prepare
 from sluice.connections.sealing import Sealer
 from sluice.connections.store import ConnectionStore
 from sluice.connections.verification import verify
-from sluice.plugin import Secret
+from sluice.plugin import Connection, Secret
+from sluice.storage import usage
 from sluice.storage.engine import Database
 from sluice.storage.home import Home
 
@@ -76,6 +78,11 @@ class World:
         """Enter in Entra what `sluice connection federation` says."""
         given = {"issuer": ISSUER, "subject": f"sc://local/default/{name}", **(other or {})}
         self.application.federated.append(FederatedCredential(**given))
+
+    def open(self, record: ConnectionRecord) -> Connection:
+        """The connection as a step receives it."""
+        use = usage.Use(project_id=record.project_id, actor="ann", run_id=7, step_id="s", task="Test@1")
+        return prepare(self.store.open(record.project_id, record.id, use))
 
     def verify(self, record: ConnectionRecord) -> str:
         return verify(self.store, record, by="ann")
