@@ -15,10 +15,13 @@ from sluice.errors import ConflictError, ConnectionInvalidError, NotFoundError
 from sluice.rights import Right
 from sluice.storage import actions, audit, check_configurations, permissions, projects, role_assignments
 from sluice.storage import connections as rows
+from sluice.storage.names import is_guid
 from sluice.storage.permissions import Resource
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sluice.connections.connection import ConnectionRecord
     from sluice.connections.store import ConnectionStore
     from sluice.storage.engine import Transaction
@@ -39,8 +42,8 @@ def share(
 
     Its name there is `local_name`, or its own with the project's behind it. Whoever shares it is its Administrator
     there; no pipeline may use it there before it is permitted. Raises `NotPermittedError` without the organization level
-    or the right to create connections there, `ConflictError` when it is there already or the name is taken, and
-    `ConnectionInvalidError` for one that goes through others: their names mean other connections there.
+    or the right to create connections there, `ConflictError` when it is there already or the name is taken, and as
+    `require_same_links` does for one that goes through others.
     """
     with store.database.write() as transaction:
         home = projects.find(transaction, project)
@@ -48,7 +51,7 @@ def share(
         store.guard.require(transaction, Right.SHARE, Resource(home.id, record.id), record.name)
         there = projects.find(transaction, target)
         store.guard.require(transaction, Right.CREATE, Resource(there.id, ""))
-        refuse_linked(store, record)
+        require_same_links(store, transaction, record, [there.id])
         if rows.by_id(transaction, there.id, record.id) is not None:
             raise ConflictError(f"the service connection '{record.name}' is in the project '{there.name}' already")
         called = check_name(local_name or f"{record.name}-{there.name}")
@@ -122,11 +125,27 @@ def other_project(store: ConnectionStore, transaction: Transaction, project_id: 
     return ""
 
 
-def refuse_linked(store: ConnectionStore, record: ConnectionRecord) -> None:
-    """Raise `ConnectionInvalidError` for a connection that goes through others."""
-    if through := list(lookup.links(record, store.catalogue).values()):
-        raise ConnectionInvalidError(
-            f"the service connection '{record.name}' goes through '{through[0]}' and cannot be in several projects",
-            why="that name may mean another connection there, and secrets would go through it",
-            do="make a connection of its own in each project",
-        )
+def require_same_links(
+    store: ConnectionStore, transaction: Transaction, record: ConnectionRecord, project_ids: Iterable[int]
+) -> None:
+    """Raise `ConnectionInvalidError` unless what a connection goes through is the same connection in these projects.
+
+    That takes its id in place of its name, which may mean another one there, and that it is there too.
+    """
+    for key, name in lookup.links(record, store.catalogue).items():
+        known = lookup.find(transaction, record.project_id, name)
+        if not is_guid(name):
+            by_id = f" ('{key}' is {known.id})" if known else ""
+            raise ConnectionInvalidError(
+                f"the service connection '{record.name}' goes through '{name}' and cannot be in several projects",
+                why="that name may mean another connection there, and secrets would go through it",
+                do=f"name it by its id{by_id}, or make a connection of its own in each project",
+            )
+        for project_id in project_ids:
+            if rows.by_id(transaction, project_id, name.strip().lower()) is None:
+                there = projects.get(transaction, project_id).name
+                through = known.name if known else name
+                raise ConnectionInvalidError(
+                    f"the service connection '{record.name}' goes through '{through}', which is not in the project '{there}'",
+                    do=f"share that one first: sluice connection share '{through}' --project '{there}'",
+                )

@@ -241,11 +241,12 @@ class ConnectionStore:
 
     def dependants(self, record: ConnectionRecord) -> tuple[str, ...]:
         """The names of the connections that go through this one, as far as the person sees them."""
+        known = {name_key(record.name), record.id}
         with self.database.read() as transaction:
             return tuple(
                 other.name
                 for other in lookup.listed(transaction, record.project_id, self.guard)
-                if any(name_key(name) == name_key(record.name) for name in lookup.links(other, self.catalogue).values())
+                if known & {name_key(name) for name in lookup.links(other, self.catalogue).values()}
             )
 
     def permissions(self, record: ConnectionRecord) -> tuple[permissions.Permission, ...]:
@@ -306,8 +307,8 @@ class ConnectionStore:
             return
         kind = catalogue.get(record.type)
         wanted = {field.key: field.connection_type for field in kind.data if field.kind == "connection"}
-        if len(rows.projects_of(transaction, record.id)) > 1:
-            sharing.refuse_linked(self, record)
+        if len(places := rows.projects_of(transaction, record.id)) > 1:
+            sharing.require_same_links(self, transaction, record, [project_id for project_id, _ in places])
         old = {name_key(name) for name in lookup.links(before, catalogue).values()} if before else set()
         new = {key: name for key, name in named.items() if name_key(name) not in old}
         for key, name in new.items():

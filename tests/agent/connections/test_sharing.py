@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sluice.connections import sharing
+from sluice.connections import lookup, sharing
 from sluice.connections.connection import ConnectionRecord, Draft, Update
 from sluice.connections.store import ConnectionStore
 from sluice.errors import ConflictError, ConnectionInvalidError, NotFoundError, SealError
@@ -168,6 +168,27 @@ def test_one_that_goes_through_another_stays_in_its_project(store: ConnectionSto
     through = Update(values={"Via": "other"}, secrets={"apitoken": Secret("another-0123")})
     with pytest.raises(ConnectionInvalidError, match="cannot be in several projects"):
         store.update("default", "jump", through, by="ann")
+
+
+def test_one_that_goes_through_another_by_its_id_is_shared_once_that_one_is(
+    store: ConnectionStore, shop: projects.Project
+) -> None:
+    jump = make(store, "jump")
+    make(store, Via=jump.id)
+    with pytest.raises(ConnectionInvalidError, match="goes through 'jump', which is not in the project 'shop'"):
+        share(store)
+    share(store, "jump", local_name="way-in")
+    shared = share(store)
+    there = Draft(name="jump", type="depot", scheme="Token", url="https://x.invalid", secrets={"apitoken": Secret("x")})
+    store.create("shop", there, by="eve")  # somebody else's: the name means nothing
+    with store.database.read() as transaction:
+        chain = lookup.chain(transaction, shared, store.catalogue)
+    assert [(one.id, one.project_id) for one in chain][1] == (jump.id, shop.id)
+    assert store.dependants(jump) == (shared.name.removesuffix("-shop"),)
+    other = make(store, "other")
+    through = Update(values={"Via": other.id}, secrets={"apitoken": Secret("another-0123")})
+    with pytest.raises(ConnectionInvalidError, match="goes through 'other', which is not in the project 'shop'"):
+        store.update("default", "depot", through, by="ann")
 
 
 def test_a_project_that_was_written_by_hand_has_no_connection(
