@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -99,18 +99,20 @@ def build_request(
     place: Place,
     progress: JobProgress | None,
     decided: Mapping[str, Any],
+    server: Sequence[JobVariable] = (),
 ) -> JobRequest:
     """The request of one attempt of a job; raises `SluiceError` when its variables cannot be evaluated.
 
-    `decided` is what people answered to steps, as the run's options have it.
+    `decided` is what people answered to steps, as the run's options have it; `server` are the variables by which they
+    reach the server.
     """
     stage, job, record = position.stage, position.job, position.record
     scope = evaluation.job_scope(stage, job, timeline, record.details.get("leg"))
     own = dict(job_variables(_facts(position)))
     if job.deployment is not None:
         own |= variables_of(job.deployment, record.details)
-    for name, value in own.items():
-        scope[name.casefold()] = JobVariable(name=name, value=value, readonly=True)
+    fixed = [*(JobVariable(name=name, value=value, readonly=True) for name, value in own.items()), *server]
+    scope |= scope_of(fixed)
     values = expanded(scope)
     written = {step.name: step for step in position.plan_steps}
     repositories = with_named(place.repositories, position.plan_steps, place.given)
@@ -144,7 +146,7 @@ def build_request(
         * evaluation.minutes(stage, job, job.cancel_timeout_minutes, timeline, CANCEL_MINUTES),
         workspace_clean=job.workspace_clean,
         server=position.is_agentless,
-        progress=_attempted(progress, own) if progress else None,
+        progress=_attempted(progress, fixed) if progress else None,
     )
 
 
@@ -170,11 +172,9 @@ def _facts(position: Position) -> JobFacts:
     )
 
 
-def _attempted(progress: JobProgress, own: Mapping[str, str]) -> JobProgress:
-    """Progress that an earlier attempt may have made, with what this attempt is called."""
-    variables = scope_of(progress.variables)
-    variables |= {name.casefold(): JobVariable(name=name, value=value, readonly=True) for name, value in own.items()}
-    return replace(progress, variables=tuple(variables.values()))
+def _attempted(progress: JobProgress, fixed: Iterable[JobVariable]) -> JobProgress:
+    """Progress that an earlier attempt may have made, with what this attempt is called and what it shows."""
+    return replace(progress, variables=tuple((scope_of(progress.variables) | scope_of(fixed)).values()))
 
 
 def _shown(name: str, values: Mapping[str, Value]) -> str:

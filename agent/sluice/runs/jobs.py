@@ -17,6 +17,7 @@ from sluice.runs.checkouts import listed
 from sluice.runs.decide import Advanced
 from sluice.runs.file_access import FileAccess
 from sluice.runs.identifiers import join
+from sluice.runs.job_access import ACCESS_TOKEN, addresses
 from sluice.runs.job_request import Place, Position, build_request
 from sluice.runs.keeping import RunKeeper
 from sluice.runs.leases import job_ended
@@ -34,8 +35,8 @@ from sluice.runs.stored import ABOVE_STEPS
 from sluice.runs.timeline import Timeline, parent
 from sluice.runs.variables import Groups, no_groups, scope_of
 from sluice.runs.workspaces import workspace_of
-from sluice.runtime.request import JobProgress, JobRequest, Result
-from sluice.storage import records, runs
+from sluice.runtime.request import JobProgress, JobRequest, JobVariable, Result
+from sluice.storage import projects, records, runs
 from sluice.storage.blobs import Blobs
 from sluice.storage.engine import Transaction
 from sluice.storage.records import RecordRow
@@ -230,6 +231,7 @@ class Starter:
             root = root | scope_of(open_secrets(transaction, sealer, orchestrator.settings, loaded.run, at=now))
         return build_request(
             position,
+            server=self._server(transaction, loaded.run, position.record.id),
             evaluation=replace(loaded.evaluation, groups=groups, root=root),
             timeline=timeline,
             catalogue=self.orchestrator.tasks(),
@@ -237,6 +239,17 @@ class Starter:
             progress=progress,
             decided=loaded.run.options.get(DECIDED, {}),
         )
+
+    def _server(self, transaction: Transaction, run: RunRow, job_id: str) -> list[JobVariable]:
+        """The variables by which the job's steps reach the server that runs it, where one does."""
+        access = self.orchestrator.job_access
+        if access is None:
+            return []
+        project = projects.get(transaction, run.project_id)
+        urls = addresses(access, project_id=project.guid, run_id=run.id, job_id=job_id)
+        where = [JobVariable(name=name, value=url, readonly=True) for name, url in urls.items()]
+        token = access.issue(transaction, run.id, job_id)
+        return [*where, JobVariable(name=ACCESS_TOKEN, value=token, readonly=True)]
 
     def _groups(
         self,

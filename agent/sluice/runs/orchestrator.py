@@ -33,6 +33,7 @@ from sluice.runs.decisions import STARTED
 from sluice.runs.environments import record_deployments, target_of
 from sluice.runs.evaluation import Evaluation
 from sluice.runs.groups import StoredGroups, has_groups, uses_groups
+from sluice.runs.job_access import JobAccess
 from sluice.runs.lock import is_driven
 from sluice.runs.phases import Instance
 from sluice.runs.predefined import origin_of
@@ -51,6 +52,7 @@ from sluice.storage import (
     check_configurations,
     check_suites,
     counters,
+    job_tokens,
     permissions,
     records,
     requests,
@@ -97,7 +99,8 @@ class Orchestrator:
     """Reads and advances the runs of one database.
 
     `tasks` gives the task catalogue when a job is made ready, `kinds` the kinds of checks when one is configured.
-    `server` is the address where the far side of a check calls back ('' where nobody could).
+    `server` is the address where the far side of a check calls back ('' where nobody could), `job_access` lets jobs
+    speak to that server.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class Orchestrator:
         wait_seconds: float = WAIT_SECONDS,
         kinds: Callable[[], Kinds] | None = None,
         server: str = "",
+        job_access: JobAccess | None = None,
     ) -> None:
         self.database = database
         self.home = home
@@ -122,6 +126,7 @@ class Orchestrator:
         self.clock = clock
         self.kinds = kinds or installed_kinds
         self.server = server
+        self.job_access = job_access
         self._wait_seconds = wait_seconds
         self._plans: dict[int, Plan] = {}
         self._with_groups: dict[int, bool] = {}
@@ -246,6 +251,7 @@ class Orchestrator:
         if advanced.result is not None:
             runs.change(transaction, run.id, state="completed", result=str(advanced.result), finished_at=now)
             usage.run_finished(transaction, run.id, str(advanced.result), at=now)
+            job_tokens.forget(transaction, run.id)
 
     def _settle(self, transaction: Transaction, run: RunRow, advanced: Advanced, *, afresh: bool) -> None:
         """Note that a run merely waits, or that it does no more.

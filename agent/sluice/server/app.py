@@ -54,10 +54,11 @@ def create_app(state: ServerState) -> ASGIApp:
 
 
 def _take_in(app: FastAPI) -> None:
+    from sluice.server import issuer
     from sluice.server.rest import routers as rest
     from sluice.server.web import routers as web
 
-    for router in (*rest(), *web()):
+    for router in (*rest(), issuer.router, *web()):
         # not by include_router, which matches paths its own way: these have no case, and are looked at in this order
         app.router.routes.extend(router.routes)
 

@@ -14,11 +14,13 @@ from starlette.requests import Request
 
 from sluice.errors import NotPermittedError
 from sluice.identity import actors
+from sluice.rights import Actor
 from sluice.secret import Secret
 from sluice.server.caller import Caller
+from sluice.server.job_tokens import JobIdentity, identify
 from sluice.server.problems import Problem
 from sluice.server.sessions import CSRF_FIELD, CSRF_HEADER, cookie_name, csrf_of, refuse_if_throttled
-from sluice.storage import sessions
+from sluice.storage import job_tokens, sessions
 from sluice.storage.origin import come_from, coming_from
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ def unauthenticated(request: Request, message: str = "") -> Problem:
 
 
 async def _by_credential(request: Request, state: ServerState, text: str, address: str) -> Caller:
+    if text.startswith(job_tokens.MARK):
+        return await _by_job(request, state, text, address)
     if not text:
         raise unauthenticated(request, "TF400813: the Authorization header holds no access token")
     key = ("token", hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), address)
@@ -88,10 +92,26 @@ async def _by_credential(request: Request, state: ServerState, text: str, addres
         state.throttle.failed(address)
         raise unauthenticated(request, f"TF400813: {error.what}") from None
     state.throttle.succeeded(address)
-    made = Caller(state=state, actor=signed_in.actor, how="token", address=address, credential=Secret(text))
+    made = Caller(state=state, actor=signed_in.actor, how="token", address=address)
     until = min(signed_in.until, state.clock() + _REMEMBERED_SECONDS)
     state.memory.put(key, made, read_at=read_at, until=until)
     return made
+
+
+async def _by_job(request: Request, state: ServerState, text: str, address: str) -> Caller:
+    """A job is looked up each time: its token ends with it."""
+    refuse_if_throttled(state, address)
+    found = await run_in_threadpool(_job, state, text)
+    if found is None:
+        state.throttle.failed(address)
+        raise unauthenticated(request, "TF400813: the token of the job is not known, or its job is over")
+    identity, actor = found
+    return Caller(state=state, actor=actor, how="job", address=address, job=identity)
+
+
+def _job(state: ServerState, text: str) -> tuple[JobIdentity, Actor] | None:
+    with state.database.read() as transaction:
+        return identify(transaction, text)
 
 
 def _signed_in(state: ServerState, text: str, address: str) -> actors.SignedIn:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sluice.runs.check_decisions import CheckDecisions
     from sluice.runs.decisions import Decisions
     from sluice.runs.orchestrator import Orchestrator
-    from sluice.secret import Secret
+    from sluice.server.job_tokens import JobIdentity
     from sluice.server.state import ServerState
     from sluice.storage.engine import Database
     from sluice.storage.sessions import Session
 
-How = Literal["token", "session"]
+How = Literal["token", "session", "job"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Caller:
     address: str = ""
     session: Session | None = None
     csrf: str = ""
-    credential: Secret | None = None
-    """What the person showed; never leaves the server."""
+    job: JobIdentity | None = None
+    """The job that speaks, where none of its people does."""
 
     @property
     def name(self) -> str:
@@ -55,9 +55,7 @@ class Caller:
     @property
     def connections(self) -> ConnectionStore:
         """The service connections that the person sees."""
-        from sluice.connections.store import ConnectionStore
-
-        return ConnectionStore(self.database, self.state.sealer, clock=self.state.clock, guard=self.guard)
+        return self.state.store(self.guard)
 
     @property
     def groups(self) -> VariableGroupStore:

@@ -14,8 +14,6 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sluice.connections.guard import UNRESTRICTED
-from sluice.connections.store import ConnectionStore
 from sluice.dispatch.local import DEFAULT_JOBS, LocalDispatcher
 from sluice.dispatch.turns import Turns
 from sluice.errors import ConflictError, SluiceError
@@ -240,8 +238,7 @@ class Engine:
             self._wake.set()
 
     def _orchestrator(self) -> Orchestrator:
-        state = self._state
-        return state.orchestrator(ConnectionStore(state.database, state.sealer, clock=state.clock, guard=UNRESTRICTED))
+        return self._state.orchestrator(self._state.store())
 
 
 class _Seen:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sluice.connections.federation import ISSUER_VARIABLE, configured_issuer
+from sluice.connections.guard import UNRESTRICTED, Guard
+from sluice.connections.store import ConnectionStore
+from sluice.server.job_tokens import ServerAccess
 from sluice.server.live import Live
 from sluice.server.log_index import LogIndexes
 from sluice.server.memory import Memory
@@ -13,7 +18,6 @@ from sluice.server.throttling import Throttle
 
 if TYPE_CHECKING:
     from sluice.connections.sealing import Sealer
-    from sluice.connections.store import ConnectionStore
     from sluice.runs.installation import Installation
     from sluice.runs.orchestrator import Orchestrator
     from sluice.server.driving import Engine
@@ -51,8 +55,6 @@ class ServerState:
     @classmethod
     def open(cls, settings: ServerSettings, home: Home | None = None) -> ServerState:
         """Open the installation of this user, as its local administrator; raises `NotPermittedError` for another."""
-        from sluice.connections.guard import UNRESTRICTED
-        from sluice.connections.store import ConnectionStore
         from sluice.identity import actors
         from sluice.runs.installation import Installation
         from sluice.storage.engine import Database
@@ -70,6 +72,16 @@ class ServerState:
             database.close()
             raise
 
+    def store(self, guard: Guard = UNRESTRICTED) -> ConnectionStore:
+        """The service connections, as far as the guard lets somebody see and change them."""
+        return ConnectionStore(self.database, self.sealer, clock=self.clock, guard=guard, issuer=self.issuer)
+
+    def issuer(self) -> str:
+        """The address that identity tokens name: as configured, else the public one; raises `UsageError` without TLS."""
+        if self.settings.secure and not os.environ.get(ISSUER_VARIABLE, "").strip():
+            return self.settings.public_url
+        return configured_issuer()
+
     def orchestrator(self, store: ConnectionStore) -> Orchestrator:
         """Makes runs and advances them for whoever the store is for."""
         from sluice.runs.orchestrator import Orchestrator
@@ -82,6 +94,7 @@ class ServerState:
             clock=self.clock,
             wait_seconds=self.installation.wait_seconds,
             server=self.settings.collection_url,
+            job_access=ServerAccess(self.settings.collection_url, self.clock),
         )
 
     def go_on(self, run_id: int) -> None:

@@ -170,6 +170,12 @@ def canceled(tx: Transaction) -> list[int]:
     return list(tx.execute(query.order_by(_RUNS.c.id)).scalars())
 
 
+def newest_ids(tx: Transaction, project_id: int, *, limit: int) -> list[int]:
+    """The numbers of the newest runs of a project, newest first."""
+    query = select(_RUNS.c.id).where(_RUNS.c.project_id == project_id).order_by(_RUNS.c.id.desc()).limit(limit)
+    return list(tx.execute(query).scalars())
+
+
 def newest_id(tx: Transaction) -> int:
     """The number of the newest run; 0 when there is none."""
     return tx.value(select(func.max(_RUNS.c.id))) or 0

@@ -72,7 +72,7 @@ def _connection(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _system_connection(job: JobState, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The connection to the server that runs the pipeline. Its token is the job's own; no server takes it yet."""
+    """The connection to the server that runs the pipeline. Its token is the job's own."""
     token = system_token(job)
     yield f"ENDPOINT_URL_{SYSTEM_CONNECTION}", environment["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"]
     yield from _authorization(SYSTEM_CONNECTION, "OAuth", {"AccessToken": token})
@@ -87,7 +87,10 @@ def _secure_file(job: JobState, file: SecureFile) -> Iterator[tuple[str, str]]:
 
 
 def system_token(job: JobState) -> Secret:
-    """The token of a job: random, made when a task first needs it, masked like any secret."""
+    """The token of a job: the server's, or where there is none a random one, made when a task first needs it."""
+    given = job.variables.get(ACCESS_TOKEN)
+    if isinstance(given, Secret):
+        return given
     with job.lock:
         if job.token is None:
             job.token = Secret(secrets.token_urlsafe(32))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 def routers() -> list[APIRouter]:
     """The routers of all resources, what is asked most often first."""
     from sluice.server.rest import (
+        agent,
         build_logs,
         builds,
         connection_data,
@@ -21,5 +22,15 @@ def routers() -> list[APIRouter]:
         projects,
     )
 
-    modules = (endpoints, projects, connection_data, discovery, builds, build_logs, pipeline_permissions, pipelines)
+    modules = (
+        endpoints,
+        projects,
+        connection_data,
+        discovery,
+        builds,
+        build_logs,
+        pipeline_permissions,
+        pipelines,
+        agent,
+    )
     return [module.router for module in modules]

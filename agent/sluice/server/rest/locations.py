@@ -75,6 +75,15 @@ ac08c8ff-4323-4b08-af90-bcd018d380ce Security AccessControlEntries _apis/{resour
 18a2ad18-7571-46ae-bec7-0c7da1495885 Security AccessControlLists _apis/{resource}/{securityNamespaceId} 1 1.0 7.2 7.1
 ce7b9f95-fde9-4be8-a86d-83b366f0b87a Security SecurityNamespaces _apis/{resource}/{securityNamespaceId} 1 1.0 7.2 7.1
 6fa30b9a-9558-4e3b-a95f-a12572caa6e6 audit actions _apis/{area}/{resource} 1 5.1 7.2 0.0
+69a319f4-28c1-4bfd-93e6-ea0ff5c6f1a2 distributedtask oidctoken {scopeIdentifier}/_apis/{area}/hubs/{hubName}/plans/{planId}/jobs/{jobId}/{resource} 1 6.0 7.2 7.1
+eb55e5d6-2f30-4295-b5ed-38da50b1fc52 distributedtask attachments {scopeIdentifier}/_apis/{area}/hubs/{hubName}/plans/{planId}/{resource}/{type} 1 2.0 7.2 0.0
+7898f959-9cdf-4096-b29e-7f293031629e distributedtask attachments {scopeIdentifier}/_apis/{area}/hubs/{hubName}/plans/{planId}/timelines/{timelineId}/records/{recordId}/{resource}/{type}/{name} 1 2.0 7.2 0.0
+8893bc5b-35b2-4be7-83cb-99e683551db4 distributedtask records {scopeIdentifier}/_apis/{area}/hubs/{hubName}/plans/{planId}/timelines/{timelineId}/{resource} 2 1.0 7.2 7.1
+8572b1fc-2482-47fa-8f74-7e3ed53ee54b distributedtask environments {project}/_apis/{area}/{resource}/{environmentId} 1 5.1 7.2 0.0
+51bb5d21-4305-4ea6-9dbb-b7488af73334 distributedtask environmentdeploymentrecords {project}/_apis/{area}/environments/{environmentId}/{resource} 1 5.1 7.2 0.0
+ef5b7057-ffc3-4c77-bbad-c10b4a4abcc7 distributedtask variablegroups _apis/{area}/{resource}/{groupId} 2 5.1 7.2 7.1
+f5b09dd5-9d54-45a1-8b5a-1c8287d634cc distributedtask variablegroups {project}/_apis/{area}/{resource}/{groupId} 2 4.0 7.2 7.1
+adcfd8bc-b184-43ba-bd84-7c8c6a2ff421 distributedtask securefiles {project}/_apis/{area}/{resource}/{secureFileId} 1 4.0 7.2 0.0
 4e5fa14f-7097-4b73-9c85-00abc7353c61 audit auditlog _apis/{area}/{resource} 1 5.1 7.2 0.0
 """
 

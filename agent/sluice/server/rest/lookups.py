@@ -31,11 +31,11 @@ def pipeline_of(call: Call, transaction: Transaction, home: Project, number: int
 
 
 def run_of(call: Call, transaction: Transaction, home: Project, number: int, *, pipeline_id: int = 0) -> RunRow:
-    """The run of that number in a project (and of a pipeline); raises `Problem` also for one that the caller does not see."""
-    try:
-        found = require_seen(transaction, call.caller.guard, number)
-    except NotFoundError:
-        found = None
+    """The run of that number in a project (and of a pipeline); raises `Problem` also for one that the caller does not see.
+
+    A job sees its own run and no other.
+    """
+    found = _run(call, transaction, number)
     if found and found.project_id == home.id and pipeline_id in {0, found.pipeline_id}:
         return found
     raise Problem(
@@ -43,3 +43,12 @@ def run_of(call: Call, transaction: Transaction, home: Project, number: int, *, 
         "BuildNotFoundException",
         f"The requested build {number} could not be found: it does not exist.",
     )
+
+
+def _run(call: Call, transaction: Transaction, number: int) -> RunRow | None:
+    if job := call.caller.job:
+        return job.run if job.run.id == number else None
+    try:
+        return require_seen(transaction, call.caller.guard, number)
+    except NotFoundError:
+        return None
