@@ -18,6 +18,7 @@ REVISIONS = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Every schema revision this version knows, oldest first (a test compares them with the migrations)."""
 

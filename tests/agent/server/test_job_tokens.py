@@ -128,6 +128,11 @@ def _is_over(state: ServerState, run_id: int) -> bool:
     return run is not None and run.state == "completed"
 
 
+def _forget(client: TestClient) -> None:
+    """From now on each request shows what it shows itself."""
+    client.auth = None  # type: ignore[assignment]  # the setter takes it
+
+
 def _bearer(job: Job) -> dict[str, str]:
     return {"Authorization": f"Bearer {job.token}"}
 
@@ -153,7 +158,7 @@ def test_a_job_reads_its_own_run_and_nothing_else(
     client: TestClient, start_job: Callable[..., Job], token_of: TokenOf
 ) -> None:
     job, other = start_job("one"), start_job("two")
-    client.auth = None
+    _forget(client)
     builds = "/local/default/_apis/build/builds"
     assert client.get(f"{builds}/{job.run_id}", headers=_bearer(job)).json()["id"] == job.run_id
     assert client.get(f"{builds}/{job.run_id}/timeline", auth=("", job.token)).status_code == 200
@@ -172,7 +177,7 @@ def test_the_token_ends_with_the_job_and_is_in_no_log(
     client: TestClient, state: ServerState, start_job: Callable[..., Job]
 ) -> None:
     job = start_job()
-    client.auth = None
+    _forget(client)
     assert client.get("/_apis/connectionData", headers=_bearer(job)).status_code == 200
     job.let_go_on()
     assert client.get("/_apis/connectionData", headers=_bearer(job)).status_code == 401
@@ -187,7 +192,7 @@ def test_a_connection_that_the_job_uses_gets_it_an_identity_token(
 ) -> None:
     job = start_job()
     _use(state, job, federated)
-    client.auth = None
+    _forget(client)
     query = {"api-version": "7.1", "serviceConnectionId": federated.id}
     answer = client.post(job.address.replace("http://127.0.0.1:8080", ""), params=query, headers=_bearer(job))
     assert answer.status_code == 200, answer.text
@@ -209,7 +214,7 @@ def test_the_token_of_one_job_gets_no_identity_token_of_another(
     """The abuse cases' list: audience, subject and job are bound together."""
     job, other = start_job("one"), start_job("two")
     _use(state, other, federated)
-    client.auth = None
+    _forget(client)
     query = {"api-version": "7.1", "serviceConnectionId": federated.id}
     for address, token in ((other.address, job.token), (job.address, other.token)):
         answer = client.post(
@@ -231,7 +236,7 @@ def test_a_connection_that_is_not_permitted_any_more_gets_no_identity_token(
         home = projects.find(transaction, "default")
         resource = Resource(home.id, federated.id)
         permissions.revoke(transaction, resource, permissions.ALL_PIPELINES, by="root", at=state.clock())
-    client.auth = None
+    _forget(client)
     query = {"api-version": "7.1", "serviceConnectionId": federated.id}
     answer = client.post(job.address.replace("http://127.0.0.1:8080", ""), params=query, headers=_bearer(job))
     assert answer.status_code == 403
@@ -246,7 +251,7 @@ def test_a_person_gets_no_identity_token(owner: TestClient, federated: Connectio
 
 def test_a_job_attaches_files_to_its_own_steps_only(client: TestClient, start_job: Callable[..., Job]) -> None:
     job, other = start_job("one"), start_job("two")
-    client.auth = None
+    _forget(client)
     version = {"api-version": "7.1-preview.1"}
 
     def path(of: Job) -> str:
