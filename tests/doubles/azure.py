@@ -43,6 +43,7 @@ HOSTS = (
     GRAPH,
     CLASSIC,
     "issuer.sluice.test",
+    "*.crm4.dynamics.com",
     *(
         f"*.{suffix}"
         for suffix in (VAULTS, SITES, QUEUES, BLOBS, REGISTRIES, "local.azurestack.test", "azurewebsites.net")

@@ -71,6 +71,9 @@ class Entra:
         self.applications: dict[str, Application] = {}
         self.busy = 0
         """How often a token request is answered first that too many were made."""
+        self.accounts: dict[str, str] = {}
+        """Passwords of people, by user name; of those in `second_factor` one is not enough."""
+        self.second_factor: set[str] = set()
         self.machine = Application()
         """The managed identity of a host, which shows `header` at its identity endpoint."""
         self.header = secrets.token_hex(8)
@@ -176,6 +179,8 @@ class Entra:
         )
 
     def _token(self, tenant: str, form: Mapping[str, str], endpoint: str) -> Reply:
+        if form.get("grant_type") == "password" and tenant in {self.tenant, "organizations"}:
+            return self._person(form)
         if tenant != self.tenant:
             raise RefusalError(90002, "invalid_request", f"Tenant '{tenant}' not found.", 400)
         if form.get("grant_type") != "client_credentials":
@@ -196,6 +201,20 @@ class Entra:
         token = self.issue(application, _plain(audience))
         self.on_token()
         return Reply(200, {"token_type": "Bearer", "expires_in": 3600, "ext_expires_in": 3600, "access_token": token})
+
+    def _person(self, form: Mapping[str, str]) -> Reply:
+        username = form.get("username", "")
+        if username not in self.accounts:
+            raise RefusalError(50034, "invalid_grant", f"The user account {username} does not exist.", 400)
+        if self.accounts[username] != form.get("password"):
+            raise RefusalError(50126, "invalid_grant", "Error validating credentials.", 400)
+        if username in self.second_factor:
+            raise RefusalError(50076, "interaction_required", "You must use multi-factor authentication.", 400)
+        audience = form.get("scope", "").removesuffix("/.default")
+        if not self._known(audience):
+            raise RefusalError(500011, "invalid_resource", f"The resource principal {audience} was not found.", 400)
+        token = self.issue(Application(id=form["client_id"], object_id=username), _plain(audience))
+        return Reply(200, {"token_type": "Bearer", "expires_in": 3600, "access_token": token})
 
     def _authenticate(self, application: Application, form: Mapping[str, str], endpoint: str) -> None:
         if key := form.get("client_secret"):
