@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cache": ("cache", "Caches of jobs: list them, clear them."),
     "audit": ("audit", "The audit log: list it, and verify that nobody edited it."),
     "key": ("key", "The master key that seals secrets."),
+    "import": ("import_", "Turn classic build definitions into YAML."),
     "plugins": ("plugins", "What plugins are loaded and which are broken; write a new one."),
 }
 """Command name -> module in `sluice.cli` (with `:attribute` unless it is `command`), and the line of help."""
