@@ -41,6 +41,13 @@ def run_cli(run: TaskRun) -> None:
     run_cli(run)
 
 
+def run_vault(run: TaskRun) -> None:
+    """`AzureKeyVault@2`: secrets of a key vault become secret variables."""
+    from sluice_azure._vault_task import run_vault
+
+    run_vault(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -52,6 +59,7 @@ def sluice_family() -> Family:
         },
         prepare={RESOURCE_MANAGER.name: prepare_resource_manager},
         tasks=(
+            Task("AzureKeyVault@2", run_vault, label="Azure Key Vault", summary="Download Azure Key Vault secrets"),
             Task(
                 "AzureCLI@2", run_cli, label="Azure CLI", summary="Run Azure CLI commands against an Azure subscription"
             ),
