@@ -27,6 +27,13 @@ def run_kubectl(run: TaskRun) -> None:
     run_kubectl_task(run)
 
 
+def run_manifest(run: TaskRun) -> None:
+    """`KubernetesManifest@1`: deploy manifests and wait for them; promote, reject, scale, patch, delete, bake."""
+    from sluice_kubernetes._manifest_task import run_manifest
+
+    run_manifest(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -39,6 +46,13 @@ def sluice_family() -> Family:
                 run_kubectl,
                 label="Kubectl",
                 summary="Deploy, configure, update a Kubernetes cluster by running kubectl commands",
+            ),
+            Task(
+                "KubernetesManifest@1",
+                run_manifest,
+                label="Deploy to Kubernetes",
+                summary="Use Kubernetes manifest files to deploy to clusters or even bake the manifest files to be used "
+                "for deployments using Helm charts",
             ),
         ),
     )

@@ -47,12 +47,13 @@ class ClusterError(TaskFailedError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """How objects of a kind are addressed."""
+    """How objects of a kind are addressed; `names` are those that people use for it, in lower case."""
 
     prefix: str
     plural: str
     kind: str
     namespaced: bool
+    names: frozenset[str] = frozenset()
 
     def path(self, namespace: str = "", name: str = "") -> str:
         """The path of one object, or of all of a namespace."""
@@ -142,6 +143,35 @@ class Cluster:
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """How objects of a kind are addressed, as the server tells; raises `ClusterError` for one it does not have."""
+        found = self._known(api_version).get(kind.casefold())
+        if found is None:
+            raise self._error(
+                f"the cluster has no kind '{kind}' in '{api_version}'",
+                do="look at apiVersion and kind of the manifest; a custom resource needs its definition first",
+                status=404,
+            )
+        return found
+
+    def find_resource(self, name: str) -> Resource:
+        """What people call `deploy`, `svc`, `Deployment` or `deployments.apps`; raises `ClusterError` for nothing."""
+        wanted, _, group = name.casefold().partition(".")
+        for version in self._versions():
+            if group and version.partition("/")[0].casefold() not in {group, group.partition(".")[2]}:
+                continue
+            for resource in self._known(version).values():
+                if wanted in resource.names:
+                    return resource
+        raise self._error(f"the server doesn't have a resource type '{name[:80]}'", status=404)
+
+    def _versions(self) -> Iterator[str]:
+        """The preferred version of each group, those first that are asked for most."""
+        yield from ("v1", "apps/v1")
+        for group in self.ask("GET", "/apis").get("groups") or ():
+            version = str((group.get("preferredVersion") or {}).get("groupVersion", ""))
+            if version and version != "apps/v1":
+                yield version
+
+    def _known(self, api_version: str) -> dict[str, Resource]:
         if api_version not in self._resources:
             prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
             try:
@@ -150,24 +180,9 @@ class Cluster:
                 if not error.is_missing:
                     raise
                 listed = []
-            self._resources[api_version] = {
-                str(one.get("kind", "")).casefold(): Resource(
-                    prefix=prefix,
-                    plural=str(one["name"]),
-                    kind=str(one.get("kind", "")),
-                    namespaced=bool(one.get("namespaced")),
-                )
-                for one in listed
-                if "/" not in one["name"]
-            }
-        found = self._resources[api_version].get(kind.casefold())
-        if found is None:
-            raise self._error(
-                f"the cluster has no kind '{kind}' in '{api_version}'",
-                do="look at apiVersion and kind of the manifest; a custom resource needs its definition first",
-                status=404,
-            )
-        return found
+            known = [_resource(prefix, one) for one in listed if "/" not in one["name"]]
+            self._resources[api_version] = {one.kind.casefold(): one for one in known}
+        return self._resources[api_version]
 
     def forget(self) -> None:
         """Ask anew which kinds there are: a definition of one has been applied."""
@@ -243,6 +258,18 @@ class Cluster:
         error.status = status
         error.reason = reason
         return error
+
+
+def _resource(prefix: str, listed: Mapping[str, Any]) -> Resource:
+    plural, kind = str(listed["name"]), str(listed.get("kind", ""))
+    names = {plural, kind, str(listed.get("singularName") or kind), *map(str, listed.get("shortNames") or ())}
+    return Resource(
+        prefix=prefix,
+        plural=plural,
+        kind=kind,
+        namespaced=bool(listed.get("namespaced")),
+        names=frozenset(one.casefold() for one in names),
+    )
 
 
 @contextlib.contextmanager
