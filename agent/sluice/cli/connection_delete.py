@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sluice.connections.store import ConnectionStore
 
 _DAYS = 30
-_SHOWN = 5
 
 
 @click.command("delete")
@@ -98,26 +97,18 @@ def _forget(store: ConnectionStore, project: str, name: str, *, yes: bool, outpu
 
 def _breaks(store: ConnectionStore, record: ConnectionRecord) -> dict[str, Any]:
     """What a deletion would break."""
-    from sluice.cli.connection_view import permitted_pipelines
-    from sluice.storage import check_configurations, connections, permissions, projects
+    from sluice.runs.blast_radius import blast_radius
 
-    resource = permissions.Resource(record.project_id, record.id)
-    uses = store.history(record, limit=1000)
-    with store.database.read() as transaction:
-        places = connections.projects_of(transaction, record.id)
-        others = [projects.get(transaction, number).name for number, _ in places if number != record.project_id]
-        checks = check_configurations.of_resource(transaction, resource)
-        every = check_configurations.listed(transaction, record.project_id)
-        asking = [one.id for one in every if record.id in one.settings.values()]
+    found = blast_radius(store, record)
     return {
-        "pipelines": permitted_pipelines(store, record),
-        "dependants": list(store.dependants(record)),
-        "uses": len(uses),
-        "lastUsed": as_time(uses[0].started_at) if uses else "",
-        "lastUsedBy": list(dict.fromkeys(one.pipeline for one in uses if one.pipeline))[:_SHOWN],
-        "checks": len(checks),
-        "checksThroughIt": asking,
-        "sharedWith": others,
+        "pipelines": list(found.pipelines),
+        "dependants": list(found.dependants),
+        "uses": found.uses,
+        "lastUsed": as_time(found.last_used),
+        "lastUsedBy": list(found.last_used_by),
+        "checks": found.checks,
+        "checksThroughIt": list(found.checks_through_it),
+        "sharedWith": list(found.shared_with),
     }
 
 

@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.cli.installation import guard_of
 from sluice.cli.output import as_time
-from sluice.errors import NotPermittedError
-from sluice.storage import expiries, permissions, pipelines, policies
+from sluice.runs.permitted import permitted
+from sluice.storage import expiries, permissions, policies
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
-    from sluice.connections.guard import Guard
     from sluice.connections.store import ConnectionStore
-    from sluice.storage.engine import Database, Transaction
-
-ALL = "all pipelines"
-
+    from sluice.storage.engine import Database
 
 def as_json(record: ConnectionRecord) -> dict[str, Any]:
     """A connection for `--output json`; of a secret only that it is set, of a reference where it is read."""
@@ -41,7 +37,7 @@ def as_json(record: ConnectionRecord) -> dict[str, Any]:
     }
 
 
-def as_fields(record: ConnectionRecord, permitted: list[str]) -> dict[str, object]:
+def as_fields(record: ConnectionRecord, pipelines: list[str]) -> dict[str, object]:
     """A connection as names and values below each other."""
     fields: dict[str, object] = {"name": record.name, "id": record.id, "type": record.type}
     optional = {"scheme": record.scheme, "url": record.url, "description": record.description}
@@ -51,7 +47,7 @@ def as_fields(record: ConnectionRecord, permitted: list[str]) -> dict[str, objec
     fields.update({key: short(value) for (_, key), value in record.values().items()})
     fields.update({key: "(secret, set)" for _, key in sorted(record.secrets)})
     fields.update({key: f"(secret, read from {value})" for (_, key), value in sorted(record.references.items())})
-    fields["permitted"] = ", ".join(permitted) or "no pipeline yet: the first run asks"
+    fields["permitted"] = ", ".join(pipelines) or "no pipeline yet: the first run asks"
     fields["version"] = record.version
     fields["created"] = f"{as_time(record.created_at)} by {record.created_by}"
     fields["modified"] = f"{as_time(record.modified_at)} by {record.modified_by}"
@@ -76,30 +72,7 @@ def permitted_pipelines(store: ConnectionStore, record: ConnectionRecord) -> lis
 def pipelines_of(database: Database, resource: permissions.Resource) -> list[str]:
     """The names of the pipelines that may use a resource, numbers of those not seen; `all pipelines` for open access."""
     with database.read() as transaction:
-        names = _seen_names(transaction, guard_of(database), resource.project_id)
-        return [
-            _limited(
-                ALL
-                if permission.pipeline_id == permissions.ALL_PIPELINES
-                else names.get(permission.pipeline_id, f"pipeline {permission.pipeline_id}"),
-                permission.limits,
-            )
-            for permission in permissions.of_resource(transaction, resource)
-        ]
-
-
-def _seen_names(transaction: Transaction, guard: Guard, project_id: int) -> dict[int, str]:
-    try:
-        seen = guard.seen(transaction, project_id, permissions.PIPELINE)
-    except NotPermittedError:
-        return {}  # an access token that does not speak of pipelines
-    return {one.id: one.name for one in pipelines.listed(transaction, project_id) if seen(str(one.id))}
-
-
-def _limited(name: str, limits: str) -> str:
-    from sluice.authorization.limits import Limits
-
-    return f"{name} ({Limits.parse(limits)})" if limits else name
+        return [str(one) for one in permitted(transaction, guard_of(database), resource)]
 
 
 def short(value: str) -> str:

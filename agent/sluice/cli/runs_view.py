@@ -9,6 +9,7 @@ from sluice.authorization import texts
 from sluice.authorization.checks.suite import RECORD_TYPES
 from sluice.cli.output import as_time
 from sluice.cli.view import words
+from sluice.runs.outcomes import elapsed
 
 if TYPE_CHECKING:
     from sluice.storage.records import RecordRow
@@ -151,4 +152,4 @@ def _title(record: RecordRow) -> str:
 
 def took(start: float, end: float | None) -> str:
     """How long something took; '' while it is not over."""
-    return "" if end is None else words.elapsed(end - start)
+    return "" if end is None else elapsed(end - start)

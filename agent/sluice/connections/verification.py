@@ -44,21 +44,12 @@ def verify(
     person has to vouch for the far side first; `NotPermittedError` for a person that may not use it, or one that it
     goes through. The try is in the usage history like any other use.
     """
-    if verifiers is None:
-        from sluice.hooks.manager import installed
-
-        verifiers = installed().verifiers
-    check = verifiers.get(record.type.casefold()) or _contributed(record.type)
-    if check is None:
-        raise VerificationError(
-            f"the service connection '{record.name}' cannot be verified",
-            why=f"the type '{record.type}' has no verification",
-        )
+    check = verifier_of(record.type, record.name, verifiers)
     use = usage.Use(project_id=record.project_id, actor=by, task=TASK, step_id=str(uuid.uuid4()))
     result = "Failed"
     try:
-        opened = store.open(record.project_id, record.id, use, version=record.version, check=_may_use(store))
-        text = check(_with(opened, instead or {}))
+        opened = store.open(record.project_id, record.id, use, version=record.version, check=may_use(store))
+        text = ask(check, _with(opened, instead or {}))
         result = "Succeeded"
     except (VerificationError, TrustNeededError, RefusedError):
         raise
@@ -71,7 +62,33 @@ def verify(
     return text
 
 
-def _may_use(store: ConnectionStore) -> Callable[[Transaction, ConnectionRecord], None]:
+def verifier_of(type_name: str, name: str, verifiers: Mapping[str, Verify] | None = None) -> Verify:
+    """What tries connections of a type; raises `VerificationError` where nothing does."""
+    if verifiers is None:
+        from sluice.hooks.manager import installed
+
+        verifiers = installed().verifiers
+    check = verifiers.get(type_name.casefold()) or _contributed(type_name)
+    if check is None:
+        raise VerificationError(
+            f"the service connection '{name}' cannot be verified", why=f"the type '{type_name}' has no verification"
+        )
+    return check
+
+
+def ask(check: Verify, connection: Connection) -> str:
+    """What a try says; whatever goes wrong in it is a `VerificationError`, or a `TrustNeededError`."""
+    try:
+        return check(connection)
+    except (VerificationError, TrustNeededError, RefusedError):
+        raise
+    except SluiceError as error:
+        raise VerificationError(f"the service connection '{connection.name}' does not work", why=str(error)) from error
+
+
+def may_use(store: ConnectionStore) -> Callable[[Transaction, ConnectionRecord], None]:
+    """Whether the person may use a connection that is opened for a try."""
+
     def check(transaction: Transaction, record: ConnectionRecord) -> None:
         store.guard.require(transaction, Right.USE, Resource(record.project_id, record.id), record.name)
 

@@ -16,8 +16,10 @@ from sluice.errors import (
     SecureFileInvalidError,
     SluiceError,
     StorageError,
+    TrustNeededError,
     UsageError,
     VariableGroupInvalidError,
+    VerificationError,
 )
 
 _NAMESPACES = {
@@ -93,6 +95,8 @@ _KINDS: tuple[tuple[type[SluiceError], int, str], ...] = (
     (SecureFileInvalidError, HTTPStatus.BAD_REQUEST, "SecureFileException"),
     (PluginError, HTTPStatus.BAD_REQUEST, "ArgumentException"),
     (UsageError, HTTPStatus.BAD_REQUEST, "ArgumentException"),
+    (VerificationError, HTTPStatus.BAD_REQUEST, "ServiceEndpointException"),
+    (TrustNeededError, HTTPStatus.BAD_REQUEST, "ServiceEndpointException"),
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailableException"),
 )
 

@@ -20,6 +20,7 @@ from sluice.cli.view.controls import one_line
 from sluice.cli.view.region import Row, rows
 from sluice.cli.view.summary import Line
 from sluice.cli.view.tags import says_its_kind
+from sluice.runs.outcomes import elapsed
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class Region:
         run = self.board.run
         start = run.started_at if run.started_at is not None else run.created_at
         left = f"{one_line(run.pipeline)} {one_line(run.name)} "
-        right = f" {words.elapsed(self.now - start)}"
+        right = f" {elapsed(self.now - start)}"
         line = Text(left, style="bold", no_wrap=True, overflow="ellipsis")
         line.truncate(max(8, width - len(right) - 4), overflow="ellipsis")
         dashes = max(1, width - line.cell_len - len(right))

@@ -9,6 +9,7 @@ from sluice.authorization import texts
 from sluice.cli.view import words
 from sluice.cli.view.board import Board, named
 from sluice.cli.view.controls import one_line
+from sluice.runs.outcomes import elapsed
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def lines(board: Board, run: RunRow) -> list[Line]:
     end = run.finished_at
     start = run.started_at if run.started_at is not None else run.created_at
     outcome = words.result(run.result) if run.state == "completed" else "waiting" if board.requests else "in progress"
-    took = f" in {words.elapsed(end - start)}" if end is not None else ""
+    took = f" in {elapsed(end - start)}" if end is not None else ""
     heading = f"Run {run.id} of '{one_line(run.pipeline)}' ({one_line(run.name)}): {outcome}{took}"
     return [
         Line(heading, tone(run.result) or "title"),

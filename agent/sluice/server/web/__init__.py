@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 def routers() -> list[APIRouter]:
     """The routers of all pages."""
     from sluice.server.web import (
+        pages_connection,
+        pages_connection_form,
+        pages_connections,
         pages_log,
+        pages_resource_checks,
+        pages_resource_history,
+        pages_resource_security,
         pages_run,
         pages_run_actions,
         pages_runs,
@@ -27,7 +33,20 @@ def routers() -> list[APIRouter]:
         pages_static,
     )
 
-    modules = (pages_static, pages_sign_in, pages_run, pages_run_actions, pages_log, pages_runs)
+    modules = (
+        pages_static,
+        pages_sign_in,
+        pages_run,
+        pages_run_actions,
+        pages_log,
+        pages_connections,
+        pages_connection_form,
+        pages_connection,
+        pages_resource_history,
+        pages_resource_checks,
+        pages_resource_security,
+        pages_runs,  # last: '/{project}' takes whatever has one part
+    )
     return [module.router for module in modules]
 
 

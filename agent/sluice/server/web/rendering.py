@@ -72,7 +72,6 @@ def page(
 ) -> HTMLResponse:
     """A page. `problem` is what was refused, `said` what has been done: both are told at its top."""
     known = {
-        "caller": caller,
         "person": caller.name if caller else "",
         "csrf": caller.csrf if caller else "",
         "project": project,

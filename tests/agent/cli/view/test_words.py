@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sluice.cli.view import words
+from sluice.runs.outcomes import elapsed
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from sluice.cli.view import words
     ],
 )
 def test_a_duration_is_short(seconds: float, text: str) -> None:
-    assert words.elapsed(seconds) == text
+    assert elapsed(seconds) == text
 
 
 def test_a_path_leaves_out_what_nobody_wrote() -> None:

@@ -79,11 +79,14 @@ class Page:
         reader.feed(self.html)
         return reader.forms
 
-    def submit(self, action: str, **entered: str) -> Page:
-        """Send the form whose action ends like this, as it is shown, with what is entered."""
-        [form] = [one for one in self.forms() if one.action.endswith(action)][:1]
-        answer = self.browser.client.post(form.action, data={**form.values, **entered}, headers={"origin": URL})
-        return self.browser.follow(answer)
+    def submit(self, ending: str, /, **entered: str) -> Page:
+        """Send the form whose action ends like this ('': the one that sends to its own page), as it is shown, with what
+        is entered."""
+        [form, *_] = [one for one in self.forms() if (one.action.endswith(ending) if ending else not one.action)]
+        target = form.action or str(self.response.url)
+        return self.browser.follow(
+            self.browser.client.post(target, data={**form.values, **entered}, headers={"origin": URL})
+        )
 
 
 @dataclass
@@ -100,6 +103,8 @@ class _Reader(HTMLParser):
         self.found: list[str] = []
         self.forms: list[Form] = []
         self._hidden = 0
+        self._within = self._select = ""
+        self._options = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -107,18 +112,37 @@ class _Reader(HTMLParser):
             self._hidden += 1
         if tag == "form" and given.get("method") == "post":
             self.forms.append(Form(given.get("action", "")))
-        if tag == "input" and self.forms and "name" in given:
-            ticked = given.get("type") not in {"checkbox", "radio"} or "checked" in given
-            if ticked:
-                self.forms[-1].values.setdefault(given["name"], given.get("value", "on"))
+        if not self.forms:
+            return
+        values = self.forms[-1].values
+        if tag == "input" and "name" in given:
+            box = given.get("type") in {"checkbox", "radio"}
+            if "checked" in given or not box:
+                values.setdefault(given["name"], given.get("value", "on" if box else ""))
+        if tag == "textarea":
+            self._within = given["name"]
+            values[self._within] = ""
+        if tag == "select":
+            self._select, self._options = given["name"], 0
+        if tag == "option":
+            self._options += 1
+            self._within = ""
+            if self._options == 1 or "selected" in given:  # the first one, unless another is
+                values[self._select] = given.get("value", "")
+                self._within = "" if "value" in given else self._select
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"script", "style", "svg", "title"}:
             self._hidden -= 1
+        if tag in {"textarea", "option"}:
+            self._within = ""
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
             self.found.append(data)
+        if self._within and self.forms:
+            values = self.forms[-1].values
+            values[self._within] = values[self._within] or data
 
 
 @dataclass
