@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sluice.connections.store import ConnectionStore
     from sluice.storage.engine import Database
 
+
 def as_json(record: ConnectionRecord) -> dict[str, Any]:
     """A connection for `--output json`; of a secret only that it is set, of a reference where it is read."""
     return {
