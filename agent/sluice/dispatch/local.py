@@ -7,6 +7,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice.dispatch.port import Ended
@@ -17,6 +18,7 @@ from sluice.runtime.job import run_job, run_server_job
 from sluice.runtime.keeping import Keeper
 from sluice.runtime.request import ConnectionSource, JobRequest
 from sluice.runtime.secure_files import SecureFileSource
+from sluice.runtime.spare_homes import SpareHomes
 
 if TYPE_CHECKING:
     from sluice.dispatch.turns import Turns
@@ -48,6 +50,7 @@ class LocalDispatcher:
         self._jobs = jobs
         self._turns = turns
         self._active: dict[str, Cancellation] = {}
+        self._homes: dict[Path, SpareHomes] = {}
         self._lock = threading.Lock()
 
     @property
@@ -75,6 +78,7 @@ class LocalDispatcher:
             cancellation.cancel()
         with self._lock:
             self._active[request.id] = cancellation
+            homes = self._homes.setdefault(request.work, SpareHomes(request.work))
 
         def work() -> None:
             defect: BaseException | None = None
@@ -99,6 +103,7 @@ class LocalDispatcher:
                         breakpoints=self._breakpoints,
                         cancellation=cancellation,
                         keeper=keeper,
+                        homes=homes,
                     )
             except BaseException as error:  # noqa: BLE001  # a defect ends its job alone and is told to the run
                 defect = error

@@ -20,7 +20,7 @@ from sluice.runtime.keeping import Keeper
 from sluice.runtime.masking import Masker
 from sluice.runtime.orphans import LOOKUP_VARIABLE, kill_orphans, lookup_id
 from sluice.runtime.predefined import machine_variables, tools_folder
-from sluice.runtime.private_home import job_home
+from sluice.runtime.private_home import home_in, job_home
 from sluice.runtime.request import ConnectionSource, JobProgress, JobRequest, Result, WaitFor
 from sluice.runtime.secure_files import SecureFileSource
 from sluice.runtime.step import Pending, StepRunner
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sluice.runtime.breakpoints import Breakpoints
     from sluice.runtime.containers.job_containers import JobContainers
     from sluice.runtime.packages.execution import Packages
+    from sluice.runtime.spare_homes import SpareHomes
 
 _SET_BY_CHECKOUT = frozenset({"Build.Repository.LocalPath", "Build.SourcesDirectory", "System.DefaultWorkingDirectory"})
 
@@ -61,6 +62,7 @@ def run_job(
     secure_files: SecureFileSource | None = None,
     environ: Mapping[str, str] | None = None,
     keeper: Keeper | None = None,
+    homes: SpareHomes | None = None,
 ) -> Result | Suspended:
     """Run a job, or go on with it where `request.progress` says, to its end or to a step that waits for a Permit.
 
@@ -68,8 +70,8 @@ def run_job(
     time, though not always the same; what it raises ends the job. A cancellation that has been asked for already
     lets those steps run whose condition holds for a canceled job. With `breakpoints` it may be held at its steps, for
     as long as a person takes. `environ` is what processes inherit (this process's own environment if None), `keeper`
-    keeps what the job leaves behind. When it returns no process of the job is left that
-    can be told to be its own; once no other job runs in this process, none at all.
+    keeps what the job leaves behind, `homes` are where its home comes from and may go. When it returns no process of
+    the job is left that can be told to be its own; once no other job runs in this process, none at all.
     """
     tell = _Teller(emit)
     host = Host(
@@ -83,7 +85,7 @@ def run_job(
     tell(JobStarted(job=request.id))
     try:
         with open_workspace(request) as (workspace, lease):
-            job = _state(request, tell, workspace, os.environ if environ is None else environ)
+            job = _state(request, tell, workspace, os.environ if environ is None else environ, homes)
             job.keeper = keeper
             if request.containers:
                 job.containers = _containers(job, packages)
@@ -100,6 +102,8 @@ def run_job(
                 HOUSEHOLD.job_ends(keeps=keeps)
             if isinstance(ended, Suspended):
                 lease.keep()
+            elif homes is not None and not keeps:
+                homes.give_back(home_in(workspace.temp))
     except WorkspaceError as error:
         ended = Result.FAILED
         tell(JobFinished(job=request.id, result=ended, message=str(error)))
@@ -175,8 +179,10 @@ class _Teller:
             raise self._broken
 
 
-def _state(request: JobRequest, emit: _Teller, workspace: Workspace, environ: Mapping[str, str]) -> JobState:
-    inherited = base_environment(environ) | job_home(environ, workspace.temp, workspace.work)
+def _state(
+    request: JobRequest, emit: _Teller, workspace: Workspace, environ: Mapping[str, str], homes: SpareHomes | None
+) -> JobState:
+    inherited = base_environment(environ) | job_home(environ, workspace.temp, workspace.work, homes)
     job = JobState(request, emit, emit.check, workspace, Masker(), inherited)
     machine = dict(machine_variables())
     machine |= workspace.variables()

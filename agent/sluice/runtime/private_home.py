@@ -13,8 +13,14 @@ import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluice.runtime.workspace import WorkspaceError
+
+if TYPE_CHECKING:
+    from sluice.runtime.spare_homes import SpareHomes
+
+_Links = tuple[tuple[str, str], ...]
 
 SETTING = "SLUICE_JOB_HOME"
 USERS = "user"
@@ -60,6 +66,8 @@ TOOLS = (
 )
 """Folders in which tools are installed for one person."""
 
+_MAVENRC_NAME = ".mavenrc"
+
 MAVENRC = """\
 case "$HOME" in
   *[[:space:]]*) ;;
@@ -72,37 +80,47 @@ So Maven's settings are the job's too. It takes options that are split at white 
 """
 
 
-def job_home(environ: Mapping[str, str], temp: Path, work: Path) -> dict[str, str]:
-    """Make the home of a job in its private folder; answers the environment that leads there.
+def job_home(environ: Mapping[str, str], temp: Path, work: Path, spares: SpareHomes | None = None) -> dict[str, str]:
+    """Make the home of a job in its private folder, or take a spare one; answers the environment that leads there.
 
     Raises `WorkspaceError` when the disk does not let us.
     """
     if os.name != "posix" or environ.get(SETTING, "").strip().casefold() == USERS:
         return {}
-    home = temp / ".tools" / "home"
+    home = Path(home_in(temp))
     if not home.is_dir():  # it is there when a job goes on
         try:
-            home.mkdir(mode=0o700, parents=True)
-            _furnish(home, Path(environ["HOME"]) if environ.get("HOME") else None, work / "_caches")
+            _settle(home, _links(Path(environ["HOME"]) if environ.get("HOME") else None, work / "_caches"), spares)
         except OSError as error:
             place = str(error.filename or home)
             raise WorkspaceError("the job's home cannot be made", where=place, why=error.strerror or "") from error
     return {"HOME": os.fspath(home)}
 
 
-def _furnish(home: Path, person: Path | None, spare: Path) -> None:
+def home_in(temp: Path) -> str:
+    """Where the home of a job lies."""
+    return f"{temp}/.tools/home"
+
+
+def _settle(home: Path, links: _Links, spares: SpareHomes | None) -> None:
     # texts and plain calls: this is on the way of every job
-    links = _links(person, spare)
-    for folder in _around(tuple(name for name, _ in links)):
-        os.mkdir(f"{home}/{folder}", 0o700)  # noqa: PTH102
+    place = os.fspath(home)
+    if spares is not None and spares.take(place, links):
+        return
+    home.mkdir(mode=0o700, parents=True)
+    around = _around(tuple(name for name, _ in links))
+    for folder in around:
+        os.mkdir(f"{place}/{folder}", 0o700)  # noqa: PTH102
     for name, target in links:
-        os.symlink(target, f"{home}/{name}", target_is_directory=True)  # noqa: PTH211
-    with open(f"{home}/.mavenrc", "w", encoding="ascii") as file:  # noqa: PTH123
+        os.symlink(target, f"{place}/{name}", target_is_directory=True)  # noqa: PTH211
+    with open(f"{place}/{_MAVENRC_NAME}", "w", encoding="ascii") as file:  # noqa: PTH123
         file.write(MAVENRC)
+    if spares is not None:
+        spares.lend(place, links, (*around, _MAVENRC_NAME))
 
 
 @functools.cache
-def _links(person: Path | None, spare: Path) -> tuple[tuple[str, str], ...]:
+def _links(person: Path | None, spare: Path) -> _Links:
     """What is linked, and where to. Looked at once a process: a tool that is installed meanwhile is found by the next."""
     found = [(name, person / name) for name in (*TOOLS, *CACHES) if person and (person / name).is_dir()]
     known = {name for name, _ in found}
