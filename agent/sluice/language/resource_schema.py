@@ -19,7 +19,6 @@ RESOURCES = Shape(
         "pipelines": "no run starts by them",
         "builds": "no run starts by them, and nothing is downloaded",
         "packages": "no run starts by them, and nothing is downloaded",
-        "webhooks": "no run starts by them",
     },
 )
 CHECKOUT_OPTIONS = Shape(

@@ -75,6 +75,7 @@ class NewRun:
     detached: bool = False
     resources: Mapping[str, str] = field(default_factory=dict)
     """The variables of `resources.pipelines`, which are found out when the run is created."""
+    reason: str = "Manual"
 
 
 Prepare = Callable[[Transaction, NewRun], NewRun]
@@ -230,6 +231,7 @@ def run_facts(new: NewRun, run_id: int, now: float) -> RunFacts:
         email=new.email,
         started=datetime.fromtimestamp(now, UTC).isoformat(" ", "seconds"),
         source=new.source,
+        reason=new.reason,
         resources=new.resources,
     )
 

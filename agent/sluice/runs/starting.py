@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a run is asked with. `branch` is '' for what is checked out, `skipped` are stages that are left out."""
+    """What a run is asked with. `branch` is '' for what is checked out, `skipped` are stages that are left out.
+
+    `reason` is what `Build.Reason` tells.
+    """
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +41,7 @@ class Asked:
     stages: Sequence[str] = ()
     skipped: Sequence[str] = ()
     branch: str = ""
+    reason: str = "Manual"
 
 
 def start(orchestrator: Orchestrator, project: Project, pipeline: Pipeline, asked: Asked, *, by: str) -> RunRow:
@@ -66,6 +70,7 @@ def start(orchestrator: Orchestrator, project: Project, pipeline: Pipeline, aske
         secrets=asked.secrets,
         repositories=pinned(others.commits),
         detached=True,
+        reason=asked.reason,
     )
     return create(orchestrator, new, prepare=prepare)
 

@@ -20,6 +20,7 @@ def routers() -> list[APIRouter]:
         pipeline_permissions,
         pipelines,
         projects,
+        webhooks,
     )
 
     modules = (
@@ -32,5 +33,6 @@ def routers() -> list[APIRouter]:
         pipeline_permissions,
         pipelines,
         agent,
+        webhooks,
     )
     return [module.router for module in modules]
