@@ -48,6 +48,13 @@ def run_vault(run: TaskRun) -> None:
     run_vault(run)
 
 
+def run_deployment(run: TaskRun) -> None:
+    """`AzureResourceManagerTemplateDeployment@3`: deploy a template."""
+    from sluice_azure._deployment_task import run_deployment
+
+    run_deployment(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -59,6 +66,12 @@ def sluice_family() -> Family:
         },
         prepare={RESOURCE_MANAGER.name: prepare_resource_manager},
         tasks=(
+            Task(
+                "AzureResourceManagerTemplateDeployment@3",
+                run_deployment,
+                label="ARM template deployment",
+                summary="Deploy an Azure Resource Manager (ARM) template to all the deployment scopes",
+            ),
             Task("AzureKeyVault@2", run_vault, label="Azure Key Vault", summary="Download Azure Key Vault secrets"),
             Task(
                 "AzureCLI@2", run_cli, label="Azure CLI", summary="Run Azure CLI commands against an Azure subscription"

@@ -32,8 +32,8 @@ class Arm:
         return cls(connection=connection, identity=kept_identity(connection), pause=pause)
 
     def url(self, *path: str, version: str, query: Mapping[str, str] | None = None) -> str:
-        """The address of a resource: parts of the path are quoted, what holds a slash is an id already."""
-        joined = "/".join(part.strip("/") if "/" in part else quote(part, safe="") for part in path)
+        """The address of a resource: parts of the path are quoted, but those that begin or end with a slash."""
+        joined = "/".join(part.strip("/") if "/" in {part[:1], part[-1:]} else quote(part, safe="") for part in path)
         asked = urlencode({"api-version": version, **(query or {})})
         return f"{self.identity.cloud.management.rstrip('/')}/{joined}?{asked}"
 

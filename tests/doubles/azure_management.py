@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.doubles.azure import MANAGEMENT, Azure, allowed, error
@@ -22,10 +23,15 @@ class Management:
         self.group = "platform"
         self.workspace = ("science", "models")
         self.stack = "management.local.azurestack.test"
+        self.parts: list[Callable[[Call], Reply | None]] = []
+        """Further resource providers: each answers None for what is none of its own."""
         azure.services[MANAGEMENT] = self.answer
         azure.services[self.stack] = self._stack
 
     def answer(self, call: Call) -> Reply:
+        for provider in self.parts:
+            if (reply := provider(call)) is not None:
+                return reply
         parts = call.path.strip("/").split("/")
         lowered = [part.casefold() for part in parts]
         if parts == ["tenants"]:

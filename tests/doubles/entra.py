@@ -5,6 +5,7 @@ Access tokens are JSON web tokens signed with a key of the double, which the ser
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 import uuid
@@ -83,7 +84,7 @@ class Entra:
         """The claims of the tokens that were given."""
         self.assertions: list[str] = []
         """Assertions that were taken, in order."""
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = _signing_key()
 
     def register(self, application: Application) -> Application:
         self.applications[application.id] = application
@@ -301,6 +302,12 @@ class Entra:
             if key["kid"] == key_id:
                 return jwt.PyJWK(key)
         raise KeyError(key_id)
+
+
+@functools.cache
+def _signing_key() -> rsa.RSAPrivateKey:
+    """One for all: to make it takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _plain(audience: str) -> str:
