@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from sluice.hooks.networks import Networks
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -15,6 +19,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--public-url", default="", metavar="URL", help="How others reach the server, such as behind a proxy.")
 @click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:PORT]", help="A further name of the server.")
 @click.option("--trusted-proxy", "proxies", multiple=True, metavar="ADDRESS", help="Whose X-Forwarded-For is believed.")
+@click.option(
+    "--allow-network",
+    "networks",
+    multiple=True,
+    metavar="CIDR",
+    help="An inner network where connections may be tried, such as 10.0.0.0/8; none without this.",
+)
 @click.option("--tls-certificate", type=_FILE, help="A certificate (PEM): the server speaks TLS.")
 @click.option("--tls-key", type=_FILE, help="Its key (PEM).")
 @click.option("--organization", default="local", show_default=True, help="The organization in addresses.")
@@ -25,6 +36,7 @@ def command(
     public_url: str,
     hosts: tuple[str, ...],
     proxies: tuple[str, ...],
+    networks: tuple[str, ...],
     tls_certificate: Path | None,
     tls_key: Path | None,
     organization: str,
@@ -45,6 +57,7 @@ def command(
         key=tls_key,
         hosts=hosts,
         proxies=proxies,
+        networks=_networks(networks),
         organization=organization,
     )
     if not settings.loopback and not settings.secure:
@@ -53,3 +66,15 @@ def command(
             err=True,
         )
     serve(settings, click.echo)
+
+
+def _networks(texts: tuple[str, ...]) -> Networks:
+    import ipaddress
+
+    from sluice.errors import UsageError
+    from sluice.hooks.networks import Networks
+
+    try:
+        return Networks(tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts))
+    except ValueError as error:
+        raise UsageError(f"--allow-network: {error}", do="write it as 10.0.0.0/8") from None

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from sluice.errors import VerificationError
 from sluice.hooks.connection import Connection
+from sluice.hooks.networks import InnerAddressError, current
 from sluice.hooks.watched import Clock, SpecialAddressError, Tls, UnacceptableCertificateError, is_special, watch
 from sluice.secret import Secret
 from sluice.values import dataclass
@@ -242,6 +243,8 @@ class Probe:
         import requests
 
         causes = tuple(_causes(error))
+        if inner := next((one for one in causes if isinstance(one, InnerAddressError)), None):
+            return self._error(f"{origin} is not asked", str(inner))
         if any(isinstance(one, SpecialAddressError) for one in causes):
             return self._error(f"{origin} is not asked", "it is at a link-local or special address")
         if unaccepted := next((one for one in causes if isinstance(one, UnacceptableCertificateError)), None):
@@ -286,6 +289,8 @@ def check_host(host: str, port: int, *, name: str, shown: str = "") -> None:
     for *_, place in found:
         if is_special(str(place[0])):
             why = f"{place[0]} is a link-local or special address"
+            if current() is not None:
+                why = str(InnerAddressError(str(place[0])))
             raise VerificationError(f"{shown or host} is not asked", where=name, why=why)
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sluice.hooks.networks import current
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
@@ -67,8 +68,11 @@ class Clock:
 
 
 def is_special(text: str) -> bool:
-    """Whether no service has this address: link-local, multicast or none at all."""
+    """Whether no service has this address (link-local, multicast or none at all), or nothing is tried there for others."""
     import ipaddress
+
+    if (networks := current()) is not None and networks.refuses(text):
+        return True
 
     address = ipaddress.ip_address(text.partition("%")[0])
     plain = getattr(address, "ipv4_mapped", None) or address

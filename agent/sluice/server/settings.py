@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sluice.errors import UsageError
+from sluice.hooks.networks import Networks
 from sluice.values import dataclass
 
 ORGANIZATION = "local"
@@ -39,6 +40,8 @@ class ServerSettings:
     organization: str = ORGANIZATION
     session_seconds: float = SESSION_SECONDS
     link_seconds: float = LINK_SECONDS
+    networks: Networks = field(default_factory=Networks)
+    """The inner networks where connections are tried for those who use the server."""
     max_jobs: int = 0
     """Jobs that are carried out at a time; 0: as many as the machine has processors, at least two."""
     origins: frozenset[str] = field(init=False, default=frozenset())

@@ -14,7 +14,7 @@ from sluice.server.job_tokens import ServerAccess
 from sluice.server.live import Live
 from sluice.server.log_index import LogIndexes
 from sluice.server.memory import Memory
-from sluice.server.throttling import Throttle
+from sluice.server.throttling import Rate, Throttle
 
 if TYPE_CHECKING:
     from sluice.connections.sealing import Sealer
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sluice.server.settings import ServerSettings
     from sluice.storage.engine import Database
     from sluice.storage.home import Home
+
+MAX_TRIES, TRIES_SECONDS = 30, 60.0
+"""So many connections a person may have tried in so many seconds."""
 
 
 class ServerState:
@@ -47,6 +50,7 @@ class ServerState:
         self.clock = clock
         self.memory = Memory(database)
         self.throttle = Throttle(clock)
+        self.tries = Rate(clock, MAX_TRIES, TRIES_SECONDS)
         self.logs = LogIndexes()
         self.live = Live(database, home, self.logs)
         self.engine: Engine | None = None

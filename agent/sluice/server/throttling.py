@@ -59,3 +59,26 @@ class Throttle:
     def _forget(self, now: float) -> None:
         kept = {address: one for address, one in self._known.items() if now - one.last <= FORGET_SECONDS}
         self._known = kept if len(kept) < MAX_ADDRESSES else {}
+
+
+class Rate:
+    """Lets each of many do something so many times in a while. Safe to use from several threads."""
+
+    def __init__(self, clock: Callable[[], float], count: int, seconds: float) -> None:
+        self._clock = clock
+        self._count = count
+        self._seconds = seconds
+        self._times: dict[str, list[float]] = {}
+        self._lock = threading.Lock()
+
+    def wait(self, who: str) -> float:
+        """Count one more time, and answer 0; or answer how many seconds there are to wait until the next."""
+        now = self._clock()
+        with self._lock:
+            times = [time for time in self._times.get(who, ()) if now - time < self._seconds]
+            if len(times) >= self._count:
+                return times[0] + self._seconds - now
+            self._times[who] = [*times, now]
+            if len(self._times) > MAX_ADDRESSES:
+                self._times = {who: self._times[who]}
+            return 0.0

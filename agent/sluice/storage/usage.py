@@ -97,9 +97,9 @@ def run_finished(transaction: Transaction, run_id: int, result: str, *, at: floa
 
 
 def history(
-    transaction: Transaction, connection_id: str, *, project_id: int, limit: int = 100
+    transaction: Transaction, connection_id: str, *, project_id: int, limit: int = 100, before: int | None = None
 ) -> tuple[UsageRecord, ...]:
-    """The uses of a connection in one project, newest first."""
+    """The uses of a connection in one project, newest first; those older than the record `before`, where it is given."""
     columns = [usage_history.c[name] for name in UsageRecord.__slots__ if name != "pipeline"]
     query = (
         select(*columns, sqlalchemy.func.coalesce(pipelines.c.name, "").label("pipeline"))
@@ -108,6 +108,8 @@ def history(
         .order_by(usage_history.c.id.desc())
         .limit(limit)
     )
+    if before is not None:
+        query = query.where(usage_history.c.id < before)
     return tuple(
         UsageRecord(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
         for row in transaction.rows(query)

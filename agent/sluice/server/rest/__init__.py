@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+RESOURCES = (
+    "endpoints",
+    "builds",
+    "build_logs",
+    "pipelines",
+    "pipeline_permissions",
+    "projects",
+    "connection_data",
+    "discovery",
+    "endpoint_proxy",
+    "endpoint_types",
+    "execution_history",
+    "agent",
+    "webhooks",
+)
+"""The modules of all resources, what is asked most often first: paths are looked at in this order."""
+
 
 def routers() -> list[APIRouter]:
-    """The routers of all resources, what is asked most often first."""
-    from sluice.server.rest import (
-        agent,
-        build_logs,
-        builds,
-        connection_data,
-        discovery,
-        endpoints,
-        pipeline_permissions,
-        pipelines,
-        projects,
-        webhooks,
-    )
-
-    modules = (
-        endpoints,
-        projects,
-        connection_data,
-        discovery,
-        builds,
-        build_logs,
-        pipeline_permissions,
-        pipelines,
-        agent,
-        webhooks,
-    )
-    return [module.router for module in modules]
+    """The routers of all resources."""
+    return [importlib.import_module(f"sluice.server.rest.{name}").router for name in RESOURCES]
