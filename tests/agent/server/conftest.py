@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sluice.connections.guard import Unrestricted
+from sluice.hooks.networks import Networks
 from sluice.identity.administration import Administration
 from sluice.server.app import create_app
 from sluice.server.settings import ServerSettings
@@ -21,7 +23,9 @@ URL = "http://127.0.0.1:8080"
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[ServerState]:
-    opened = ServerState.open(ServerSettings(), Home(tmp_path / "home"))
+    # the far sides of tests are on loopback: what a server does not try otherwise
+    networks = Networks((ipaddress.ip_network("127.0.0.0/8"),))
+    opened = ServerState.open(ServerSettings(networks=networks), Home(tmp_path / "home"))
     yield opened
     opened.close()
 

@@ -10,12 +10,12 @@ from starlette.responses import RedirectResponse, Response
 from sluice.authorization.resources import ENDPOINT
 from sluice.connections import expiry, lookup, sharing
 from sluice.connections.catalogue import fields_of
-from sluice.connections.verification import verify
 from sluice.errors import SluiceError
 from sluice.rights import Right
 from sluice.runs.blast_radius import blast_radius
 from sluice.runs.permitted import permitted
 from sluice.server.problems import problem_of
+from sluice.server.verifying import verify
 from sluice.server.web import words
 from sluice.server.web.rendering import home_of, page
 from sluice.server.web.resources import shown
@@ -61,7 +61,7 @@ def verify_page(request: Request, project: str, connection: str, caller: Signed)
         record = store.get(project, connection)
         with caller.database.read() as transaction:
             chain = lookup.chain(transaction, record, store.catalogue)
-        told = [f"{one.name}: {verify(store, one, by=caller.name)}" for one in reversed(chain)]
+        told = [f"{one.name}: {verify(caller, one)}" for one in reversed(chain)]
     except SluiceError as error:
         return _overview(request, caller, project, connection, problem=error)
     return _overview(request, caller, project, connection, said="It works.\n" + "\n".join(map(words.plain, told)))

@@ -12,10 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from sluice.connections import lookup
 from sluice.connections.catalogue import fields_of
 from sluice.connections.connection import Draft, Update
-from sluice.connections.trying import try_draft, try_update
 from sluice.errors import SluiceError, TrustNeededError
 from sluice.rights import Right
 from sluice.server.problems import problem_of
+from sluice.server.verifying import try_draft, try_update
 from sluice.server.web import entry
 from sluice.server.web.entry import Filled, text_of
 from sluice.server.web.rendering import home_of, page
@@ -112,7 +112,7 @@ def _create(request: Request, caller: Caller, project: str, type_name: str, form
     )
     action = text_of(form, "action")
     try:
-        said = try_draft(store, project, draft, by=caller.name) if action in {VERIFY, BOTH} else ""
+        said = try_draft(caller, project, draft) if action in {VERIFY, BOTH} else ""
         if action == VERIFY:
             return _new(request, caller, project, kind, scheme, _Told(entered=entered, said=f"It works: {said}"))
         made = store.create(project, draft, by=caller.name, all_pipelines=entered.everybody)
@@ -145,7 +145,7 @@ def _update(request: Request, caller: Caller, project: str, connection: str, for
     )
     action, name = text_of(form, "action"), scheme.name if scheme else ""
     try:
-        said = try_update(store, record, change, by=caller.name) if action in {VERIFY, BOTH} else ""
+        said = try_update(caller, record, change) if action in {VERIFY, BOTH} else ""
         if action == VERIFY:
             return _edit(request, caller, project, record, name, _Told(entered=entered, said=f"It works: {said}"))
         outcome = store.update(project, record.id, change, by=caller.name)
