@@ -34,6 +34,27 @@ def run_manifest(run: TaskRun) -> None:
     run_manifest(run)
 
 
+def run_helm(run: TaskRun) -> None:
+    """`HelmDeploy@1`: Helm commands against a cluster."""
+    from sluice_kubernetes._helm_task import run_helm
+
+    run_helm(run)
+
+
+def install_kubectl(run: TaskRun) -> None:
+    """`KubectlInstaller@0`: the wanted kubectl of those that are on the machine."""
+    from sluice_kubernetes._installers import install_kubectl
+
+    install_kubectl(run)
+
+
+def install_helm(run: TaskRun) -> None:
+    """`HelmInstaller@1`: the wanted Helm of those that are on the machine."""
+    from sluice_kubernetes._installers import install_helm
+
+    install_helm(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -53,6 +74,24 @@ def sluice_family() -> Family:
                 label="Deploy to Kubernetes",
                 summary="Use Kubernetes manifest files to deploy to clusters or even bake the manifest files to be used "
                 "for deployments using Helm charts",
+            ),
+            Task(
+                "HelmDeploy@1",
+                run_helm,
+                label="Package and deploy Helm charts",
+                summary="Deploy, configure, update a Kubernetes cluster by running helm commands",
+            ),
+            Task(
+                "KubectlInstaller@0",
+                install_kubectl,
+                label="Kubectl tool installer",
+                summary="Offers the wanted version of kubectl to the steps that follow, of those on the machine",
+            ),
+            Task(
+                "HelmInstaller@1",
+                install_helm,
+                label="Helm tool installer",
+                summary="Offers the wanted version of Helm to the steps that follow, of those on the machine",
             ),
         ),
     )

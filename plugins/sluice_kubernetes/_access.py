@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,11 +43,9 @@ class Access:
     def kubeconfig(self) -> Secret:
         """A kubeconfig with this and nothing else.
 
-        On one line and not as JSON: of a secret that is JSON each text in it is masked, and of one that has several
+        On one line and not quite JSON: of a secret that is JSON each text in it is masked, and of one that has several
         lines each line, so that names of clusters and namespaces would vanish from logs.
         """
-        import yaml
-
         cluster: dict[str, Any] = {"server": self.server}
         if self.insecure:
             cluster["insecure-skip-tls-verify"] = True
@@ -71,7 +70,7 @@ class Access:
             "users": [{"name": CONTEXT, "user": user}],
             "contexts": [{"name": self.context, "context": context}],
         }
-        return Secret(yaml.safe_dump(content, default_flow_style=True, width=1 << 20, allow_unicode=True).strip())
+        return Secret(f"{json.dumps(content, ensure_ascii=False)} # for one use")
 
     def write(self, path: Path) -> None:
         """Write the kubeconfig to a file that only this user can read, in the place of what is there."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sluice.plugin import TaskFailedError, TaskRun
-from sluice_kubernetes._helm_values import write_values
+from sluice_kubernetes._helm_values import Pair, write_values
 from sluice_kubernetes._job import tool_environment
 from sluice_kubernetes._manifests import objects_of, substitute_images
 from sluice_kubernetes._quiet import run_quietly
@@ -47,7 +47,7 @@ def _helm(run: TaskRun) -> str:
     if any(len(pair) != 2 for pair in pairs):
         raise TaskFailedError("'overrides' has NAME:VALUE on each line", where=run.task)
     with tempfile.TemporaryDirectory(prefix="kubernetes-", dir=run.temp) as folder:
-        values = write_values(Path(folder), [(pair[0].strip(), pair[1]) for pair in pairs], run.task)
+        values = write_values(Path(folder), [Pair(pair[0].strip(), pair[1]) for pair in pairs], run.task)
         command = [find_tool(run, HELM), "template", *name, str(chart), *namespace, *files, *values]
         return _rendered(run, command)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +19,27 @@ MAX_INDEX = 65_536
 """As Helm has it: a longer list is a mistake."""
 
 
-def write_values(folder: Path, pairs: Sequence[tuple[str, str]], where: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A name and its value as written; `as_text` leaves it a text whatever it looks like (`--set-string`)."""
+
+    name: str
+    value: str
+    as_text: bool = False
+
+
+def write_values(folder: Path, pairs: Sequence[Pair], where: str) -> list[str]:
     """The arguments that give Helm these values: a file of its own, readable by this user only."""
     if not pairs:
         return []
-    import yaml
-
     path = folder / "values.yaml"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w") as file:
-        yaml.safe_dump(values_of(pairs, where), file)
+        json.dump(values_of(pairs, where), file)  # which is YAML, and leaves no text to be taken for a number
     return ["-f", str(path)]
 
 
-def split_pairs(text: str, where: str) -> list[tuple[str, str]]:
+def split_pairs(text: str, where: str, *, as_text: bool = False) -> list[Pair]:
     """`a=1,b.c={x,y}` as pairs: commas within braces, or after a backslash, do not separate."""
     pairs = []
     for piece in _pieces(text):
@@ -39,19 +48,19 @@ def split_pairs(text: str, where: str) -> list[tuple[str, str]]:
         name, has_value, value = piece.partition("=")
         if not has_value:
             raise TaskFailedError("values are written NAME=VALUE, between commas", where=where)
-        pairs.append((name.strip(), value))
+        pairs.append(Pair(name.strip(), value, as_text))
     return pairs
 
 
-def values_of(pairs: Sequence[tuple[str, str]], where: str) -> dict[str, Any]:
+def values_of(pairs: Sequence[Pair], where: str) -> dict[str, Any]:
     """The values as Helm would have them: nested by the dots of their names; numbers, true, false and null by their look."""
     found: dict[str, Any] = {}
-    for name, text in pairs:
-        steps = _steps(name, where)
+    for pair in pairs:
+        steps = _steps(pair.name, where)
         at: Any = found
         for number, step in enumerate(steps):
             is_last = number == len(steps) - 1
-            following: Any = _value(text) if is_last else [] if isinstance(steps[number + 1], int) else {}
+            following: Any = _value(pair) if is_last else [] if isinstance(steps[number + 1], int) else {}
             at = _put(at, step, following, replace=is_last, where=where)
     return found
 
@@ -87,13 +96,16 @@ def _steps(name: str, where: str) -> list[str | int]:
             return steps
 
 
-def _value(text: str) -> Any:
+def _value(pair: Pair) -> Any:
+    text = pair.value
     if text.startswith("{") and text.endswith("}"):
-        return [_scalar(one.strip()) for one in _pieces(text[1:-1])] if text[1:-1].strip() else []
-    return _scalar(text)
+        return [_scalar(one, pair.as_text) for one in _pieces(text[1:-1])]
+    return _scalar(text, pair.as_text)
 
 
-def _scalar(text: str) -> Any:
+def _scalar(text: str, as_text: bool) -> Any:
+    if as_text:
+        return re.sub(r"\\(.)", r"\1", text)
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

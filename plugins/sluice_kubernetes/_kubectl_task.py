@@ -52,7 +52,7 @@ def run_kubectl_task(run: TaskRun) -> None:
     """Carry out the step: a secret, a config map and a command, as far as they are named."""
     command = run.input("command").strip()
     if command == "logout":
-        _log_out(run)
+        log_out(run)
         return
     target = target_of(run)
     if run.input("secretName").strip():
@@ -60,12 +60,13 @@ def run_kubectl_task(run: TaskRun) -> None:
     if run.input("configMapName").strip():
         _create_config_map(run, target)
     if command == "login":
-        _log_in(run, target)
+        log_in(run, target)
     elif command:
         _execute(run, target, command)
 
 
-def _log_in(run: TaskRun, target: Target) -> None:
+def log_in(run: TaskRun, target: Target) -> None:
+    """Leave a kubeconfig for the steps that follow in the job."""
     if target.access is None:
         raise TaskFailedError("login needs a service connection", where=run.task)
     path = job_kubeconfig(run)
@@ -74,7 +75,8 @@ def _log_in(run: TaskRun, target: Target) -> None:
     run.say(f"Logged in to {target.access.server} for the steps that follow in this job.")
 
 
-def _log_out(run: TaskRun) -> None:
+def log_out(run: TaskRun) -> None:
+    """Remove the job's kubeconfig."""
     path = job_kubeconfig(run)
     was_there = path.exists()
     path.unlink(missing_ok=True)

@@ -37,6 +37,25 @@ def load_all(text: str) -> list[Any]:
     return list(yaml.load_all(text, _Loader))
 
 
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_PLAIN = re.compile(r"[A-Za-z_/][\w./@-]*(?:[ :]?[\w./@-]+)*")
+_WORDS = frozenset(["y", "yes", "n", "no", "on", "off", "true", "false", "null"])
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Quoted, wherever some reader might see more than a text in it."""
+    if "\n" in text:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
+    is_plain = _PLAIN.fullmatch(text) and text.casefold() not in _WORDS
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
 def dump_all(documents: list[Any]) -> str:
     """A text that Kubernetes, and `load_all`, read as these documents."""
-    return yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True)
+    return str(yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True))

@@ -118,7 +118,7 @@ def test_skipped_verification_is_a_value_of_the_connection_that_everybody_sees(t
     )
     assert "acceptUntrustedCerts  true" in team("connection", "show", "cluster")
     team("run", "--non-interactive", "--permit", "cluster")
-    assert "insecure-skip-tls-verify: true" in (team.folder / "seen").read_text()
+    assert '"insecure-skip-tls-verify": true' in (team.folder / "seen").read_text()
 
 
 def test_what_tools_get_is_private_and_shows_in_no_command_line(team: Sluice) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.plugin import TaskFailedError
-from sluice_kubernetes._helm_values import split_pairs, values_of, write_values
+from sluice_kubernetes._helm_values import Pair, split_pairs, values_of, write_values
 
 
 def values(text: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def values(text: str) -> dict[str, Any]:
         ("a=1", {"a": 1}),
         ("a.b=x,a.c=true", {"a": {"b": "x", "c": True}}),
         ("a=null,b=012,c=1.5", {"a": None, "b": "012", "c": "1.5"}),
-        ("a={x,y},b={}", {"a": ["x", "y"], "b": []}),
+        ("a={x,y},b={}", {"a": ["x", "y"], "b": [""]}),
         (r"a=x\,y,b\.c=1", {"a": "x,y", "b.c": 1}),
         ("a[0].b=1,a[1].b=2", {"a": [{"b": 1}, {"b": 2}]}),
         ("a[1]=x", {"a": [None, "x"]}),
@@ -52,7 +52,7 @@ def test_whatever_is_written_is_read_or_refused(text: str) -> None:
 
 
 def test_values_stand_in_a_private_file(tmp_path: Path) -> None:
-    arguments = write_values(tmp_path, [("a.b", "canary-4711")], "task")
+    arguments = write_values(tmp_path, [Pair("a.b", "canary-4711")], "task")
     assert arguments == ["-f", str(tmp_path / "values.yaml")]
     assert stat.S_IMODE((tmp_path / "values.yaml").stat().st_mode) == 0o600
     assert yaml.safe_load((tmp_path / "values.yaml").read_text()) == {"a": {"b": "canary-4711"}}

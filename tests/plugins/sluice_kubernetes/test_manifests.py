@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice.plugin import TaskFailedError, TaskRun
 from sluice.runtime.globbing import find_files
@@ -92,6 +95,26 @@ def test_texts_that_look_like_times_stay_texts() -> None:
     [found] = load_all(text)
     assert list(found.values()) == ["2026-11-25", "22:30", "1.2.3", 0o644, 1000.0, True, "5Gi", -3, 0.5, 31, None, "08"]
     assert load_all(dump_all([found])) == [found]
+
+
+TEXTS = st.text(max_size=20) | st.sampled_from(
+    ["0815", "1e3", "yes", "y", "~", "22:30", "a: b", "a #b", "-", "!x", "=", " a"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9999, 9999) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(VALUES)
+def test_what_is_written_reads_the_same(value: Any) -> None:
+    try:
+        text = dump_all([value])
+        found = load_all(text)
+    except yaml.YAMLError:  # characters that YAML does not have
+        return
+    assert found == [value]
 
 
 class Run:
