@@ -113,15 +113,22 @@ def _credential(connection: Connection, scheme: str) -> TokenCredential:
             connection.text("tenantid"),
             connection.text("serviceprincipalid"),
             certificate_data=certificate.reveal().encode(),
-            # an authority of one's own is not asked of Microsoft's
-            disable_instance_discovery=bool(os.environ.get("AZURE_AUTHORITY_HOST")),
+            disable_instance_discovery=_has_own_authority(),
         )
-    raise TaskFailedError(
-        f"the scheme '{connection.scheme}' of Docker Registry connections is not supported yet",
-        where=connection.name,
-        why="it needs an issuer of identity tokens for pipelines, which Sluice does not have yet",
-        do="use a service principal or a managed identity",
-    )
+    if scheme == "workloadidentityfederation":
+        from azure.identity import ClientAssertionCredential
+
+        # signed before the library asks for it: what forbids that is told as it is
+        assertion = connection.federated_token()
+        tenant, application = connection.text("tenantid"), connection.text("serviceprincipalid")
+        own = _has_own_authority()
+        return ClientAssertionCredential(tenant, application, assertion.reveal, disable_instance_discovery=own)
+    raise _failure(connection, f"a Docker Registry connection cannot log in with the scheme '{connection.scheme}'")
+
+
+def _has_own_authority() -> bool:
+    """Whether tokens come from an authority of one's own, of which Microsoft's is not asked."""
+    return bool(os.environ.get("AZURE_AUTHORITY_HOST"))
 
 
 def _pause(seconds: str) -> None:

@@ -1,75 +1,49 @@
+"""Azure Container Registry: what each kind of identity logs in with, against Entra and a registry that check it."""
+
 from __future__ import annotations
 
-import datetime as dt
-import ssl
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
-from tests.doubles.azure_registry import AzureRegistry
-from tests.doubles.certificates import Authority
-from tests.doubles.web import served
+from tests.doubles.azure_registry import Registry
+from tests.plugins.sluice_azure.conftest import CERTIFICATE, PEM, TENANT, World, certified, world
 
-from sluice.plugin import Connection, Secret, TaskFailedError
+from sluice.connections.connection import ConnectionRecord
+from sluice.errors import VerificationError
+from sluice.plugin import Connection, Secret, SluiceError, TaskFailedError
 from sluice_docker import prepare_registry
 
-TENANT = "11111111-2222-3333-4444-555555555555"
-APPLICATION = "66666666-7777-8888-9999-000000000000"
+if TYPE_CHECKING:
+    from tests.conftest import Giver
 
+__all__ = ["world"]
 
-def _application() -> tuple[x509.Certificate, str]:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "application")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    text = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return certificate, text.decode()
-
-
-CERTIFICATE, PEM = _application()
+FEDERATION = "WorkloadIdentityFederation"
 
 
 @pytest.fixture
-def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureRegistry]:
-    authority = Authority(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*authority.issue("azure", tmp_path))
-    double = AzureRegistry(tenant=TENANT, application=APPLICATION, certificate=CERTIFICATE)
-    with served(double, context):
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
-        monkeypatch.setenv("AZURE_AUTHORITY_HOST", double.url)
-        yield double
-    assert double.complaints == []
+def registry(world: World) -> Registry:
+    return Registry(world.azure)
 
 
-def connection(azure: AzureRegistry, scheme: str, **parameters: str | Secret) -> Connection:
-    given: dict[str, str | Secret] = {"loginServer": azure.server, "tenantid": TENANT, **parameters}
+def connection(registry: Registry, scheme: str, **parameters: str | Secret) -> Connection:
+    given: dict[str, str | Secret] = {"loginServer": registry.server, "tenantid": TENANT, **parameters}
     return Connection(id="1", name="acr", type="dockerregistry", scheme=scheme, parameters=given)
 
 
-def certified(azure: AzureRegistry, pem: str = PEM) -> Connection:
+def with_certificate(world: World, registry: Registry, pem: str = PEM) -> Connection:
     return connection(
-        azure,
+        registry,
         "ServicePrincipal",
-        serviceprincipalid=APPLICATION,
+        serviceprincipalid=world.application.id,
         authenticationType="spnCertificate",
         servicePrincipalCertificate=Secret(pem),
     )
+
+
+def federated(world: World, registry: Registry) -> ConnectionRecord:
+    values = {"loginServer": registry.server, "registrytype": "ACR", "tenantid": TENANT}
+    return world.create(FEDERATION, values, type="dockerregistry", name="acr")
 
 
 def logged_in(connection: Connection) -> tuple[str, str]:
@@ -78,46 +52,78 @@ def logged_in(connection: Connection) -> tuple[str, str]:
     return connection.text("username"), password.reveal()
 
 
-def test_a_service_principal_with_a_key_logs_in_with_it(azure: AzureRegistry) -> None:
-    given = connection(azure, "ServicePrincipal", serviceprincipalid=APPLICATION, serviceprincipalkey=Secret("key-71"))
+def machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{world.azure.url}/identity")
+    monkeypatch.setenv("IDENTITY_HEADER", world.azure.entra.header)
+
+
+def test_a_service_principal_with_a_key_logs_in_with_it(world: World, registry: Registry) -> None:
+    given = connection(
+        registry, "ServicePrincipal", serviceprincipalid=world.application.id, serviceprincipalkey=Secret("key-71")
+    )
     prepared = prepare_registry(given)
-    assert logged_in(prepared) == (APPLICATION, "key-71")
-    assert prepared.text("registry") == azure.server
-    assert azure.calls == []
+    assert logged_in(prepared) == (world.application.id, "key-71")
+    assert prepared.text("registry") == registry.server
+    assert world.azure.calls == []
 
 
-def test_a_certificate_gets_a_token_of_the_registry(azure: AzureRegistry) -> None:
-    azure.busy = 2
-    prepared = prepare_registry(certified(azure))
-    assert logged_in(prepared) == ("00000000-0000-0000-0000-000000000000", azure.refresh)
-    assert azure.refresh not in repr(prepared)
+def test_a_certificate_gets_a_token_of_the_registry(world: World, registry: Registry) -> None:
+    world.application.certificates.append(CERTIFICATE)
+    registry.busy = 2
+    prepared = prepare_registry(with_certificate(world, registry))
+    assert logged_in(prepared) == ("00000000-0000-0000-0000-000000000000", registry.refresh)
+    assert registry.refresh not in repr(prepared)
 
 
-def test_a_certificate_that_entra_does_not_know_is_refused(azure: AzureRegistry) -> None:
-    _, other = _application()
+def test_a_certificate_that_entra_does_not_know_is_refused(world: World, registry: Registry) -> None:
+    world.application.certificates.append(CERTIFICATE)
     with pytest.raises(TaskFailedError, match="Entra gives no token") as refusal:
-        prepare_registry(certified(azure, other))
+        prepare_registry(with_certificate(world, registry, certified()[1]))
     assert "PRIVATE KEY" not in str(refusal.value)
 
 
-def test_a_managed_identity_gets_a_token_of_the_registry(azure: AzureRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{azure.url}/identity")
-    monkeypatch.setenv("IDENTITY_HEADER", azure.header)
-    prepared = prepare_registry(connection(azure, "ManagedServiceIdentity"))
-    assert logged_in(prepared)[1] == azure.refresh
+def test_a_managed_identity_gets_a_token_of_the_registry(
+    world: World, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(world, monkeypatch)
+    prepared = prepare_registry(connection(registry, "ManagedServiceIdentity"))
+    assert logged_in(prepared)[1] == registry.refresh
 
 
-def test_a_registry_that_refuses_the_identity_is_told(azure: AzureRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{azure.url}/identity")
-    monkeypatch.setenv("IDENTITY_HEADER", azure.header)
-    given = connection(azure, "ManagedServiceIdentity", tenantid=APPLICATION)
+def test_a_registry_that_refuses_the_identity_is_told(
+    world: World, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(world, monkeypatch)
+    given = connection(registry, "ManagedServiceIdentity", tenantid=world.application.id)
     with pytest.raises(TaskFailedError, match=r"gives no token for this identity.*401"):
         prepare_registry(given)
 
 
-def test_workload_identity_federation_says_what_is_missing(azure: AzureRegistry) -> None:
-    with pytest.raises(TaskFailedError, match="WorkloadIdentityFederation"):
-        prepare_registry(connection(azure, "WorkloadIdentityFederation"))
+def test_federation_gets_a_token_of_the_registry_without_a_secret(
+    world: World, registry: Registry, evidence: Giver
+) -> None:
+    world.federate("acr")
+    record = federated(world, registry)
+    assert record.secrets == frozenset()
+    for _ in range(2):
+        assert logged_in(world.open(record)) == ("00000000-0000-0000-0000-000000000000", registry.refresh)
+    assert len(set(world.azure.entra.assertions)) == 2
+    assert "depot.azurecr.io accepts the user 00000000" in world.verify(record)
+    evidence("dockerregistry", FEDERATION, "verified right", "Azure (double)")
+
+
+def test_federation_that_entra_was_not_told_of_is_refused(world: World, registry: Registry, evidence: Giver) -> None:
+    record = federated(world, registry)
+    with pytest.raises(TaskFailedError, match="AADSTS700211"):
+        world.open(record)
+    with pytest.raises(VerificationError, match="AADSTS700211"):
+        world.verify(record)
+    evidence("dockerregistry", FEDERATION, "verified wrong", "Azure (double)")
+
+
+def test_federation_without_an_issuer_says_so(registry: Registry) -> None:
+    with pytest.raises(SluiceError, match="no identity token is issued"):
+        prepare_registry(connection(registry, FEDERATION, serviceprincipalid="x"))
 
 
 def test_other_registries_stay_as_they_are() -> None:
