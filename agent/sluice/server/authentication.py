@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 REALM = "Sluice"
 MAX_CREDENTIAL = 8192
+MAX_FIELDS = 10_000
+"""Fields of a form: a variable group has many."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REMEMBERED_SECONDS = 60.0
 """After so long the use of a token is looked at again, so that it is recorded."""
@@ -149,7 +151,7 @@ async def _require_csrf(request: Request, found: Caller) -> None:
     shown = request.headers.get(CSRF_HEADER, "")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
     if not shown and kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        form = await request.form()
+        form = await request.form(max_fields=MAX_FIELDS)
         value = form.get(CSRF_FIELD)
         shown = value if isinstance(value, str) else ""
     if not hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), found.csrf.encode("ascii")):

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from sluice.server.problems import Problem
-from sluice.server.settings import MAX_BODY
+from sluice.server.settings import MAX_BODY, MAX_UPLOAD, UPLOADS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,7 +59,7 @@ class Protection:
             return
         path = _organization_off(scope["path"], self._settings.organization)
         scope = {**scope, "root_path": path}
-        limit = MAX_BODY
+        limit = MAX_UPLOAD if scope["path"].casefold().endswith(UPLOADS) else MAX_BODY
         if _length(scope) > limit:
             await _refuse(_too_large(limit), answer)
             return

@@ -19,6 +19,12 @@ LINK_SECONDS = 10 * 60.0
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a request, where a route does not take more."""
 
+MAX_UPLOAD = 11 * 1024 * 1024
+"""Bytes of a request that brings a secure file, which has 10 MB at most, and what is around it."""
+
+UPLOADS = "/_library/files"
+"""How the path of such a request ends."""
+
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104  # recognized, not bound to
 
 

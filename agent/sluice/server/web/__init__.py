@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 def routers() -> list[APIRouter]:
     """The routers of all pages."""
     from sluice.server.web import (
+        pages_approvals,
+        pages_audit,
         pages_connection,
         pages_connection_form,
         pages_connections,
+        pages_environments,
+        pages_library,
         pages_log,
         pages_resource_checks,
         pages_resource_history,
         pages_resource_security,
         pages_run,
         pages_run_actions,
+        pages_run_new,
         pages_runs,
         pages_sign_in,
         pages_static,
@@ -38,6 +43,7 @@ def routers() -> list[APIRouter]:
         pages_sign_in,
         pages_run,
         pages_run_actions,
+        pages_run_new,
         pages_log,
         pages_connections,
         pages_connection_form,
@@ -45,6 +51,10 @@ def routers() -> list[APIRouter]:
         pages_resource_history,
         pages_resource_checks,
         pages_resource_security,
+        pages_approvals,
+        pages_environments,
+        pages_library,
+        pages_audit,
         pages_runs,  # last: '/{project}' takes whatever has one part
     )
     return [module.router for module in modules]

@@ -14,6 +14,7 @@ from sluice.runs import pipelines
 from sluice.runs.lock import is_driven
 from sluice.server.web import words
 from sluice.server.web.rendering import home_of, page
+from sluice.server.web.reviews import why_not
 from sluice.server.web.signed import Signed
 from sluice.storage import projects, requests, runs
 from sluice.storage.permissions import Resource
@@ -22,6 +23,7 @@ from sluice.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sluice.errors import SluiceError
     from sluice.server.caller import Caller
     from sluice.storage.engine import Transaction
     from sluice.storage.requests import RequestRow
@@ -79,6 +81,21 @@ def runs_page(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = LIMIT,
 ) -> Response:
     """The newest runs: all, or those of a pipeline, or those in a state."""
+    return show_runs(request, caller, project, state=state, definition=definition, limit=limit)
+
+
+def show_runs(
+    request: Request,
+    caller: Caller,
+    project: str,
+    *,
+    state: str = "",
+    definition: str = "",
+    limit: int = LIMIT,
+    problem: SluiceError | None = None,
+    status: int = 200,
+) -> Response:
+    """The list, with what was refused at its top where something was."""
     with caller.database.read() as transaction:
         home = projects.find(transaction, project)
         known = pipelines.listed(transaction, home.id, caller.guard)
@@ -86,6 +103,10 @@ def runs_page(
         seen = caller.guard.seen(transaction, home.id, PIPELINE)
         found = [run for run in runs.newest(transaction, home.id, limit=limit) if seen(str(run.pipeline_id))]
         waiting = requests.of_runs(transaction, [run.id for run in found if run.state != "completed"])
+        refusal = None
+        if chosen is not None:
+            place, require = pipelines.resource_of(chosen), caller.guard.require
+            refusal = why_not(lambda: require(transaction, Right.USE, place, chosen.name))
     rows = [_row(caller, run, waiting.get(run.id, ())) for run in found]
     shown = [row for row in rows if (chosen is None or row.run.pipeline_id == chosen.id) and _fits(row, state)]
     return page(
@@ -94,9 +115,12 @@ def runs_page(
         caller,
         project=home.name,
         active="runs",
+        status=status,
+        problem=problem,
         rows=shown,
         pipelines=known,
         pipeline=chosen,
+        refusal=refusal,
         state=state,
         limit=limit,
         more=len(found) == limit < MAX_LIMIT,

@@ -139,3 +139,19 @@ def _reader(house: House, user: str, pipeline_id: int) -> None:
         place = assignments.Place(permissions.Resource(home.id, str(pipeline_id), PIPELINE), Level.PROJECT, "release")
         subject = assignments.find_subject(transaction, home, user)
         assignments.set_role(transaction, Unrestricted("root"), place, subject, Role.READER, at=time.time())
+
+
+def test_a_pipeline_is_run_from_its_page_with_parameters(house: House, browser: Browser) -> None:
+    first = house.run(
+        "parameters: [{name: who, default: you}]\nsteps: [{checkout: none}, {script: 'echo ${{ parameters.who }}'}]"
+    )
+    page = browser.get("/local/default/_build", definitionId=first.pipeline_id)
+    made = page.submit("/run", parameters="who: ada\n")
+    assert made.status == 200
+    run = house.drive(first.id + 1)
+    assert run.result == "Succeeded"
+    step = next(one for one in house.records(run.id) if one.name == "CmdLine")
+    assert "echo ada" in browser.get("/local/default/_build/results", buildId=run.id, s=step.id).text
+    wrong = page.submit("/run", parameters="nobody: ada\n")
+    assert wrong.status == 400
+    assert "nobody" in wrong.text
