@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.app_center import AppCenter
 from tests.doubles.web import Double
 
@@ -45,7 +46,7 @@ def distribute(center: AppCenter, sources: Path, variables: dict[str, str] | Non
     )
 
 
-def test_a_release_goes_up_in_chunks_and_to_the_groups(center: AppCenter, sources: Path) -> None:
+def test_a_release_goes_up_in_chunks_and_to_the_groups(center: AppCenter, sources: Path, evidence: Giver) -> None:
     center.polls = 1
     variables = {"Build.SourceBranch": "refs/heads/main", "Build.SourceVersion": "abc", "Build.BuildId": "9"}
     outcome = distribute(
@@ -71,6 +72,7 @@ def test_a_release_goes_up_in_chunks_and_to_the_groups(center: AppCenter, source
     assert release["to"] == [("/groups", {"id": id_, **wanted}) for id_ in ("g-1", "g-2")]
     assert TOKEN not in outcome.log
     assert "of=upload" not in outcome.log
+    evidence("vsmobilecenter", "Token", "used", "App Center (double)", task="AppCenterDistribute@3")
 
 
 def test_who_names_no_group_means_everyone_and_a_store_is_one(center: AppCenter, sources: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.chef import Chef
 from tests.doubles.web import Double
 
@@ -53,7 +54,7 @@ def deploy(
     )
 
 
-def test_attributes_are_set_and_every_node_waited_for(chef: Chef) -> None:
+def test_attributes_are_set_and_every_node_waited_for(chef: Chef, evidence: Giver) -> None:
     outcome = deploy(chef)
     assert outcome.result is Result.SUCCEEDED, outcome.message
     changed = chef.environments["live"]
@@ -62,6 +63,7 @@ def test_attributes_are_set_and_every_node_waited_for(chef: Chef) -> None:
     assert outcome.lines[-2:] == ["web1 has converged", "web2 has converged"]
     assert outcome.progress[-1] == (100, "nodes")
     assert "PRIVATE KEY" not in outcome.log
+    evidence("chef", "UsernamePassword", "used", "Chef Infra Server (double)", task="Chef@1")
 
 
 @pytest.mark.parametrize(

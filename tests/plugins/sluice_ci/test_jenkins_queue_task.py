@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.jenkins import Build, Jenkins, Job
 from tests.doubles.web import Double
 
@@ -47,7 +48,7 @@ def queue(
     )
 
 
-def test_a_job_is_queued_its_console_shown_and_its_end_waited_for(jenkins: Jenkins) -> None:
+def test_a_job_is_queued_its_console_shown_and_its_end_waited_for(jenkins: Jenkins, evidence: Giver) -> None:
     jenkins.jobs["job/app"] = Job(planned=[Build(pieces=[b"compil", b"ing\nall is well\n"])], queue_polls=1)
     outcome = queue(jenkins)
     assert outcome.result is Result.SUCCEEDED
@@ -64,6 +65,7 @@ def test_a_job_is_queued_its_console_shown_and_its_end_waited_for(jenkins: Jenki
     ]
     assert [text.index(one) for one in order] == sorted(text.index(one) for one in order)
     assert f"{jenkins.url}/jenkins/job/app/1/" in outcome.lines
+    evidence("jenkins", "UsernamePassword", "used", "Jenkins (double)", task=TASK)
 
 
 def test_an_api_token_needs_no_session_and_a_server_may_have_no_crumbs(jenkins: Jenkins) -> None:

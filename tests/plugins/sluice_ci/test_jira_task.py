@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.jira import Issue, Jira
 from tests.doubles.web import Double
 
@@ -29,7 +30,9 @@ def update(jira: Jira, **inputs: str) -> TaskOutcome:
     )
 
 
-def test_issues_named_in_messages_get_fields_labels_a_comment_and_their_next_status(jira: Jira) -> None:
+def test_issues_named_in_messages_get_fields_labels_a_comment_and_their_next_status(
+    jira: Jira, evidence: Giver
+) -> None:
     outcome = update(
         jira,
         issueKeys="SHOP-22: the till\nfixes (SHOP-1), as XSHOP-1 did; not SHOP-1x nor shop-2",
@@ -44,6 +47,7 @@ def test_issues_named_in_messages_get_fields_labels_a_comment_and_their_next_sta
         assert issue.fields == {"summary": "The till", "labels": ["old", "done", "till"]}
         assert (issue.comments, issue.status) == (["Released."], "Done")
     assert "1 of 3 issues were not updated: XSHOP-1" in outcome.message
+    evidence("jira", "UsernamePassword", "used", "Jira (double)", task="JiraUpdateIssue@1")
 
 
 @pytest.mark.parametrize("wanted", ["11", "start WORK", "in progress"])
@@ -102,7 +106,7 @@ def test_a_missing_permission_is_told(jira: Jira) -> None:
     assert "You do not have the permission (give the account" in update(jira, comment="x").log
 
 
-def test_an_app_signs_each_change(jira: Jira) -> None:
+def test_an_app_signs_each_change(jira: Jira, evidence: Giver) -> None:
     key, secret = jira.app
     values = {
         "configurationId": "00000000-0000-0000-0000-000000000001",
@@ -116,6 +120,12 @@ def test_an_app_signs_each_change(jira: Jira) -> None:
         is Result.SUCCEEDED
     )
     assert (jira.issues["SHOP-1"].comments, jira.issues["SHOP-1"].status) == (["Signed."], "Done")
+    evidence("jira", "JiraConnectApp", "used", "Jira (double)", task="JiraUpdateIssue@1")
+    token = make_connection("jira", "shop", url=jira.url, scheme="Token", values={"apitoken": "pat-0123456789"})
+    more = {"issueKeys": "SHOP-22", "comment": "By token."}
+    done = run_task("JiraUpdateIssue@1", inputs=more, connections={"jiraConnection": token})
+    assert (done.result, jira.issues["SHOP-22"].comments) == (Result.SUCCEEDED, ["By token."])
+    evidence("jira", "Token", "used", "Jira (double)", task="JiraUpdateIssue@1")
 
 
 def test_a_request_is_signed_below_the_site_with_its_query_in_order() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.app_center import AppCenter
 from tests.doubles.certificates import Authority
 from tests.doubles.chef import Chef, client_key
@@ -67,14 +68,15 @@ def other_secret(kind: str) -> str:
     return client_key("somebody") if kind == "chef" else WRONG
 
 
-def test_right_credentials_are_told_as_right(kind: str, serve: Callable[[Double], None]) -> None:
+def test_right_credentials_are_told_as_right(kind: str, serve: Callable[[Double], None], evidence: Giver) -> None:
     double, values, path = CASES[kind]()
     serve(double)
     assert VERIFY[kind](connection(kind, double, values, path)) == ANSWERS[kind]
     assert VERIFY[kind](connection(kind, double, values, path.rstrip("/"))) == ANSWERS[kind]
+    evidence(kind, connection(kind, double, values, path).scheme, "verified right", f"{type(double).__name__} (double)")
 
 
-def test_wrong_credentials_are_told_and_not_shown(kind: str, serve: Callable[[Double], None]) -> None:
+def test_wrong_credentials_are_told_and_not_shown(kind: str, serve: Callable[[Double], None], evidence: Giver) -> None:
     double, values, path = CASES[kind]()
     serve(double)
     secret = "apitoken" if "apitoken" in values else "password"
@@ -82,6 +84,7 @@ def test_wrong_credentials_are_told_and_not_shown(kind: str, serve: Callable[[Do
     with pytest.raises(VerificationError, match="does not accept the credentials: they are wrong") as raised:
         VERIFY[kind](connection(kind, double, values | {secret: wrong}, path))
     assert wrong not in str(raised.value)
+    evidence(kind, connection(kind, double, values, path).scheme, "verified wrong", f"{type(double).__name__} (double)")
 
 
 def test_another_address_is_told(kind: str, serve: Callable[[Double], None]) -> None:
@@ -147,13 +150,21 @@ def test_each_verification_is_declared() -> None:
 )
 @pytest.mark.parametrize("prefix", ["", "/jira"])
 def test_each_scheme_of_jira_sends_what_jira_takes(
-    serve: Callable[[Double], None], scheme: str, values: dict[str, str], name: str, prefix: str
+    serve: Callable[[Double], None], scheme: str, values: dict[str, str], name: str, prefix: str, evidence: Giver
 ) -> None:
     double = Jira()
     double.prefix = prefix
     serve(double)
     asked = make_connection("jira", "ci", url=f"{double.url}{prefix}/", scheme=scheme, values=values)
     assert verify_jira(asked) == f"Jira knows the credentials as {name} L."
+    evidence("jira", scheme, "verified right", "Jira (double)")
+    secret = "apitoken" if scheme == "Token" else "sharedSecret"
+    changed = make_connection(
+        "jira", "ci", url=asked.url, scheme=scheme, values=values | {secret: f"wrong-{values[secret]}"}
+    )
+    with pytest.raises(VerificationError, match="does not accept the credentials"):
+        verify_jira(changed)
+    evidence("jira", scheme, "verified wrong", "Jira (double)")
 
 
 def test_a_captcha_is_told_apart_from_a_missing_permission(serve: Callable[[Double], None]) -> None:

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.conftest import Giver
 
 from sluice.hooks.manager import installed
 from sluice.plugin import Connection, Secret, VerificationError
@@ -97,13 +98,16 @@ def test_the_type_is_that_of_azure_pipelines() -> None:
     assert installed().types["generic"] is GENERIC
 
 
-def test_credentials_that_open_the_url_are_good_and_plain_http_is_told(start: Start) -> None:
+def test_credentials_that_open_the_url_are_good_and_plain_http_is_told(start: Start, evidence: Giver) -> None:
     url, seen = start()
     answer = verify(connection(f"{url}/private"))
     assert answer.startswith(f"{url} answered 200 OK as user")
     assert "without encryption" in answer
     assert "not checked" not in answer
     assert seen == [("/private", RIGHT), ("/private", None)]
+    evidence("generic", "UsernamePassword", "verified right", "web service of the tests")
+    assert "does not accept the user name and password" in refusal(connection(f"{url}/private", password="wrong-0815"))
+    evidence("generic", "UsernamePassword", "verified wrong", "web service of the tests")
 
 
 def test_a_url_that_everybody_may_read_proves_nothing(start: Start) -> None:

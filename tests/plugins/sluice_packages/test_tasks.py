@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import Giver
 from tests.doubles.package_servers import USER, Pages
 from tests.doubles.web import Double
 
@@ -125,7 +126,7 @@ def test_no_text_of_a_settings_file_is_lost_or_stumbled_over(text: str) -> None:
         assert _npmrc.nerf_dart(url) == _npmrc.nerf_dart(_npmrc.registry_url(url))
 
 
-def test_pip_gets_the_first_index_in_place_of_pypi_and_the_others_beside_it(tmp_path: Path) -> None:
+def test_pip_gets_the_first_index_in_place_of_pypi_and_the_others_beside_it(tmp_path: Path, evidence: Giver) -> None:
     ones = [connection(), connection("https://b.example/simple/", name="two", token=TOKEN)]
     given = {"pythonDownloadServiceConnections": ones}
     first = f"http://{USER}:pass%2Fw%C3%B6rd%2B0815%26@127.0.0.1:9/registry"
@@ -135,9 +136,10 @@ def test_pip_gets_the_first_index_in_place_of_pypi_and_the_others_beside_it(tmp_
     assert "Successfully added auth for 0 internal feeds and 2 external endpoint." in done.lines
     done = run("PipAuthenticate@1", tmp_path, {"onlyAddExtraIndex": "true"}, given)
     assert done.variables == {"PIP_EXTRA_INDEX_URL": f"{first} {second}"}
+    evidence("externalPythonDownloadFeed", "Token", "used", "no server: what pip reads", task="PipAuthenticate@1")
 
 
-def test_twine_gets_a_private_file_with_one_repository(tmp_path: Path) -> None:
+def test_twine_gets_a_private_file_with_one_repository(tmp_path: Path, evidence: Giver) -> None:
     seen: list[tuple[str, int]] = []
 
     def look(line: str) -> None:
@@ -158,9 +160,10 @@ def test_twine_gets_a_private_file_with_one_repository(tmp_path: Path) -> None:
     ]
     assert str(done.variables["PYPIRC_PATH"]).endswith("/.pypirc")
     assert done.messages("warning")[0].startswith("Only one service connection can be authorized at a time")
+    evidence("externalPythonUploadFeed", "Token", "used", "no server: what twine reads", task="TwineAuthenticate@1")
 
 
-def test_nuget_gets_the_feeds_beside_those_of_earlier_steps(tmp_path: Path) -> None:
+def test_nuget_gets_the_feeds_beside_those_of_earlier_steps(tmp_path: Path, evidence: Giver) -> None:
     ones = [connection(), connection("https://b.example/v3/index.json", name="two", token=TOKEN)]
     earlier = [{"endpoint": URL, "password": "old"}, {"endpoint": "https://c.example/", "password": "kept"}]
     known = {"VSS_NUGET_EXTERNAL_FEED_ENDPOINTS": json.dumps({"endpointCredentials": earlier})}
@@ -175,6 +178,8 @@ def test_nuget_gets_the_feeds_beside_those_of_earlier_steps(tmp_path: Path) -> N
     assert done.messages("warning") == [
         f"Auth for the feed '{URL}' was previously set. Overwriting with new configuration."
     ]
+    for scheme in ("UsernamePassword", "Token"):
+        evidence("externalnugetfeed", scheme, "used", "no server: what NuGet reads", task="NuGetAuthenticate@1")
 
 
 def test_an_api_key_is_refused_where_it_is_of_no_use(tmp_path: Path) -> None:
@@ -195,7 +200,7 @@ def servers(home: Path) -> list[dict[str, str]]:
     return [{child.tag.rpartition("}")[2]: child.text or "" for child in one} for one in found]
 
 
-def test_maven_gets_its_servers_in_new_settings(tmp_path: Path) -> None:
+def test_maven_gets_its_servers_in_new_settings(tmp_path: Path, evidence: Giver) -> None:
     ones = [connection(RepositoryId="a"), connection(name="two", token="<&>-0815", RepositoryId="b")]
     done = maven(tmp_path, *ones)
     assert done.result == "Succeeded", done.message
@@ -206,6 +211,7 @@ def test_maven_gets_its_servers_in_new_settings(tmp_path: Path) -> None:
     file = tmp_path / ".m2/settings.xml"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert done.restored == (file,)
+    evidence("externalmavenrepository", "Token", "used", "no server: what Maven reads", task="MavenAuthenticate@0")
 
 
 def test_maven_s_own_settings_stay_and_a_server_that_is_there_is_left_with_a_warning(tmp_path: Path) -> None:
@@ -240,7 +246,7 @@ def cargo(where: Path, text: str, *ones: Connection, **parts: Any) -> TaskOutcom
     return run("CargoAuthenticate@0", where, {"configFile": "config.toml"}, given, **parts)
 
 
-def test_cargo_gets_the_tokens_of_the_registries_that_the_file_names(tmp_path: Path) -> None:
+def test_cargo_gets_the_tokens_of_the_registries_that_the_file_names(tmp_path: Path, evidence: Giver) -> None:
     text = f'[registries]\nour-crates = {{ index = "sparse+{URL}" }}\n[registries.other]\nindex = "sparse+https://x/"\n'
     public = connection("https://crates.io", name="public", token=TOKEN)
     done = cargo(tmp_path, text, connection(), public)
@@ -251,6 +257,7 @@ def test_cargo_gets_the_tokens_of_the_registries_that_the_file_names(tmp_path: P
         "CARGO_REGISTRY_CREDENTIAL_PROVIDER": "cargo:token",
     }
     assert "Authenticated 0 internal feeds, 2 external repos, and 0 federated service connections" in done.lines
+    evidence("externalcargorepository", "Token", "used", "no server: what cargo reads", task="CargoAuthenticate@0")
 
 
 def test_a_token_of_cargo_is_for_the_public_registry_alone(tmp_path: Path) -> None:

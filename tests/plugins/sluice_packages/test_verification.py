@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.certificates import Authority
 from tests.doubles.package_servers import USER, Pages, basic_of
 from tests.doubles.web import Double, Reply, served
@@ -57,17 +58,19 @@ def serving(serve: Serve, kind: str, *, open_to_all: bool = False, accepted: str
 
 
 @pytest.mark.parametrize("kind", PLACES)
-def test_right_credentials_are_accepted(serve: Serve, kind: str) -> None:
+def test_right_credentials_are_accepted(serve: Serve, kind: str, evidence: Giver) -> None:
     _, url = serving(serve, kind)
     assert re.search(rf"(accepts the user|knows the credentials as) {USER}$", verify(connection(kind, url)))
+    evidence(kind, "UsernamePassword", "verified right", "package server (double)")
 
 
 @pytest.mark.parametrize("kind", PLACES)
-def test_wrong_credentials_are_told_and_not_shown(serve: Serve, kind: str) -> None:
+def test_wrong_credentials_are_told_and_not_shown(serve: Serve, kind: str, evidence: Giver) -> None:
     _, url = serving(serve, kind)
     with pytest.raises(VerificationError, match="does not accept the credentials") as caught:
         verify(connection(kind, url, password="wrong-pass-0815"))
     assert "wrong-pass" not in str(caught.value)
+    evidence(kind, "UsernamePassword", "verified wrong", "package server (double)")
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -114,12 +117,13 @@ def test_nothing_is_uploaded_to_see_whether_it_could_be(serve: Serve) -> None:
     assert {(call.method, call.body) for call in server.calls} == {("POST", b"%3Aaction=sluice_verify")}
 
 
-def test_a_token_of_npm_is_a_bearer_and_a_password_at_azure_devops(serve: Serve) -> None:
+def test_a_token_of_npm_is_a_bearer_and_a_password_at_azure_devops(serve: Serve, evidence: Giver) -> None:
     server, url = serving(serve, "externalnpmregistry", accepted=f"Bearer {PASSWORD}")
     assert f"as {USER}" in verify(connection("externalnpmregistry", url, token=PASSWORD))
     server.accepted = basic_of("VssToken", PASSWORD)
     server.headers = {"X-TFS-ProcessId": "1"}
     assert f"as {USER}" in verify(connection("externalnpmregistry", url, token=PASSWORD))
+    evidence("externalnpmregistry", "Token", "verified right", "package server (double)")
 
 
 def test_a_registry_that_names_nobody_has_not_accepted_the_token(serve: Serve) -> None:
@@ -129,10 +133,11 @@ def test_a_registry_that_names_nobody_has_not_accepted_the_token(serve: Serve) -
         verify(connection("externalnpmregistry", url))
 
 
-def test_an_api_key_is_not_sent_and_said_to_be_unchecked(serve: Serve) -> None:
+def test_an_api_key_is_not_sent_and_said_to_be_unchecked(serve: Serve, evidence: Giver) -> None:
     server, url = serving(serve, "externalnugetfeed", open_to_all=True)
     assert verify(connection("externalnugetfeed", url, key=PASSWORD)).endswith("cannot be checked without a push")
     assert all(PASSWORD not in str(call.headers) for call in server.calls)
+    evidence("externalnugetfeed", "None", "verified right", "package server (double)")
 
 
 def test_a_v2_feed_is_a_feed(serve: Serve) -> None:
@@ -150,9 +155,14 @@ def test_a_v2_feed_is_a_feed(serve: Serve) -> None:
         ("externalPythonUploadFeed", "build"),
     ],
 )
-def test_a_token_goes_with_the_name_that_its_tasks_give_it(serve: Serve, kind: str, user: str) -> None:
+def test_a_token_goes_with_the_name_that_its_tasks_give_it(serve: Serve, kind: str, user: str, evidence: Giver) -> None:
     _, url = serving(serve, kind, accepted=basic_of(user, PASSWORD))
     assert verify(connection(kind, url, token=PASSWORD)).endswith("accepts the token")
+    evidence(kind, "Token", "verified right", "package server (double)")
+    with pytest.raises(VerificationError, match="does not accept the credentials") as caught:
+        verify(connection(kind, url, token="wrong-token-0815"))
+    assert "wrong-token" not in str(caught.value)
+    evidence(kind, "Token", "verified wrong", "package server (double)")
 
 
 def test_a_repository_without_a_page_is_told_by_what_it_asks_of_strangers(serve: Serve) -> None:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.bitbucket import Bitbucket
 
 from sluice.plugin import Connection, VerificationError
@@ -43,12 +44,17 @@ def connection(bitbucket: Bitbucket, scheme: str = "Token", **values: str) -> Co
     ],
 )
 def test_each_scheme_sends_what_bitbucket_takes(
-    bitbucket: Bitbucket, scheme: str, values: dict[str, str], sent: str
+    bitbucket: Bitbucket, scheme: str, values: dict[str, str], sent: str, evidence: Giver
 ) -> None:
     bitbucket.known[sent] = ALL
     assert (
         verify_bitbucket(connection(bitbucket, scheme, **values)) == f"{bitbucket.url} knows the credentials as Ada L."
     )
+    evidence("bitbucket", scheme, "verified right", "Bitbucket (double)")
+    bitbucket.known.clear()
+    with pytest.raises(VerificationError, match="does not accept the credentials"):
+        verify_bitbucket(connection(bitbucket, scheme, **values))
+    evidence("bitbucket", scheme, "verified wrong", "Bitbucket (double)")
 
 
 def test_a_token_for_repositories_alone_is_good(bitbucket: Bitbucket) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.github import Account, GitHub
 
 from sluice.plugin import Connection, Secret, VerificationError
@@ -37,33 +38,55 @@ def refusal(connection: Connection) -> str:
     return str(raised.value)
 
 
-def test_a_token_is_told_by_its_account(github: GitHub) -> None:
+def test_a_token_is_told_by_its_account(github: GitHub, evidence: Giver) -> None:
     github.accounts[TOKEN] = Account("octocat")
     assert verify_github(personal(github)) == f"{github.url} knows the credentials as octocat"
     assert [(call.method, call.path) for call in github.calls] == [("GET", "/api/v3/user")]
+    evidence("githubenterprise", "Token", "verified right", "GitHub (double)")
 
 
 @pytest.mark.parametrize(("scheme", "key"), [("Token", "AccessToken"), ("PersonalAccessToken", "accessToken")])
-def test_each_scheme_of_github_has_its_token_under_its_own_key(github: GitHub, scheme: str, key: str) -> None:
+def test_each_scheme_of_github_has_its_token_under_its_own_key(
+    github: GitHub, scheme: str, key: str, evidence: Giver
+) -> None:
     github.accounts[TOKEN] = Account("octocat", scopes=None)
     connection = make_connection("github", "hub", url=github.url, scheme=scheme, values={key: TOKEN})
     assert "as octocat" in verify_github(connection)
+    evidence("github", scheme, "verified right", "GitHub (double)")
+    github.accounts.clear()
+    assert "does not accept the credentials" in refusal(connection)
+    evidence("github", scheme, "verified wrong", "GitHub (double)")
 
 
 @pytest.mark.parametrize("scheme", ["OAuth", "OAuth2"])
-def test_a_grant_has_an_access_token(github: GitHub, scheme: str) -> None:
+def test_a_grant_has_an_access_token(github: GitHub, scheme: str, evidence: Giver) -> None:
     github.accounts[TOKEN] = Account("octocat")
     values = {"ConfigurationId": "00000000-0000-0000-0000-000000000001", "AccessToken": TOKEN}
     connection = make_connection("github", "hub", url=github.url, scheme=scheme, values=values)
     assert "as octocat" in verify_github(connection)
     assert prepare_github(connection).scheme == "OAuth"
+    evidence("github", scheme, "verified right", "GitHub (double)")
+    github.accounts.clear()
+    assert "does not accept the credentials" in refusal(connection)
+    evidence("github", scheme, "verified wrong", "GitHub (double)")
 
 
-def test_a_user_name_with_a_password_is_good_for_an_enterprise_server(github: GitHub) -> None:
+def test_a_user_name_with_a_password_is_good_for_an_enterprise_server(github: GitHub, evidence: Giver) -> None:
     github.accounts["pass-word"] = Account("ada", password=True)
     values = {"username": "ada", "password": "pass-word"}
     connection = make_connection("githubenterprise", "h", url=github.url, scheme="UsernamePassword", values=values)
     assert "as ada" in verify_github(connection)
+    evidence("githubenterprise", "UsernamePassword", "verified right", "GitHub (double)")
+    github.accounts.clear()
+    assert "does not accept the credentials" in refusal(connection)
+    evidence("githubenterprise", "UsernamePassword", "verified wrong", "GitHub (double)")
+    grant = {"ConfigurationId": "00000000-0000-0000-0000-000000000001", "AccessToken": TOKEN}
+    granted = make_connection("githubenterprise", "h", url=github.url, scheme="OAuth2", values=grant)
+    assert "does not accept the credentials" in refusal(granted)
+    github.accounts[TOKEN] = Account("ada")
+    assert "as ada" in verify_github(granted)
+    for what in ("verified right", "verified wrong"):
+        evidence("githubenterprise", "OAuth2", what, "GitHub (double)")
 
 
 def test_a_token_without_the_scope_for_private_repositories_is_told(github: GitHub) -> None:
@@ -87,15 +110,16 @@ def test_each_refusal_has_its_own_words(github: GitHub, headers: dict[str, str],
     assert text in refusal(personal(github))
 
 
-def test_wrong_credentials_and_a_wrong_address_are_told_apart(github: GitHub) -> None:
+def test_wrong_credentials_and_a_wrong_address_are_told_apart(github: GitHub, evidence: Giver) -> None:
     assert "does not accept the credentials: they are wrong" in refusal(personal(github))
     elsewhere = make_connection(
         "githubenterprise", "hub", url=f"{github.url}/elsewhere/", scheme="Token", values={"apitoken": TOKEN}
     )
     assert f"there is no GitHub API at {github.url}" in refusal(elsewhere)
+    evidence("githubenterprise", "Token", "verified wrong", "GitHub (double)")
 
 
-def test_an_app_gets_a_token_that_is_kept_until_it_is_about_to_end(github: GitHub) -> None:
+def test_an_app_gets_a_token_that_is_kept_until_it_is_about_to_end(github: GitHub, evidence: Giver) -> None:
     assert verify_github(app(github)).endswith("issued an installation token that opens 3 repositories")
     kept = app(github)
     token = installation_token(kept)
@@ -103,6 +127,7 @@ def test_an_app_gets_a_token_that_is_kept_until_it_is_about_to_end(github: GitHu
     github.lifetime = RENEW_SECONDS - 1
     short = app(github)
     assert installation_token(short) != installation_token(short)
+    evidence("github", "InstallationToken", "verified right", "GitHub (double)")
 
 
 def test_steps_get_an_installation_token_and_not_the_key(github: GitHub) -> None:
@@ -120,12 +145,15 @@ def test_the_only_installation_need_not_be_named(github: GitHub) -> None:
     assert "the app has no installation 79" in refusal(app(github, InstallationId="79"))
 
 
-def test_an_app_with_the_wrong_key_or_id_is_told(github: GitHub, serve: Callable[[GitHub], None]) -> None:
+def test_an_app_with_the_wrong_key_or_id_is_told(
+    github: GitHub, serve: Callable[[GitHub], None], evidence: Giver
+) -> None:
     other = GitHub()
     assert "does not accept the credentials" in refusal(app(github, PrivateKey=other.private_key))
     assert github.complaints.pop().startswith("assertion:")
     assert "does not accept the credentials" in refusal(app(github, AppId="1"))
     assert "private key cannot be read" in refusal(app(github, PrivateKey="-----BEGIN NONSENSE-----"))
+    evidence("github", "InstallationToken", "verified wrong", "GitHub (double)")
 
 
 def test_an_installation_token_that_was_given_is_used_as_it_is(github: GitHub) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.github_releases import TOKEN, Releases, issue
 from tests.doubles.web import Double
 
@@ -52,7 +53,9 @@ def assets(hub: Releases, tag: str) -> dict[str, bytes]:
     return {one["name"]: hub.assets[one["id"]] for one in made["assets"]}
 
 
-def test_a_release_is_created_for_the_tag_of_the_commit_with_its_files(hub: Releases, tmp_path: Path) -> None:
+def test_a_release_is_created_for_the_tag_of_the_commit_with_its_files(
+    hub: Releases, tmp_path: Path, evidence: Giver
+) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a b.zip").write_bytes(b"zip" * 100_000)
     (tmp_path / "out" / "empty.txt").touch()
@@ -76,6 +79,7 @@ def test_a_release_is_created_for_the_tag_of_the_commit_with_its_files(hub: Rele
     assert "No files found matching 'out/none*.x'. Nothing to upload." in outcome.lines
     assert f"Release created successfully at {hub.url}/octo/app/releases/v2" in outcome.lines
     assert TOKEN not in outcome.log
+    evidence("github", "Token", "used", "GitHub (double)", task="GitHubRelease@1")
 
 
 def test_the_tag_that_is_built_is_taken_where_it_is_the_target(hub: Releases, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.real.docker.conftest import Engine, FindProgram, Registry
 
 from sluice.plugin import Connection
@@ -59,7 +60,7 @@ def compose(engine: Engine, sources: Path, require_program: FindProgram) -> RunC
 
 
 def test_services_are_built_and_pushed_under_the_names_of_the_registry(
-    compose: RunCompose, engine: Engine, registry: Registry
+    compose: RunCompose, engine: Engine, registry: Registry, evidence: Giver
 ) -> None:
     on = {"dockerRegistryEndpoint": registry.connection()}
     built = compose("Build services", on=on, additionalImageTags="more", includeLatestTag="true")
@@ -72,6 +73,7 @@ def test_services_are_built_and_pushed_under_the_names_of_the_registry(
     assert pushed.log.count("digest: sha256:") == 2
     assert registry.password not in built.log + pushed.log
     assert isinstance(pushed.outputs["DockerComposeOutput"], str)
+    evidence("dockerregistry", "UsernamePassword", "used", "docker-registry", task="DockerCompose@1")
 
 
 def test_services_run_with_the_arguments_of_the_step(compose: RunCompose) -> None:
@@ -84,7 +86,7 @@ def test_services_run_with_the_arguments_of_the_step(compose: RunCompose) -> Non
     assert down.result == Result.SUCCEEDED, down.log
 
 
-def test_a_service_runs_once_on_the_host_of_a_connection(compose: RunCompose, engine: Engine) -> None:
+def test_a_service_runs_once_on_the_host_of_a_connection(compose: RunCompose, engine: Engine, evidence: Giver) -> None:
     outcome = compose(
         "Run a specific service",
         on={"dockerHostEndpoint": engine.connection()},
@@ -95,6 +97,7 @@ def test_a_service_runs_once_on_the_host_of_a_connection(compose: RunCompose, en
     assert outcome.result == Result.SUCCEEDED, outcome.log
     assert "one  argument" in outcome.lines
     assert "PRIVATE KEY" not in outcome.log
+    evidence("dockerhost", "Certificate", "used", "Docker Engine", task="DockerCompose@1")
 
 
 def test_a_file_that_is_missing_fails_unless_that_is_allowed(compose: RunCompose) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.real.docker.conftest import Engine, Registry
 
 from sluice.plugin import Connection
@@ -61,7 +62,7 @@ def test_an_image_is_built_with_its_tags_arguments_and_labels(docker: RunDocker,
 
 
 def test_an_image_is_pushed_to_the_registry_that_the_step_names(
-    docker: RunDocker, engine: Engine, registry: Registry
+    docker: RunDocker, engine: Engine, registry: Registry, evidence: Giver
 ) -> None:
     outcome = docker("buildAndPush", registry.connection(), repository="app", tags="7")
     assert outcome.result == Result.SUCCEEDED, outcome.log
@@ -73,6 +74,7 @@ def test_an_image_is_pushed_to_the_registry_that_the_step_names(
     assert refused.result == Result.FAILED
     assert "failed with exit code 1: Error response from daemon:" in refused.message
     assert docker("pull", registry.connection(), arguments=f"{registry.host}/app:7").result == Result.SUCCEEDED
+    evidence("dockerregistry", "UsernamePassword", "used", "docker-registry", task="Docker@2")
 
 
 def test_a_wrong_password_fails_the_push_and_is_not_shown(docker: RunDocker, registry: Registry) -> None:

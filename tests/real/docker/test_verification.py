@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.certificates import Authority
 from tests.doubles.web import Double, served
 from tests.real.docker.conftest import Engine, FindProgram, Registry
@@ -25,13 +26,15 @@ def trusted(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
     return registry
 
 
-def test_a_registry_accepts_its_user(trusted: Registry) -> None:
+def test_a_registry_accepts_its_user(trusted: Registry, evidence: Giver) -> None:
     assert verify_registry(trusted.connection()) == f"{trusted.host} accepts the user builder"
+    evidence("dockerregistry", "UsernamePassword", "verified right", "docker-registry")
 
 
-def test_a_wrong_password_is_told(trusted: Registry) -> None:
+def test_a_wrong_password_is_told(trusted: Registry, evidence: Giver) -> None:
     with pytest.raises(VerificationError, match="does not accept the user name and password"):
         verify_registry(trusted.connection(password="wrong-7a21"))
+    evidence("dockerregistry", "UsernamePassword", "verified wrong", "docker-registry")
 
 
 def test_a_certificate_that_nobody_trusts_is_told(registry: Registry) -> None:
@@ -44,13 +47,15 @@ def test_a_wrong_address_is_told(trusted: Registry) -> None:
         verify_registry(trusted.connection(host="127.0.0.1:1"))
 
 
-def test_a_host_answers_to_a_known_client(engine: Engine) -> None:
+def test_a_host_answers_to_a_known_client(engine: Engine, evidence: Giver) -> None:
     assert verify_host(engine.connection()).startswith("Docker engine ")
+    evidence("dockerhost", "Certificate", "verified right", "Docker Engine")
 
 
-def test_a_client_certificate_of_somebody_else_is_told(engine: Engine, tmp_path: Path) -> None:
+def test_a_client_certificate_of_somebody_else_is_told(engine: Engine, tmp_path: Path, evidence: Giver) -> None:
     with pytest.raises(VerificationError, match="the engine does not accept the client certificate"):
         verify_host(engine.connection(Authority(tmp_path)))
+    evidence("dockerhost", "Certificate", "verified wrong", "Docker Engine")
 
 
 def test_a_host_that_is_not_there_is_told(engine: Engine) -> None:
@@ -73,7 +78,7 @@ def test_an_address_without_tls_is_told(engine: Engine) -> None:
 
 
 def test_a_host_is_reached_over_ssh_with_the_key_of_the_connection(
-    engine: Engine, tmp_path: Path, require_program: FindProgram, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, tmp_path: Path, require_program: FindProgram, monkeypatch: pytest.MonkeyPatch, evidence: Giver
 ) -> None:
     ssh_keygen = require_program("ssh-keygen", "apt-get install openssh-client")
     subprocess.run([ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "id"], check=True)
@@ -100,3 +105,5 @@ def test_a_host_is_reached_over_ssh_with_the_key_of_the_connection(
         other = {**connection.parameters, "knownhosts": f"[127.0.0.1]:{host.port} ssh-ed25519 {'A' * 68}"}
         with pytest.raises(VerificationError, match="there is no Docker engine at ssh://"):
             verify_host(replace(connection, parameters=other))
+    evidence("dockerhost", "PrivateKey", "verified right", "Docker Engine over SSH")
+    evidence("dockerhost", "PrivateKey", "verified wrong", "Docker Engine over SSH")

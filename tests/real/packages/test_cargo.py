@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.package_servers import USER, CargoRegistry, basic_of
 from tests.doubles.web import served
 from tests.real.packages.conftest import PASSWORD, Person
@@ -25,7 +26,9 @@ PIPELINE = """
 CRATE = '[package]\nname = "{}"\nversion = "1.2.3"\nedition = "2021"\ndescription = "c"\nlicense = "MIT"\n'
 
 
-def test_a_crate_is_published_and_fetched(person: Person, require_program: Callable[[str, str], Path]) -> None:
+def test_a_crate_is_published_and_fetched(
+    person: Person, require_program: Callable[[str, str], Path], evidence: Giver
+) -> None:
     require_program("cargo", "apt-get install cargo")
     registry = CargoRegistry(basic_of(USER, PASSWORD))
     registry.secrets = (PASSWORD, registry.accepted.partition(" ")[2])
@@ -49,3 +52,11 @@ def test_a_crate_is_published_and_fetched(person: Person, require_program: Calla
     assert registry.complaints == []
     assert any(call.path.startswith("/dl/") for call in registry.calls)
     person.check()
+    evidence("externalcargorepository", "UsernamePassword", "verified right", "Cargo registry (double)")
+    evidence(
+        "externalcargorepository",
+        "UsernamePassword",
+        "used",
+        "cargo, Cargo registry (double)",
+        task="CargoAuthenticate@0",
+    )

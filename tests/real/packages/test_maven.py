@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.package_servers import USER, MavenRepository, basic_of
 from tests.doubles.web import served
 from tests.real.packages.conftest import PASSWORD, Person, missing
@@ -43,7 +44,7 @@ def local_repository(require_program: Callable[[str, str], Path], request: pytes
     return place / "repository"
 
 
-def test_an_artifact_is_deployed_and_resolved(person: Person, local_repository: Path) -> None:
+def test_an_artifact_is_deployed_and_resolved(person: Person, local_repository: Path, evidence: Giver) -> None:
     shutil.rmtree(local_repository / "org/example/canary", ignore_errors=True)
     repository = MavenRepository(basic_of(USER, PASSWORD))
     repository.secrets = (PASSWORD, repository.accepted.partition(" ")[2])
@@ -83,3 +84,10 @@ def test_an_artifact_is_deployed_and_resolved(person: Person, local_repository: 
     assert pom in puts
     assert any(call.method == "GET" and call.path == pom for call in repository.calls)
     person.check()
+    evidence(
+        "externalmavenrepository",
+        "UsernamePassword",
+        "used",
+        "mvn, Maven repository (double)",
+        task="MavenAuthenticate@0",
+    )

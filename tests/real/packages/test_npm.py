@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.package_servers import USER
 from tests.real.packages.conftest import PASSWORD, Person, Server, verify, wrong
 
@@ -37,7 +38,7 @@ PIPELINE = """
 """
 
 
-def test_the_example_publishes_and_installs_with_a_password(person: Person, verdaccio: Server) -> None:
+def test_the_example_publishes_and_installs_with_a_password(person: Person, verdaccio: Server, evidence: Giver) -> None:
     for file in EXAMPLE.rglob("*"):
         if file.is_file():
             text = file.read_text().replace("https://registry.example.org/npm/", verdaccio.url)
@@ -49,9 +50,12 @@ def test_the_example_publishes_and_installs_with_a_password(person: Person, verd
     assert "Hello from a package, application" in said
     assert "[Use.Application] 1.0.0\n" in said
     person.check()
+    evidence("externalnpmregistry", "UsernamePassword", "verified right", "verdaccio")
+    evidence("externalnpmregistry", "UsernamePassword", "used", "verdaccio", task="npmAuthenticate@0")
+    evidence("externalnpmregistry", "UsernamePassword", "used", "verdaccio", task="Npm@1")
 
 
-def test_a_package_is_published_and_installed_with_a_token(person: Person, verdaccio: Server) -> None:
+def test_a_package_is_published_and_installed_with_a_token(person: Person, verdaccio: Server, evidence: Giver) -> None:
     said = person.connect("npm-main", "externalnpmregistry", verdaccio.url, token=verdaccio.token)
     assert f"is an npm registry and knows the credentials as {USER}" in said
     own = f"registry={verdaccio.url.rstrip('/')}\n"
@@ -74,10 +78,13 @@ def test_a_package_is_published_and_installed_with_a_token(person: Person, verda
     person.check()
     files = {path.parent.name: path.read_text() for path in (person.folder / "home").rglob(".npmrc")}
     assert files == {"app": own, "bare": own, "lib": person.text("lib/.npmrc")}
+    evidence("externalnpmregistry", "Token", "verified right", "verdaccio")
+    evidence("externalnpmregistry", "Token", "used", "verdaccio", task="npmAuthenticate@0")
+    evidence("externalnpmregistry", "Token", "used", "verdaccio", task="Npm@1")
 
 
 @pytest.mark.parametrize("scheme", ["password", "token"])
-def test_wrong_credentials_are_told_from_a_wrong_address(verdaccio: Server, scheme: str) -> None:
+def test_wrong_credentials_are_told_from_a_wrong_address(verdaccio: Server, scheme: str, evidence: Giver) -> None:
     for url, expected in (
         (verdaccio.url, "the server does not know the credentials"),
         (f"{verdaccio.url}nothing/here/", "there is no npm registry"),
@@ -85,3 +92,5 @@ def test_wrong_credentials_are_told_from_a_wrong_address(verdaccio: Server, sche
         with pytest.raises(VerificationError, match=expected) as caught:
             verify(wrong("externalnpmregistry", url, scheme))
         assert "wrong-pass" not in str(caught.value)
+    name = "Token" if scheme == "token" else "UsernamePassword"
+    evidence("externalnpmregistry", name, "verified wrong", "verdaccio")

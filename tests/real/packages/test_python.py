@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.real.packages.conftest import Person, Server, verify, wrong
 
 from sluice.plugin import VerificationError
@@ -54,7 +55,7 @@ def wheel(folder: Path) -> str:
     return f"{name}-py3-none-any.whl"
 
 
-def test_a_package_is_uploaded_and_downloaded(person: Person, pypiserver: Server) -> None:
+def test_a_package_is_uploaded_and_downloaded(person: Person, pypiserver: Server, evidence: Giver) -> None:
     said = person.connect("upload", "externalPythonUploadFeed", pypiserver.url, data="EndpointName=ours")
     assert "is a Python repository and accepts the user builder" in said
     said = person.connect("download", "externalPythonDownloadFeed", f"{pypiserver.url}simple/")
@@ -67,13 +68,19 @@ def test_a_package_is_uploaded_and_downloaded(person: Person, pypiserver: Server
     assert "index http://builder:***@127.0.0.1:" in said
     assert (pypiserver.folder / "packages" / made).exists()
     person.check()
+    evidence("externalPythonUploadFeed", "UsernamePassword", "verified right", "pypiserver")
+    evidence("externalPythonDownloadFeed", "UsernamePassword", "verified right", "pypiserver")
+    evidence("externalPythonUploadFeed", "UsernamePassword", "used", "pypiserver", task="TwineAuthenticate@1")
+    evidence("externalPythonDownloadFeed", "UsernamePassword", "used", "pypiserver", task="PipAuthenticate@1")
 
 
 @pytest.mark.parametrize("scheme", ["password", "token"])
 @pytest.mark.parametrize(
     ("kind", "path"), [("externalPythonUploadFeed", ""), ("externalPythonDownloadFeed", "simple/")]
 )
-def test_wrong_credentials_are_told_from_a_wrong_address(pypiserver: Server, kind: str, path: str, scheme: str) -> None:
+def test_wrong_credentials_are_told_from_a_wrong_address(
+    pypiserver: Server, kind: str, path: str, scheme: str, evidence: Giver
+) -> None:
     for url, expected in (
         (f"{pypiserver.url}{path}", "the server refuses the credentials: they are wrong"),
         (f"{pypiserver.url}not/there/", "there is no Python"),
@@ -81,3 +88,5 @@ def test_wrong_credentials_are_told_from_a_wrong_address(pypiserver: Server, kin
         with pytest.raises(VerificationError, match=expected) as caught:
             verify(wrong(kind, url, scheme))
         assert "wrong-pass" not in str(caught.value)
+    name = "Token" if scheme == "token" else "UsernamePassword"
+    evidence(kind, name, "verified wrong", "pypiserver")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conftest import Giver
 
 from sluice.plugin import Connection
 from sluice.runtime.cancellation import Cancellation
@@ -142,7 +143,7 @@ def left_on_disk(folder: Path, *secrets: str) -> list[str]:
     ]
 
 
-def test_a_repository_comes_over_and_its_password_is_nowhere(server: GitServer, bench: Bench) -> None:
+def test_a_repository_comes_over_and_its_password_is_nowhere(server: GitServer, bench: Bench, evidence: Giver) -> None:
     server.repository("tools", {"a.txt": "tools"})
     result, log = bench.run(
         bench.checkout(), bench.script("cat a.txt; git log --oneline; env; cat .git/config"), repository=repository()
@@ -157,6 +158,7 @@ def test_a_repository_comes_over_and_its_password_is_nowhere(server: GitServer, 
     assert left_on_disk(bench.work, PASSWORD, RIGHT.split()[1]) == []
     assert server.git(bench.sources, "config", "remote.origin.url") == f"{server.url}/tools"
     assert server.git(bench.sources, "branch", "-r") == "origin/main"
+    evidence("git", "UsernamePassword", "used", "git http-backend", task="checkout")
 
 
 def test_the_commit_of_the_run_is_checked_out_though_the_branch_went_on(server: GitServer, bench: Bench) -> None:

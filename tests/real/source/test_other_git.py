@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.conftest import Giver
 
 from sluice.plugin import Connection, VerificationError
 from sluice.testing.connections import make_connection
@@ -30,7 +31,7 @@ def refusal(asked: Connection) -> str:
     return str(raised.value)
 
 
-def test_verification_tells_why_not(git_servers: Callable[..., GitServer]) -> None:
+def test_verification_tells_why_not(git_servers: Callable[..., GitServer], evidence: Giver) -> None:
     server = git_servers(accepted="Basic " + base64.b64encode(f"user:{PASSWORD}".encode()).decode())
     server.repository("tools")
     url = f"{server.url}/tools.git"
@@ -43,6 +44,8 @@ def test_verification_tells_why_not(git_servers: Callable[..., GitServer]) -> No
     assert "the server wants authentication" in refusal(make_connection("git", "repo", url=url))
     assert "refused the connection" in refusal(connection("http://127.0.0.1:1/x.git"))
     assert "link-local" in refusal(connection("http://169.254.169.254/x.git"))
+    evidence("git", "UsernamePassword", "verified right", "git http-backend")
+    evidence("git", "UsernamePassword", "verified wrong", "git http-backend")
 
 
 def test_a_repository_for_everybody_proves_nothing(git_servers: Callable[..., GitServer]) -> None:

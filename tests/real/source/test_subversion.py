@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.conftest import Giver
 
 from sluice.plugin import Connection, VerificationError
 from sluice.runtime.cancellation import Cancellation
@@ -73,7 +74,7 @@ def check_out(server: SvnServer, work: Path, **repository: str) -> tuple[Result,
     return result, log, [event.message for event in events if isinstance(event, IssueRaised)]
 
 
-def test_verification_tells_why_not(svn_server: SvnServer) -> None:
+def test_verification_tells_why_not(svn_server: SvnServer, evidence: Giver) -> None:
     server = svn_server
     server.commit({"a": "1"})
     right = verify_subversion(connection(server.url, server.user, server.password))
@@ -84,9 +85,11 @@ def test_verification_tells_why_not(svn_server: SvnServer) -> None:
     assert "refused the connection" in refusal(connection("svn://127.0.0.1:1/x", server.user, server.password))
     assert "was not resolved" in refusal(connection("svn://nowhere.invalid/x", server.user, server.password))
     assert "link-local" in refusal(connection("svn://169.254.169.254/x", server.user, server.password))
+    evidence("subversion", "UsernamePassword", "verified right", "svnserve")
+    evidence("subversion", "UsernamePassword", "verified wrong", "svnserve")
 
 
-def test_the_newest_revision_of_a_path_is_checked_out(svn_server: SvnServer, tmp_path: Path) -> None:
+def test_the_newest_revision_of_a_path_is_checked_out(svn_server: SvnServer, tmp_path: Path, evidence: Giver) -> None:
     old = svn_server.commit({"a": "old"})
     svn_server.commit({"a": "new"})
     work = tmp_path / "work"
@@ -98,6 +101,7 @@ def test_the_newest_revision_of_a_path_is_checked_out(svn_server: SvnServer, tmp
     assert (work / "1/s/a").read_text() == "old"
     held = [path for path in tmp_path.rglob("*") if path.is_file() and "svn/repo/conf" not in os.fspath(path)]
     assert [path for path in held if svn_server.password.encode() in path.read_bytes()] == []
+    evidence("subversion", "UsernamePassword", "used", "svnserve", task="checkout")
 
 
 def test_a_path_that_is_not_there_is_told(svn_server: SvnServer, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Giver
 
 from sluice.plugin import Secret
 from sluice.runtime.cancellation import Cancellation
@@ -36,10 +37,13 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def test_commands_run_one_after_another_each_in_a_session_of_its_own(sshd: Any, tmp_path: Path) -> None:
+def test_commands_run_one_after_another_each_in_a_session_of_its_own(
+    sshd: Any, tmp_path: Path, evidence: Giver
+) -> None:
     outcome = ssh(sshd, commands=f"cd {tmp_path}; pwd\n  X=1  \necho [$X]\n")
     assert outcome.result == Result.SUCCEEDED
     assert outcome.lines[2:] == [f"cd {tmp_path}; pwd", str(tmp_path), "X=1", "echo [$X]", "[]"]
+    evidence("ssh", "UsernamePassword", "used", "OpenSSH", task="SSH@0")
 
 
 def test_the_first_command_that_fails_ends_the_task(sshd: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from tests.conftest import Giver
 
 from sluice.plugin import TrustNeededError, VerificationError
 from sluice_ssh import verify
@@ -41,7 +42,9 @@ def keys() -> dict[str, Any]:
     ("kind", "form"),
     [(kind, form) for kind in MAKERS for form in FORMATS if (kind, form) != ("ed25519", "pem")],  # there is none
 )
-def test_every_kind_and_format_of_key_logs_in(sshd: Any, keys: Any, kind: str, form: str, passphrase: str) -> None:
+def test_every_kind_and_format_of_key_logs_in(
+    sshd: Any, keys: Any, kind: str, form: str, passphrase: str, evidence: Giver
+) -> None:
     key = keys[kind]
     encryption: Any = (
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
@@ -53,6 +56,7 @@ def test_every_kind_and_format_of_key_logs_in(sshd: Any, keys: Any, kind: str, f
     answer = verify(sshd.connection(key=text, passphrase=passphrase))
     assert f"as {sshd.user} by publickey" in answer
     assert "OpenSSH" in answer
+    evidence("ssh", "UsernamePassword", "verified right", "OpenSSH")
 
 
 @pytest.mark.parametrize("kind", [("rsa", "-b", "2048"), ("ecdsa",), ("ed25519",)], ids=lambda kind: kind[0])
@@ -68,13 +72,14 @@ def test_keys_that_ssh_keygen_wrote_log_in(
     assert "by publickey" in verify(sshd.connection(key=pasted, passphrase=PASSPHRASE))
 
 
-def test_a_key_that_the_account_does_not_know_is_refused(sshd: Any, keys: Any) -> None:
+def test_a_key_that_the_account_does_not_know_is_refused(sshd: Any, keys: Any, evidence: Giver) -> None:
     text = ed25519.Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with pytest.raises(VerificationError, match="refused the private key for the user") as raised:
         verify(sshd.connection(key=text.decode()))
     assert "PRIVATE KEY" not in str(raised.value)
+    evidence("ssh", "UsernamePassword", "verified wrong", "OpenSSH")
 
 
 def test_a_method_that_the_server_does_not_offer_is_named_with_those_it_offers(sshd: Any) -> None:

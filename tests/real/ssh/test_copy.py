@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Giver
 
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.request import Result
@@ -50,7 +51,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "target" / "deep"
 
 
-def test_two_hundred_files_arrive_in_parallel(sshd: Any, source: Path, target: Path) -> None:
+def test_two_hundred_files_arrive_in_parallel(sshd: Any, source: Path, target: Path, evidence: Giver) -> None:
     outcome = copy(sshd, source, target)
     assert outcome.result == Result.SUCCEEDED
     assert tree(target) == tree(source)
@@ -58,6 +59,7 @@ def test_two_hundred_files_arrive_in_parallel(sshd: Any, source: Path, target: P
     percents = [percent for percent, _ in outcome.progress]
     assert percents[-1] == 100
     assert percents == sorted(percents)
+    evidence("ssh", "UsernamePassword", "used", "OpenSSH", task="CopyFilesOverSSH@0")
 
 
 def test_a_host_that_grants_few_sessions_gets_all_files_too(start_sshd: Any, source: Path, target: Path) -> None:
