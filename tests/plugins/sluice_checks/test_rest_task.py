@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.web import Call, Double, Reply, served
 
 from sluice.hooks.connection import Connection
@@ -48,7 +49,7 @@ def ask(service: Service, **inputs: str) -> TaskOutcome:
     )
 
 
-def test_a_request_is_made_with_what_the_connection_and_the_inputs_say(service: Service) -> None:
+def test_a_request_is_made_with_what_the_connection_and_the_inputs_say(service: Service, evidence: Giver) -> None:
     outcome = ask(service, method="POST", urlSuffix="/state?deep=1", body='{"a": 1}', headers='{"X-One": "1"}')
     assert outcome.result == "Succeeded", outcome.log
     (call,) = service.calls
@@ -56,6 +57,7 @@ def test_a_request_is_made_with_what_the_connection_and_the_inputs_say(service: 
     assert call.headers["authorization"] == f"Basic {base64.b64encode(b'ada:pa55word').decode()}"
     assert call.headers["x-one"] == "1"
     assert "200 OK" in outcome.log
+    evidence("generic", "UsernamePassword", "used", "web service of the tests", task="InvokeRESTAPI@1")
 
 
 def test_a_get_has_no_body_and_tells_who_asks(service: Service) -> None:

@@ -165,6 +165,15 @@ def test_a_token_goes_with_the_name_that_its_tasks_give_it(serve: Serve, kind: s
     evidence(kind, "Token", "verified wrong", "package server (double)")
 
 
+def test_a_token_of_cargo_goes_as_it_is(serve: Serve, evidence: Giver) -> None:
+    _, url = serving(serve, "externalcargorepository", accepted=PASSWORD)
+    assert verify(connection("externalcargorepository", url, token=PASSWORD)).endswith("accepts the token")
+    evidence("externalcargorepository", "Token", "verified right", "package server (double)")
+    with pytest.raises(VerificationError, match="does not accept the credentials"):
+        verify(connection("externalcargorepository", url, token="wrong-token-0815"))
+    evidence("externalcargorepository", "Token", "verified wrong", "package server (double)")
+
+
 def test_a_repository_without_a_page_is_told_by_what_it_asks_of_strangers(serve: Serve) -> None:
     server, url = serving(serve, "externalmavenrepository")
     server.pages = {}
