@@ -143,8 +143,8 @@ def _service_account(connection: Connection) -> Access:
         raise TaskFailedError(
             "the connection has no server URL",
             where=connection.name,
-            do=f"sluice connection update '{connection.name}' --url https://HOST:6443 "
-            "(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}' prints it)",
+            do=f"sluice connection update '{connection.name}' --url https://HOST:6443; "
+            "kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}' prints it",
         )
     return Access(
         server=check_server(connection.url, connection.name),

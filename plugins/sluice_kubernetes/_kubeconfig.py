@@ -215,7 +215,7 @@ class _Reader:
         if written and not self._accept_untrusted:
             raise self._error(
                 "'insecure-skip-tls-verify' is refused: nobody would notice whom the credentials are sent to",
-                do="put the authority's certificate into the kubeconfig (certificate-authority-data), or say it where "
+                do="put the authority's certificate into the kubeconfig, as certificate-authority-data; or say it where "
                 f"approvers see it: sluice connection update '{self._where}' --set acceptUntrustedCerts=true",
             )
         return self._accept_untrusted
