@@ -66,6 +66,11 @@ async def find_caller(request: Request) -> Caller | None:
     return found
 
 
+def credential_of(request: Request) -> str:
+    """What a request shows, whoever it is for; '' for nothing."""
+    return _credential(request.headers.get("authorization", ""))
+
+
 def unauthenticated(request: Request, message: str = "") -> Problem:
     """Nobody is signed in. A browser's own dialog would keep a token, so a page's request is not asked for Basic."""
     scheme = "Bearer" if request.headers.get("sec-fetch-mode") else "Basic"
