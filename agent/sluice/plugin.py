@@ -43,7 +43,7 @@ from sluice.hooks.checks import (
     Proposed,
 )
 from sluice.hooks.connection import Connection
-from sluice.hooks.declaration import ConnectionType, Family, Field, Input, Scheme, Task, Url
+from sluice.hooks.declaration import ConnectionType, Family, Field, Input, Renewal, Scheme, Task, Url
 from sluice.hooks.observation import RunEvent
 from sluice.hooks.ports import KeyProvider, Lease, Reading, SecretSource, SecretStore
 from sluice.hooks.probe import Answer, Probe, check_host
@@ -79,6 +79,7 @@ __all__ = [
     "Probe",
     "Proposed",
     "Reading",
+    "Renewal",
     "RepositoryRule",
     "RunEvent",
     "Scheme",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sluice.plugin import Connection, Family, Task, TaskRun, hookimpl
+from collections.abc import Mapping
+
+from sluice.plugin import Connection, Family, Renewal, Secret, Task, TaskRun, hookimpl
 from sluice_source._rules import RULES
 from sluice_source._types import BITBUCKET, EXTERNAL_TFS, GIT, GITHUB, GITHUB_ENTERPRISE, SUBVERSION
 
@@ -19,6 +21,27 @@ def prepare_github(connection: Connection) -> Connection:
     from sluice_source._github import prepare
 
     return prepare(connection)
+
+
+def prepare_grant(connection: Connection) -> Connection:
+    """Keep back what new tokens are got with."""
+    from sluice_source._oauth import without_grant
+
+    return without_grant(connection)
+
+
+def seconds_left(connection: Connection, now: float) -> float | None:
+    """For how long an OAuth access token is good still."""
+    from sluice_source._oauth import seconds_left
+
+    return seconds_left(connection, now)
+
+
+def renew_grant(connection: Connection, now: float) -> tuple[Mapping[str, Secret], float]:
+    """Get new OAuth tokens for the refresh token."""
+    from sluice_source._oauth import renew
+
+    return renew(connection, now)
 
 
 def verify_bitbucket(connection: Connection) -> str:
@@ -70,6 +93,9 @@ def download_github_release(run: TaskRun) -> None:
     download_release(run)
 
 
+GRANT = Renewal(left=seconds_left, ask=renew_grant)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -82,7 +108,12 @@ def sluice_family() -> Family:
             GIT.name: verify_git,
             SUBVERSION.name: verify_subversion,
         },
-        prepare={GITHUB.name: prepare_github},
+        prepare={
+            GITHUB.name: prepare_github,
+            GITHUB_ENTERPRISE.name: prepare_grant,
+            BITBUCKET.name: prepare_grant,
+        },
+        renew={kind.name: GRANT for kind in (GITHUB, GITHUB_ENTERPRISE, BITBUCKET)},
         repositories=RULES,
         tasks=(
             Task(

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sluice.plugin import Answer, Connection, Probe, Secret, VerificationError, basic
+from sluice_source._oauth import without_grant
 from sluice_source._rules import GITHUB_HOST
 from sluice_source._words import printable
 
@@ -61,7 +62,7 @@ def verify(connection: Connection) -> str:
 def prepare(connection: Connection) -> Connection:
     """What a use receives: tasks know the schemes OAuth and Token, each with `AccessToken`, and no other."""
     if connection.scheme.casefold() == "oauth2":
-        return dataclasses.replace(connection, scheme="OAuth")
+        return dataclasses.replace(without_grant(connection), scheme="OAuth")
     if connection.scheme.casefold() != "installationtoken":
         return connection
     token = installation_token(connection) if _is_app(connection) else connection.secret("InstallationAccessToken")

@@ -13,6 +13,25 @@ _ACCESS_TOKEN = Field(
     "AccessToken", "Access token", secret=True, generated=True, help="Token obtained by the grant; paste it here."
 )
 
+_REFRESH = (
+    Field(
+        "RefreshToken",
+        "Refresh token",
+        secret=True,
+        generated=True,
+        help="An addition of Sluice: the token that new access tokens are got with, which then are got before each use "
+        "that would be too late for the old one. Needs the OAuth app's ClientId and ClientSecret.",
+    ),
+    Field("ClientId", "Client id", generated=True, help="An addition of Sluice: id of the OAuth app of the grant."),
+    Field(
+        "ClientSecret",
+        "Client secret",
+        secret=True,
+        generated=True,
+        help="An addition of Sluice: secret of that OAuth app, which no step is given.",
+    ),
+)
+
 
 def _configuration(label: str = "OAuth Configuration", *, guid: bool = True, required: bool = True) -> Field:
     return Field(
@@ -32,7 +51,7 @@ GITHUB = ConnectionType(
     summary="github.com account or app installation.",
     url=Url(label="Server URL", entered=False, required=False, template="https://github.com", schemes=("https",)),
     schemes=(
-        Scheme("OAuth2", "Grant authorization", (_configuration(), _ACCESS_TOKEN)),
+        Scheme("OAuth2", "Grant authorization", (_configuration(), _ACCESS_TOKEN, *_REFRESH)),
         Scheme("OAuth", "Grant authorization (older name)", (_configuration(guid=False), _ACCESS_TOKEN)),
         Scheme(
             "Token",
@@ -126,7 +145,7 @@ GITHUB_ENTERPRISE = ConnectionType(
             ),
         ),
         Scheme("UsernamePassword", "Username and Password", (_USERNAME, _PASSWORD)),
-        Scheme("OAuth2", "OAuth2", (_configuration(), _ACCESS_TOKEN)),
+        Scheme("OAuth2", "OAuth2", (_configuration(), _ACCESS_TOKEN, *_REFRESH)),
     ),
     data=(
         Field(
@@ -150,7 +169,7 @@ BITBUCKET = ConnectionType(
         schemes=("https",),
     ),
     schemes=(
-        Scheme("OAuth2", "Grant authorization", (_configuration(), _ACCESS_TOKEN)),
+        Scheme("OAuth2", "Grant authorization", (_configuration(), _ACCESS_TOKEN, *_REFRESH)),
         _BASIC,
         Scheme(
             "Token",

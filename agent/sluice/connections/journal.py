@@ -98,6 +98,14 @@ def token_issued(
     return changed(actions.IDENTITY_TOKEN_ISSUED, record, project, by=use.actor, at=at, more=more)
 
 
+def renewed(
+    record: ConnectionRecord, project: projects.Project, use: usage.Use, names: Sequence[str], *, at: float
+) -> audit.Event:
+    """Tokens of a connection were renewed for a use of it."""
+    more = {**_of_use(use), "Renewed": sorted(names)}
+    return changed(actions.CONNECTION_RENEWED, record, project, by=use.actor, at=at, more=more)
+
+
 def modification(before: ConnectionRecord, after: ConnectionRecord, changes: Sequence[str]) -> Action:
     """The action that an update is recorded as."""
     if set(changes) <= {"name", "description"}:

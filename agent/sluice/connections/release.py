@@ -11,11 +11,12 @@ from sluice.connections.catalogue import Catalogue, fields_of
 from sluice.connections.connection import ConnectionRecord, Key
 from sluice.connections.federation import SCHEME, Federation
 from sluice.connections.references import give_back, read_all, through
+from sluice.connections.refreshing import Refresher, with_tokens
 from sluice.connections.sealing import Sealer
 from sluice.errors import ConflictError, NotFoundError, NotPermittedError
 from sluice.hooks.connection import Connection, Value
 from sluice.secret import Secret
-from sluice.storage import audit, projects, usage
+from sluice.storage import audit, projects, renewed, usage
 from sluice.storage import connections as rows
 from sluice.storage.engine import Database, Transaction
 
@@ -39,6 +40,7 @@ class Releaser:
         clock: Callable[[], float],
         sources: Sources,
         federation: Federation,
+        refresher: Refresher,
     ) -> None:
         self._database = database
         self._sealer = sealer
@@ -46,11 +48,13 @@ class Releaser:
         self._clock = clock
         self._sources = sources
         self._federation = federation
+        self._refresher = refresher
 
     def open(
         self, project_id: int, connection_id: str, use: usage.Use, *, version: int | None, check: Check | None
     ) -> Connection:
         opened: dict[str, Opened] = {}
+        ends: dict[str, float] = {}
         with self._database.write() as transaction:
             row = rows.by_id(transaction, project_id, connection_id)
             if row is None:
@@ -66,10 +70,15 @@ class Releaser:
                 if check is not None:
                     check(transaction, one)
                 opened[one.id] = (one, vault.open_secrets(transaction, self._sealer, one))
+                if newest := renewed.get(transaction, one.id, one.version):
+                    ends[one.id] = newest.expires_at
             links = {one.id: self._links(transaction, one) for one, _ in opened.values()}
             self._record(transaction, [one for one, _ in opened.values()], use)
         issue = partial(self._issue, project_id, use, check)
-        return self._build(record.id, opened, links, issue, use)
+        built = self._build(record.id, opened, links, issue, use)
+        if ends.get(record.id):
+            built = with_tokens(built, {}, ends[record.id])
+        return self._refresher.refreshed(record, built, use)
 
     def issue(self, project_id: int, connection_id: str, use: usage.Use, *, check: Check | None) -> Secret:
         """An identity token for one use of a connection; see `ConnectionStore.federated_token`."""

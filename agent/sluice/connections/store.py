@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sluice.connections import deletion, journal, lookup, release, rotation, sharing, terms, vault
@@ -15,6 +15,7 @@ from sluice.connections.federation import Federation, configured_issuer
 from sluice.connections.guard import UNRESTRICTED, Guard
 from sluice.connections.homes import home_for
 from sluice.connections.records import renamed, updated_record
+from sluice.connections.refreshing import Refresher
 from sluice.connections.sealing import Sealer
 from sluice.errors import ConflictError, ConnectionInvalidError, SealError
 from sluice.rights import Right
@@ -27,6 +28,7 @@ from sluice.storage.names import name_key
 if TYPE_CHECKING:
     from sluice.connections.references import Sources
     from sluice.hooks.connection import Connection
+    from sluice.hooks.declaration import Renewal
     from sluice.hooks.ports import KeyProvider
     from sluice.storage.deleted import Deleted
 
@@ -37,7 +39,7 @@ class ConnectionStore:
     Methods with a `transaction` argument join one that is open; the others make their own. `clock` answers seconds
     since the epoch, `sources` the secret sources of plugins (those installed when None). `guard` decides what the person
     who works with it may do; what that person may not see is not there. `issuer` answers the address that identity tokens
-    name: see `federation`.
+    name: see `federation`. `renewals` renew tokens, by type (those of the plugins installed when None).
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class ConnectionStore:
         sources: Sources = None,
         guard: Guard = UNRESTRICTED,
         issuer: Callable[[], str] = configured_issuer,
+        renewals: Mapping[str, Renewal] | None = None,
     ) -> None:
         self.database = database
         self.guard = guard
@@ -57,6 +60,7 @@ class ConnectionStore:
         self._catalogue = catalogue
         self._clock = clock
         self.sources = sources
+        self.renewals = renewals
         self.federation = Federation(database, sealer, clock=clock, issuer=issuer)
 
     @classmethod
@@ -286,7 +290,10 @@ class ConnectionStore:
         return self._releaser().issue(project_id, connection_id, use, check=check)
 
     def _releaser(self) -> release.Releaser:
-        return release.Releaser(self.database, self.sealer, self.catalogue, self._clock, self.sources, self.federation)
+        refresher = Refresher(self.database, self.sealer, self._clock, self.renewals)
+        return release.Releaser(
+            self.database, self.sealer, self.catalogue, self._clock, self.sources, self.federation, refresher
+        )
 
     def check_links(
         self,

@@ -9,7 +9,7 @@ from sluice.connections.connection import ConnectionRecord, Key
 from sluice.connections.sealing import Identity, Sealed, Sealer
 from sluice.errors import SealError
 from sluice.secret import Secret
-from sluice.storage import audit
+from sluice.storage import audit, renewed
 from sluice.storage import connections as rows
 from sluice.storage.engine import Transaction
 from sluice.storage.seals import SealedRow, a_key_id
@@ -65,7 +65,7 @@ def secrets_of(text: bytes) -> dict[Key, Secret]:
 
 
 def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRecord) -> dict[Key, Secret]:
-    """A connection's stored secrets; raises `SealError` as `open_text` does."""
+    """A connection's stored secrets, tokens as they were renewed last; raises `SealError` as `open_text` does."""
     audit.check_head(transaction)
     if not rows.in_place(transaction, record.id, record.project_id):
         raise SealError(
@@ -74,7 +74,15 @@ def open_secrets(transaction: Transaction, sealer: Sealer, record: ConnectionRec
             do="see 'sluice audit verify'",
         )
     row = rows.seal_of(transaction, record.id)
-    return secrets_of(open_text(sealer, KIND, record.id, row, f"the service connection '{record.name}'"))
+    stored = secrets_of(open_text(sealer, KIND, record.id, row, f"the service connection '{record.name}'"))
+    newest = renewed.get(transaction, record.id, record.version)
+    return stored if newest is None else {**stored, **open_renewed(sealer, newest)}
+
+
+def open_renewed(sealer: Sealer, one: renewed.Renewed) -> dict[Key, Secret]:
+    """The tokens that were renewed in a version of a connection."""
+    identity = Identity(renewed.RENEWED_SECRETS, one.connection_id, one.version)
+    return secrets_of(sealer.open(identity, Sealed(one.key_id, one.wrapped_key, one.sealed)))
 
 
 def seal_text(sealer: Sealer, master: tuple[str, bytes], identity: Identity, text: bytes) -> SealedRow:

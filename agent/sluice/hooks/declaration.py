@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sluice.hooks.connection import Connection
     from sluice.hooks.repository import RepositoryRule
     from sluice.hooks.task_run import TaskRun
+    from sluice.secret import Secret
 
 FieldKind = Literal["text", "multiline", "number", "boolean", "choice", "connection"]
 
@@ -151,11 +152,26 @@ Whatever secret it adds is a `Secret`. Raises `SluiceError` when the far side re
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """How the tokens of a connection type are renewed, which another token in the connection makes possible.
+
+    `left` answers for how many seconds the token is good for still: None where it is not renewed (no refresh token, say), 0
+    where that is not known. `ask` gets new ones from the far side, by the keys of the scheme's parameters, and the time
+    at which they end (seconds since the epoch, 0 where unknown). It is called by one use of a connection at a time, and
+    what it answers is stored before anybody uses it. Raises `SluiceError` when the far side refuses.
+    """
+
+    left: Callable[[Connection, float], float | None]
+    ask: Callable[[Connection, float], tuple[Mapping[str, Secret], float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """All that a plugin offers: connection types, and by type name `verify`, `prepare` and `repositories`; tasks."""
+    """What a plugin offers: connection types; by type name `verify`, `prepare`, `renew` and `repositories`; tasks."""
 
     types: tuple[ConnectionType, ...] = ()
     verify: Mapping[str, Verify] = field(default_factory=dict)
     tasks: tuple[Task, ...] = ()
     prepare: Mapping[str, Prepare] = field(default_factory=dict)
+    renew: Mapping[str, Renewal] = field(default_factory=dict)
     repositories: Mapping[str, RepositoryRule] = field(default_factory=dict)

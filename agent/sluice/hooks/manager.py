@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import click
 
     from sluice.hooks.checks import CheckType
-    from sluice.hooks.declaration import ConnectionType, Family, Prepare, Task, Verify
+    from sluice.hooks.declaration import ConnectionType, Family, Prepare, Renewal, Task, Verify
     from sluice.hooks.observation import RunEvent
     from sluice.hooks.ports import KeyProvider, SecretSource, SecretStore
     from sluice.hooks.repository import RepositoryRule
@@ -82,6 +82,11 @@ class PluginHost:
     def preparations(self) -> Mapping[str, Prepare]:
         """What makes stored connections usable, by casefolded connection type name."""
         return self._gather("preparation", lambda family: family.prepare.items())
+
+    @functools.cached_property
+    def renewals(self) -> Mapping[str, Renewal]:
+        """How tokens are renewed, by casefolded connection type name."""
+        return self._gather("renewal", lambda family: family.renew.items())
 
     @functools.cached_property
     def repositories(self) -> Mapping[str, RepositoryRule]:

@@ -34,6 +34,12 @@ CONNECTION_DELETED = Action(
     "Remove",
     'Deleted Service Connection "{ConnectionName}" of type {ConnectionType} from project {ProjectName}.',
 )
+CONNECTION_RENEWED = Action(
+    "Sluice.ServiceConnectionTokensRenewed",
+    "Library",
+    "Modify",
+    'Renewed tokens of Service Connection "{ConnectionName}" of type {ConnectionType}.',
+)
 CONNECTION_RESTORED = Action(
     "Sluice.ServiceConnectionRestored",
     "Library",

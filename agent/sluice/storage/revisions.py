@@ -19,6 +19,7 @@ REVISIONS = (
     "0014",
     "0015",
     "0016",
+    "0017",
 )
 """Every schema revision this version knows, oldest first (a test compares them with the migrations)."""
 

@@ -11,6 +11,7 @@ from sluice.storage import (
     deleted,
     pipeline_settings,
     previous,
+    renewed,
     secure_files,
     signing_keys,
     variable_groups,
@@ -25,6 +26,7 @@ from sluice.storage.tables import variable_groups as groups_table
 from sluice.storage.tables_checks import check_secrets
 from sluice.storage.tables_connections import deleted_connections, previous_secrets
 from sluice.storage.tables_federation import signing_keys as keys_table
+from sluice.storage.tables_renewals import renewed_secrets
 from sluice.storage.tables_secure_files import secure_file_chunks
 from sluice.storage.tables_secure_files import secure_files as files_table
 from sluice.values import dataclass
@@ -41,6 +43,7 @@ _TABLES: tuple[tuple[str, Table, str, tuple[str, ...], tuple[str, ...]], ...] = 
     (CONNECTION, connections_table, "version", ("id",), connections.VOUCHED),
     (deleted.DELETED_CONNECTION, deleted_connections, "version", ("id",), deleted.VOUCHED),
     (previous.PREVIOUS_SECRETS, previous_secrets, "version", ("connection_id",), ()),
+    (renewed.RENEWED_SECRETS, renewed_secrets, "version", ("connection_id",), ()),
     (VARIABLE_GROUP, groups_table, "version", ("id",), variable_groups.VOUCHED),
     (SETTINGS, settings_table, "version", ("id",), pipeline_settings.VOUCHED),
     (SECURE_FILE, files_table, "version", ("id",), secure_files.VOUCHED),

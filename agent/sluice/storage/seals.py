@@ -14,6 +14,7 @@ from sluice.storage.tables import connections, job_progress, pipeline_settings, 
 from sluice.storage.tables_checks import check_secrets
 from sluice.storage.tables_connections import deleted_connections, previous_secrets
 from sluice.storage.tables_federation import signing_keys
+from sluice.storage.tables_renewals import renewed_secrets
 from sluice.storage.tables_secure_files import secure_file_chunks, secure_files
 from sluice.values import dataclass
 
@@ -21,6 +22,7 @@ _LIBRARY = (
     (connections, "connection"),
     (deleted_connections, "deleted connection"),
     (previous_secrets, "previous secrets"),
+    (renewed_secrets, "renewed secrets"),
     (variable_groups, "variable group"),
     (pipeline_settings, "pipeline settings"),
     (secure_files, "secure file"),

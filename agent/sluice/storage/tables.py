@@ -28,6 +28,7 @@ from sluice.storage import (  # imported so that metadata knows their tables
     tables_federation,  # noqa: F401
     tables_people,  # noqa: F401
     tables_pools,  # noqa: F401
+    tables_renewals,  # noqa: F401
     tables_secrets,  # noqa: F401
     tables_secure_files,  # noqa: F401
     tables_server,  # noqa: F401
