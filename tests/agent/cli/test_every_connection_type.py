@@ -20,6 +20,8 @@ GIVEN: dict[tuple[str, str], dict[str, str]] = {
         "serviceBusConnectionString": "Endpoint=sb://ns.example/;SharedAccessKeyName=send;SharedAccessKey=canary-01234="
     },
     ("dockerhost", "PrivateKey"): {"certificate": ""},
+    ("kubernetes", "Kubernetes"): {"clusterId": ""},
+    ("kubernetes", "Token"): {"clusterId": ""},
     ("servicefabric", "Certificate"): {"certificate": "Y2FuYXJ5LWNlcnRpZmljYXRlLTQ3MTE="},
 }
 """Values of types whose fields say something about each other, by type and scheme; an empty one leaves a field out."""

@@ -28,6 +28,7 @@ from tests.doubles.certificates import Authority
 from sluice.plugin import Connection, Secret
 
 START_SECONDS = 60
+SERVER = "Kubernetes API server"
 BUILD = "bash .ci/build-kubernetes"
 ADMIN = "admin-token-5c1e07"
 BROKEN = "registry.invalid/broken"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.conftest import Giver
 from tests.doubles.processes import command_lines
-from tests.real.kubernetes.conftest import ApiServer, Namespace
+from tests.real.kubernetes.conftest import SERVER, ApiServer, Namespace
 
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.request import Result
@@ -84,7 +85,7 @@ class Helm:
         return self.place.get("configmaps", release)["data"]
 
 
-def test_a_chart_is_installed_upgraded_listed_rolled_back_and_removed(helm: Helm) -> None:
+def test_a_chart_is_installed_upgraded_listed_rolled_back_and_removed(helm: Helm, evidence: Giver) -> None:
     outcome = helm("install", releaseName="one", overrideValues="who=somebody,number=1")
     assert outcome.outputs["helmExitCode"] == "0"
     assert "NAME: one" in str(outcome.outputs["helmOutput"])
@@ -96,6 +97,7 @@ def test_a_chart_is_installed_upgraded_listed_rolled_back_and_removed(helm: Helm
     assert helm.data("one")["who"] == "somebody"
     helm("uninstall", releaseName="one")
     assert "one" not in helm.place.names("configmaps")
+    evidence("kubernetes", "Token", "used", SERVER, task="HelmDeploy@1")
 
 
 def test_an_upgrade_installs_what_is_not_there_with_the_values_of_a_file(helm: Helm) -> None:

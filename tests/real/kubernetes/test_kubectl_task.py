@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.processes import command_lines
-from tests.real.kubernetes.conftest import Namespace
+from tests.real.kubernetes.conftest import SERVER, Namespace
 
 from sluice.plugin import Connection, Secret
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.request import Result
 from sluice.testing.task_runner import TaskOutcome, run_task
+from sluice_kubernetes import prepare
 
 pytestmark = pytest.mark.real
 
@@ -49,7 +51,7 @@ def succeeded(outcome: TaskOutcome) -> TaskOutcome:
 
 
 def test_a_manifest_is_applied_and_what_was_done_is_an_output(
-    kubectl: RunTask, shop: Namespace, tmp_path: Path
+    kubectl: RunTask, shop: Namespace, tmp_path: Path, evidence: Giver
 ) -> None:
     (tmp_path / "pod.yaml").write_text(POD.replace("NAME", "applied"))
     outcome = succeeded(kubectl(command="apply", useConfigurationFile="true", configuration="pod.yaml"))
@@ -57,6 +59,7 @@ def test_a_manifest_is_applied_and_what_was_done_is_an_output(
     answer = outcome.outputs["KubectlOutput"]
     assert isinstance(answer, str)
     assert json.loads(answer)["metadata"]["name"] == "applied"
+    evidence("kubernetes", "Token", "used", SERVER, task="Kubernetes@1")
 
 
 def test_a_manifest_of_the_pipeline_is_applied(kubectl: RunTask, shop: Namespace) -> None:
@@ -241,3 +244,24 @@ def test_the_kubeconfig_of_a_command_is_private(kubectl: RunTask, tmp_path: Path
     )
     assert str(outcome.outputs["KubectlOutput"]).split() == ["600", "700"]
     assert not Path((tmp_path / "where").read_text().strip()).exists()
+
+
+def test_a_kubeconfig_connection_is_used(shop: Namespace, tmp_path: Path, evidence: Giver) -> None:
+    text = json.dumps(shop.server.kubeconfig({"token": shop.token()}))
+    parameters = {"kubeconfig": Secret(text)}
+    connection = Connection(id="k", name="k", type="kubernetes", scheme="Kubernetes", parameters=parameters)
+    outcome = run_task(
+        "Kubernetes@1",
+        inputs={
+            "cwd": str(tmp_path),
+            "command": "get",
+            "arguments": "serviceaccount deployer -o name",
+            "namespace": shop.name,
+            "outputFormat": "none",
+        },
+        connections={"kubernetesServiceEndpoint": prepare(connection)},
+        sources=tmp_path,
+        environment={"PATH": f"{shop.server.programs}:/usr/bin:/bin", "HOME": str(tmp_path)},
+    )
+    assert succeeded(outcome).outputs["KubectlOutput"] == "serviceaccount/deployer"
+    evidence("kubernetes", "Kubernetes", "used", SERVER, task="Kubernetes@1")

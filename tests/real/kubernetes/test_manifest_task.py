@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.real.kubernetes.conftest import BROKEN, ApiServer, Namespace, until
+from tests.conftest import Giver
+from tests.real.kubernetes.conftest import BROKEN, SERVER, ApiServer, Namespace, until
 
 from sluice.plugin import Connection, Secret
 from sluice.runtime.cancellation import Cancellation
@@ -98,7 +99,9 @@ def image_of(place: Namespace, name: str) -> str:
     return str(place.get("deployments", name)["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
-def test_manifests_are_applied_and_their_rollout_is_waited_for(manifest: Manifest, place: Namespace) -> None:
+def test_manifests_are_applied_and_their_rollout_is_waited_for(
+    manifest: Manifest, place: Namespace, evidence: Giver
+) -> None:
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"day": "2026-11-25"}}
     manifest.write(deployment(), service(), {"apiVersion": "v1", "kind": "List", "items": [config]})
     outcome = manifest("deploy")
@@ -106,6 +109,7 @@ def test_manifests_are_applied_and_their_rollout_is_waited_for(manifest: Manifes
     assert place.get("configmaps", "settings")["data"] == {"day": "2026-11-25"}
     assert "deployment/web: successfully rolled out" in outcome.lines
     assert outcome.progress
+    evidence("kubernetes", "Token", "used", SERVER, task="KubernetesManifest@1")
 
 
 def test_a_second_deployment_changes_what_is_described_and_leaves_the_rest(

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Giver
 from tests.doubles.certificates import Authority
 from tests.doubles.web import Double, Reply, served
-from tests.real.kubernetes.conftest import ApiServer, Namespace
+from tests.real.kubernetes.conftest import SERVER, ApiServer, Namespace
 
 from sluice.plugin import Connection, Secret, VerificationError
 from sluice_kubernetes import prepare, verify
@@ -35,10 +36,11 @@ def by_token(shop: Namespace, token: str, **changes: Any) -> Connection:
     return replace(known, parameters={**known.parameters, "apitoken": Secret(token)}, **changes)
 
 
-def test_a_token_of_a_service_account_is_known(shop: Namespace) -> None:
+def test_a_token_of_a_service_account_is_known(shop: Namespace, evidence: Giver) -> None:
     assert verify(by_token(shop, shop.token())) == (
         f"{shop.server.url} is Kubernetes v1.35.4 and knows the credentials as {DEPLOYER}; {MAY}"
     )
+    evidence("kubernetes", "Token", "verified right", SERVER)
 
 
 def test_a_secret_object_of_a_service_account_is_known(shop: Namespace) -> None:
@@ -79,7 +81,7 @@ def test_a_bound_service_account_that_is_not_there_is_told(shop: Namespace) -> N
         verify(shop.connection(boundServiceAccount="shop/nobody"))
 
 
-def test_a_client_certificate_of_a_kubeconfig_is_known(api_server: ApiServer, tmp_path: Path) -> None:
+def test_a_client_certificate_of_a_kubeconfig_is_known(api_server: ApiServer, tmp_path: Path, evidence: Giver) -> None:
     certificate, key = api_server.clients.issue("jane", tmp_path)
     user = {
         "client-certificate-data": base64.b64encode(certificate.read_bytes()).decode(),
@@ -88,9 +90,10 @@ def test_a_client_certificate_of_a_kubeconfig_is_known(api_server: ApiServer, tm
     said = verify(by_kubeconfig(api_server, user))
     assert "knows the credentials as jane; they may NOT change deployments in the namespace 'default'" in said
     assert "a role and its binding are missing" in said
+    evidence("kubernetes", "Kubernetes", "verified right", SERVER)
 
 
-def test_a_client_certificate_of_a_stranger_is_told(api_server: ApiServer, tmp_path: Path) -> None:
+def test_a_client_certificate_of_a_stranger_is_told(api_server: ApiServer, tmp_path: Path, evidence: Giver) -> None:
     certificate, key = Authority(tmp_path).issue("jane", tmp_path)
     user = {
         "client-certificate-data": base64.b64encode(certificate.read_bytes()).decode(),
@@ -98,13 +101,15 @@ def test_a_client_certificate_of_a_stranger_is_told(api_server: ApiServer, tmp_p
     }
     with pytest.raises(VerificationError, match="does not accept the credentials"):
         verify(by_kubeconfig(api_server, user))
+    evidence("kubernetes", "Kubernetes", "verified wrong", SERVER)
 
 
-def test_a_wrong_token_is_told_and_not_shown(shop: Namespace) -> None:
+def test_a_wrong_token_is_told_and_not_shown(shop: Namespace, evidence: Giver) -> None:
     wrong = shop.token()[:-8] + "AAAAAAAA"
     with pytest.raises(VerificationError, match="does not accept the credentials") as refusal:
         verify(by_token(shop, wrong))
     assert wrong not in f"{refusal.value!r} {refusal.value.why} {refusal.value.do}"
+    evidence("kubernetes", "Token", "verified wrong", SERVER)
 
 
 def test_a_token_of_a_deleted_service_account_is_told(shop: Namespace) -> None:
