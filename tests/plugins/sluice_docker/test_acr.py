@@ -11,7 +11,7 @@ from tests.plugins.sluice_azure.conftest import CERTIFICATE, PEM, TENANT, World,
 from sluice.connections.connection import ConnectionRecord
 from sluice.errors import VerificationError
 from sluice.plugin import Connection, Secret, SluiceError, TaskFailedError
-from sluice_docker import prepare_registry
+from sluice_docker import prepare_registry, verify_registry
 
 if TYPE_CHECKING:
     from tests.conftest import Giver
@@ -97,6 +97,26 @@ def test_a_registry_that_refuses_the_identity_is_told(
     given = connection(registry, "ManagedServiceIdentity", tenantid=world.application.id)
     with pytest.raises(TaskFailedError, match=r"gives no token for this identity.*401"):
         prepare_registry(given)
+
+
+def test_a_certificate_is_tried_at_the_registry(world: World, registry: Registry, evidence: Giver) -> None:
+    world.application.certificates.append(CERTIFICATE)
+    assert "depot.azurecr.io accepts the user 00000000" in verify_registry(with_certificate(world, registry))
+    evidence("dockerregistry", "ServicePrincipal", "verified right", "Azure (double)")
+    with pytest.raises(SluiceError, match="Entra gives no token"):
+        verify_registry(with_certificate(world, registry, certified()[1]))
+    evidence("dockerregistry", "ServicePrincipal", "verified wrong", "Azure (double)")
+
+
+def test_a_managed_identity_is_tried_at_the_registry(
+    world: World, registry: Registry, monkeypatch: pytest.MonkeyPatch, evidence: Giver
+) -> None:
+    machine(world, monkeypatch)
+    assert "accepts the user 00000000" in verify_registry(connection(registry, "ManagedServiceIdentity"))
+    evidence("dockerregistry", "ManagedServiceIdentity", "verified right", "Azure (double)")
+    with pytest.raises(SluiceError, match="gives no token for this identity"):
+        verify_registry(connection(registry, "ManagedServiceIdentity", tenantid=world.application.id))
+    evidence("dockerregistry", "ManagedServiceIdentity", "verified wrong", "Azure (double)")
 
 
 def test_federation_gets_a_token_of_the_registry_without_a_secret(
