@@ -37,3 +37,8 @@ def test_every_revision_of_the_schema_follows_another_one() -> None:
     assert all(f'\nrevision = "{number}"\n' in text for number, text in zip(REVISIONS, texts, strict=True))
     followed = zip(REVISIONS, texts[1:], strict=False)
     assert all(f'\ndown_revision = "{number}"\n' in text for number, text in followed)
+
+
+def test_every_bundled_family_passes_what_any_plugin_should() -> None:
+    left = [name for name in FAMILIES if not (ROOT / "tests" / "plugins" / name / "test_conformance.py").exists()]
+    assert left == [], "see docs/plugin-testing.md"

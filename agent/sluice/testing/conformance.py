@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +43,8 @@ class PluginConformance:
 
     `plugin` is the plugin's module. `samples` has values that cannot be made up, by `type` or `type/scheme` and key.
     `inputs` has the inputs of tasks, by reference, without those that name connections; `files` what lies in their
-    sources folder. Tasks in `unrun` are not run, with the reason. For a connection that takes more than values
+    sources folder. Tasks in `unrun` are not run, with the reason. `manners` are the far sides that verifications meet;
+    one will do where they ask somebody else. For a connection that takes more than values
     override `connection`; it may answer None for one that has no address which a test could set.
     """
 
@@ -52,6 +53,7 @@ class PluginConformance:
     inputs: ClassVar[Mapping[str, Values]] = {}
     files: ClassVar[Values] = {"sample.txt": "sample\n"}
     unrun: ClassVar[Values] = {}
+    manners: ClassVar[Sequence[Manner]] = UNFRIENDLY
     limit_seconds: ClassVar[float] = 60.0
     """So long a verification or a handler may take with a far side that answers at once, or after a cancellation."""
 
@@ -76,7 +78,7 @@ class PluginConformance:
             ]
             metafunc.parametrize("tried", tried, ids=[f"{one.kind.name}-{one.scheme}" for one in tried])
         if "manner" in metafunc.fixturenames:
-            metafunc.parametrize("manner", UNFRIENDLY)
+            metafunc.parametrize("manner", self.manners)
         if "answer" in metafunc.fixturenames:
             metafunc.parametrize("answer", ("not there", "refuses"))
         if "task" in metafunc.fixturenames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
 import yaml
 from tests.plugins.sluice_kubernetes.conftest import kubeconfig
 
@@ -15,6 +16,14 @@ from sluice.testing.connections import make_connection
 
 class TestConformance(PluginConformance):
     plugin = sluice_kubernetes
+
+    @pytest.fixture(autouse=True)
+    def no_entra(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody issues tokens here: no test goes beyond this machine."""
+        monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:1")
+        monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:1/identity")
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+
     files: ClassVar = {"pod.yml": "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n"}
     inputs: ClassVar = {
         "Kubernetes@1": {"secretType": "generic", "secretName": "s", "secretArguments": "--from-literal=a=1"},
