@@ -24,6 +24,13 @@ RESOURCES = (
     "execution_history",
     "security_roles",
     "events",
+    "definitions",
+    "artifacts",
+    "environments",
+    "variable_groups",
+    "secure_files",
+    "queues",
+    "audit",
     "agent",
     "webhooks",
 )

@@ -9,6 +9,8 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from sluice.errors import NotFoundError
+from sluice.language.plan import Plan
+from sluice.language.unsupported import refuse_unsupported
 from sluice.runs import pipelines, starting
 from sluice.runs.compiling import Given, Identity, compile_file, find_file
 from sluice.runs.pipeline_creation import create_pipeline
@@ -22,6 +24,7 @@ from sluice.server.rest.routing import call_of, resource
 from sluice.server.rest.run_views import pipeline_view, run_view
 from sluice.storage import runs
 from sluice.storage.pipelines import Pipeline
+from sluice.storage.projects import Project
 
 router = resource("pipelines")
 Here = Annotated[Call, Depends(call_of("28e1305e-2afe-47bf-abaf-cbb0e6a91988"))]
@@ -118,25 +121,32 @@ def list_pipelines(call: Here, project: str, top: Top = None, continuationToken:
 @router.post("/{project}/_apis/pipelines", summary="Create a pipeline")
 def create(call: Here, project: str, body: PipelineBody) -> Response:
     """Make a file a pipeline, and permit it what it names now, as far as the caller may permit that."""
-    path = _path(body.configuration)
+    home, made = create_of(call, project, body.name, body.configuration)
+    return call.reply(pipeline_view(call, home, made, whole=True))
+
+
+def create_of(call: Call, project: str, name: str, configuration: ConfigurationBody) -> tuple[Project, Pipeline]:
+    """Make a file a pipeline of that name, or of the file's where none is given."""
+    path = _path(configuration)
     caller = call.caller
     orchestrator = caller.orchestrator
     with caller.database.read() as transaction:
         home = call.project(transaction, project)
     file = find_file(path)
-    name = body.name or file.name
+    chosen = name or file.name
 
     def identify() -> Pipeline:
         with orchestrator.database.read() as transaction:
             return pipelines.look_up(transaction, home.name, file)[1]
 
-    def compiled() -> Any:
+    def compiled() -> Plan:
         others = templates_for(orchestrator, identify, file.source, actor=caller.name)
-        identity = Identity(pipeline=name, requested_by=caller.name, project=home.name, project_id=home.guid)
-        return compile_file(file, Given(others=others), catalogue=orchestrator.tasks(), identity=identity)
+        identity = Identity(pipeline=chosen, requested_by=caller.name, project=home.name, project_id=home.guid)
+        plan = compile_file(file, Given(others=others), catalogue=orchestrator.tasks(), identity=identity)
+        refuse_unsupported(plan)
+        return plan
 
-    made = create_pipeline(orchestrator, home.name, name, file, compiled, by=caller.name)
-    return call.reply(pipeline_view(call, home, made.pipeline, whole=True))
+    return home, create_pipeline(orchestrator, home.name, chosen, file, compiled, by=caller.name).pipeline
 
 
 @router.get("/{project}/_apis/pipelines/{pipelineId}", summary="A pipeline")

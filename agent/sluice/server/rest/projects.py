@@ -8,8 +8,11 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from sluice.identity.administration import Administration
 from sluice.server.problems import Problem
+from sluice.server.rest.bodies import Body
 from sluice.server.rest.call import Call
+from sluice.server.rest.envelope import encode
 from sluice.server.rest.routing import call_of, resource
 from sluice.storage import projects
 from sluice.storage.engine import Transaction
@@ -17,6 +20,7 @@ from sluice.storage.names import clean_name, is_guid
 from sluice.storage.projects import Project
 
 router = resource("projects")
+Operations = Annotated[Call, Depends(call_of("9a1b74b4-2ca8-4a9f-8470-c2f2e6fdc949"))]
 Here = Annotated[Call, Depends(call_of("603fe2ac-9723-48b9-88ad-09305aa6c6e1"))]
 _MAX_SHOWN = 100
 
@@ -77,3 +81,45 @@ def get_project(projectId: str, call: Here) -> Response:
             },
         }
     )
+
+
+class ProjectBody(Body):
+    """A project to be made."""
+
+    name: str
+    description: str | None = None
+    visibility: str | int | None = None
+    capabilities: dict[str, Any] | None = None
+
+
+@router.post("/_apis/projects", summary="Make a project", status_code=202)
+def create(call: Here, body: ProjectBody) -> Response:
+    """Make a project; that is done at once, so the operation that is answered is over."""
+    caller = call.caller
+    with caller.database.write() as transaction:
+        made = Administration(caller.guard).create_project(transaction, body.name, at=caller.state.clock())
+    return Response(encode(_operation(call, made.guid)), 202, media_type=call.media_type)
+
+
+@router.delete("/_apis/projects/{projectId}", summary="Delete a project", status_code=202)
+def delete(call: Here, projectId: str) -> Response:
+    """Delete an empty project."""
+    caller = call.caller
+    with caller.database.write() as transaction:
+        project = named(transaction, projectId)
+        Administration(caller.guard).delete_project(transaction, project.name, at=caller.state.clock())
+    return Response(encode(_operation(call, project.guid)), 202, media_type=call.media_type)
+
+
+@router.get("/_apis/operations/{operationId}", summary="An operation")
+def operation(call: Operations, operationId: str) -> Response:
+    """Tell how an operation stands: whatever is begun here is done at once."""
+    if not is_guid(operationId):
+        raise Problem(
+            HTTPStatus.NOT_FOUND, "OperationNotFoundException", "there is no such operation: it does not exist."
+        )
+    return call.reply(_operation(call, operationId.strip().lower()))
+
+
+def _operation(call: Call, identity: str) -> dict[str, Any]:
+    return {"id": identity, "status": "succeeded", "url": f"{call.base}/_apis/operations/{identity}"}
