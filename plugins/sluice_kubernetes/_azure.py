@@ -60,7 +60,7 @@ def access_by_subscription(connection: Connection) -> Access:
 
     cloud = cloud_of(connection.text("azureEnvironment"), connection.name)
     credential = ClientSecretCredential(
-        tenant, application, key.reveal(), authority=authority_of(cloud), disable_instance_discovery=_own_authority()
+        tenant, application, key.reveal(), authority=authority_of(cloud), disable_instance_discovery=True
     )
     asked = AksCluster(id=cluster, is_admin=connection.text("clusterAdmin").casefold() == "true")
     return aks_access(connection, credential, connection.url or cloud.manager, asked)
@@ -104,20 +104,18 @@ def cloud_of(name: str, where: str) -> Cloud:
 
 
 def authority_of(cloud: Cloud) -> str:
-    """Where tokens come from: `AZURE_AUTHORITY_HOST`, as Azure's libraries know it, goes before the cloud's own."""
+    """Where tokens come from: `AZURE_AUTHORITY_HOST`, as Azure's libraries know it, goes before the cloud's own.
+
+    It comes from our own table: nobody has to be asked whether it is one of Microsoft's.
+    """
     return os.environ.get("AZURE_AUTHORITY_HOST") or cloud.authority
-
-
-def _own_authority() -> bool:
-    # an authority of one's own is not asked of Microsoft's
-    return bool(os.environ.get("AZURE_AUTHORITY_HOST"))
 
 
 def _credential(connection: Connection, cloud: Cloud) -> TokenCredential:
     """What Azure Resource Manager connections have for an identity."""
     scheme = connection.scheme.casefold()
     tenant, application = connection.text("tenantid"), connection.text("serviceprincipalid")
-    options: dict[str, Any] = {"authority": authority_of(cloud), "disable_instance_discovery": _own_authority()}
+    options: dict[str, Any] = {"authority": authority_of(cloud), "disable_instance_discovery": True}
     key, certificate = connection.secret("serviceprincipalkey"), connection.secret("servicePrincipalCertificate")
     try:
         if scheme == "managedserviceidentity":
