@@ -44,6 +44,9 @@ def check_reference(reference: str, sources: Sources = None) -> None:
         )
     if through(reference) and prefix.casefold() in _BUILT_IN:
         raise ConnectionInvalidError(f"'{prefix}:' reads through no connection", do=f"leave out {THROUGH}NAME")
+    source = _plugins(prefix, sources).get(prefix.casefold())
+    if isinstance(source, SecretStore):
+        source.check(name.partition(THROUGH)[0])
 
 
 def through(reference: str) -> str:

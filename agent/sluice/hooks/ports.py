@@ -43,6 +43,9 @@ class SecretStore(Protocol):
     A source that is one of these is asked this way rather than called.
     """
 
+    def check(self, reference: str) -> None:
+        """Raise `SluiceError` for a text that can be no reference of this source; nobody is asked."""
+
     def read(self, references: Sequence[str], connection: Connection | None) -> Reading:
         """The secrets behind references, which are those of one connection: two that name one lease share it.
 

@@ -30,6 +30,10 @@ class Maker:
         self.through: list[Connection | None] = []
         self.stubborn = False
 
+    def check(self, reference: str) -> None:
+        if reference == "odd":
+            raise ConnectionInvalidError("a reference is make:NAME")
+
     def read(self, references: Sequence[str], connection: Connection | None) -> Reading:
         self.through.append(connection)
         if "broken" in references:
@@ -206,6 +210,13 @@ def test_references_of_one_source_are_read_at_once(maker: Maker) -> None:
     found = read_all(["make:a", "MAKE:b"], {"make": maker})
     assert {name: one.reveal() for name, one in found.secrets.items()} == {"make:a": "made-a-1", "MAKE:b": "made-b-1"}
     assert found.leases == (Taken("make", Lease(id="lease-1", seconds=100)),)
+
+
+def test_what_a_source_does_not_take_is_refused_when_it_is_entered(store: ConnectionStore, maker: Maker) -> None:
+    for reference in ("make:odd", "make:odd?connection=key"):
+        with pytest.raises(ConnectionInvalidError, match="make:NAME"):
+            make(store, "one", reference)
+    assert store.list("default") == ()
 
 
 def test_where_nothing_can_be_given_back_nothing_is_leased(maker: Maker) -> None:

@@ -131,3 +131,5 @@ def test_the_token_goes_to_no_other_host(azure: Double, reference: str) -> None:
 )  # fmt: skip
 def test_what_is_no_key_vault_reference_is_refused(azure: Double, reference: str) -> None:
     assert "a key vault reference is" in refusal(reference, subscription())
+    with pytest.raises(SluiceError, match="a key vault reference is"):
+        SOURCE.check(reference)

@@ -8,7 +8,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
 from sluice.plugin import Secret, SluiceError
-from sluice_secrets import read_keyring
+from sluice_secrets import Keyring
 
 
 class Memory(KeyringBackend):
@@ -28,6 +28,10 @@ class Memory(KeyringBackend):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         self.passwords[service, username] = password
+
+
+def read_keyring(reference: str) -> Secret:
+    return Keyring().read([reference], None).secrets[reference]
 
 
 @pytest.fixture
@@ -52,8 +56,9 @@ def test_a_missing_password_is_told_with_how_to_store_it(memory: Memory) -> None
 
 @pytest.mark.parametrize("reference", ["depot", "/deploy", "depot/", " / "])
 def test_what_is_no_keyring_reference_is_refused(memory: Memory, reference: str) -> None:
-    with pytest.raises(SluiceError, match="keyring:SERVICE/USER"):
-        read_keyring(reference)
+    for act in (read_keyring, Keyring().check):
+        with pytest.raises(SluiceError, match="keyring:SERVICE/USER"):
+            act(reference)
 
 
 def test_a_locked_keyring_is_told(memory: Memory) -> None:

@@ -143,6 +143,8 @@ def test_a_namespace_is_said(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_what_is_no_vault_reference_is_refused(vault: Vault, references: Sequence[str]) -> None:
     assert "a vault reference is vault:MOUNT/PATH#FIELD" in refusal(vault, *references)
+    with pytest.raises(SluiceError, match="vault:MOUNT/PATH#FIELD"):
+        SOURCE.check(references[0])
     assert vault.calls == []
 
 
