@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from sluice.hooks.ports import Lease, Reading, SecretSource, SecretStore
 from sluice.secret import Secret
 from sluice.storage.files import read_regular
 from sluice.storage.home import Home
+from sluice.values import dataclass
 
 Sources = Mapping[str, SecretSource | SecretStore] | None
 """The sources of plugins by prefix; None for those of the installed ones."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, runtime_checkable
 
 from sluice.hooks.connection import Connection
 from sluice.secret import Secret
+from sluice.values import dataclass
 
 
 class SecretSource(Protocol):

@@ -112,7 +112,9 @@ class _Advance:
         records = [self.timeline.stage(stage) for stage in stages]
         over = all(record.completed for record in records)
         running = [stage for stage in stages if self.timeline.stage(stage).state == "inProgress"]
+        open_jobs = {stage.name: self._open(stage) for stage in running}
         locked = [stage for stage in running if self.checkpoints.holds_locks(self._spot(stage))]
+        stopping = [stage for stage in running if self.phases.stops(stage)]
         checks = self.checkpoints
         for one in checks.changed:  # also those that were asked anew, and those that a stage's end has closed
             show_checks(self.timeline, self.timeline.stage(self.situation.plan.stage(one.stage)), one, self.world.now)
@@ -129,9 +131,11 @@ class _Advance:
             due=checks.next_due,
             queued=checks.queued,
             unattended=checks.unattended and not self.waits.for_people,
-            ready=tuple(one for stage in locked for job in self._open(stage) for one in self.phases.ready(stage, job)),
+            ready=tuple(
+                one for stage in locked for job in open_jobs[stage.name] for one in self.phases.ready(stage, job)
+            ),
             stop=tuple(
-                one for stage in running for job in self._open(stage) for one in self.phases.to_stop(stage, job)
+                one for stage in stopping for job in open_jobs[stage.name] for one in self.phases.to_stop(stage, job)
             ),
             result=self._result(records) if over else None,
         )
@@ -250,9 +254,12 @@ class _Advance:
         self.timeline.put(record, state="waiting", operation=texts.banner(count, shown), details=details)
 
     def _running(self, stage: Stage, record: RecordRow) -> bool:
-        moved = [self.phases.advance(stage, job) for job in self._open(stage)]
+        jobs = self._open(stage)
+        moved = [self.phases.advance(stage, job) for job in jobs]
         if any(moved):
             return True
+        if jobs:  # none of them is over now
+            return False
         phases = [self.timeline.phase(stage, job) for job in stage.jobs]
         if not all(phase.completed for phase in phases):
             return False

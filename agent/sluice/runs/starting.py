@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from sluice.runs.creation import NewRun, create
 from sluice.runs.selection import select
 from sluice.runs.task_changes import void_permits
 from sluice.runs.template_repositories import templates_for
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.language.plan import Plan

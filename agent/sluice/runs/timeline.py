@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -110,6 +111,7 @@ class Timeline:
             self._children.setdefault((record.type, parent(record.identifier)), []).append(record.identifier)
 
 
+@functools.lru_cache(maxsize=8192)  # asked of every record whenever a run is read
 def parent(identifier: str) -> str:
     """The identifier of the element around this one."""
     return identifier.rpartition(".")[0] or DEFAULT

@@ -193,6 +193,7 @@ _SWITCHES = ("AGENT_", "AZP_", "BUILD_", "DECODEPERCENTS", "DISABLE_INPUT_TRIMMI
 """Variables that say how a job is run."""
 
 
+@functools.lru_cache(maxsize=4096)
 def environment_name(name: str, *, preserve_case: bool = False) -> str:
     """A variable's name in the environment: dots and blanks become underscores, letters upper case.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping
 
@@ -196,9 +197,14 @@ def _spelling(variable: JobVariable) -> str:
 
 def _fits_environment(name: str, value: str) -> bool:
     """Names that tasks receive other things under stay out, and what would keep every later process from starting."""
+    return _has_place(name) and "\0" not in value
+
+
+@functools.lru_cache(maxsize=4096)
+def _has_place(name: str) -> bool:
     if environment_name(name).lower().startswith(RESERVED_PREFIXES):
         return False
-    return bool(name) and "=" not in name and "\0" not in name and "\0" not in value
+    return bool(name) and "=" not in name and "\0" not in name
 
 
 def _reveal(value: Value) -> str:

@@ -206,12 +206,8 @@ def _prepare(request: JobRequest, workspace: Workspace) -> None:
     if request.progress is None:
         if workspace.temp.exists():
             remove(workspace.temp)
-        clean = request.workspace_clean.casefold()
-        if clean == "all":
-            empty(root)
-        for name, when in (("b", clean == "outputs"), ("s", clean == "resources"), ("a", True), ("TestResults", True)):
-            if when and (root / name).exists():
-                empty(root / name)
+        if os.path.lexists(root):
+            _clean(root, request.workspace_clean.casefold())
     _make(root, *(root / name for name in ("s", "a", "b", "TestResults")))
     _make(workspace.temp, workspace.temp / ".tools", mode=0o700)
     for path in TOOL_SETTINGS.values():
@@ -219,10 +215,19 @@ def _prepare(request: JobRequest, workspace: Workspace) -> None:
             _make((workspace.temp / ".tools" / path).parent, mode=0o700)
 
 
+def _clean(root: Path, what: str) -> None:
+    """What an earlier attempt of the job has left in its workspace goes as far as the job asks."""
+    if what == "all":
+        empty(root)
+    for name, when in (("b", what == "outputs"), ("s", what == "resources"), ("a", True), ("TestResults", True)):
+        if when and (root / name).exists():
+            empty(root / name)
+
+
 def _make(*folders: Path, mode: int = 0o777) -> None:
     for folder in folders:
         try:
-            folder.mkdir(mode)
+            os.mkdir(folder, mode)  # noqa: PTH102  # a plain call: this is on the way of every job
         except FileExistsError:
             if not folder.is_dir():
                 raise

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
+from sluice.storage.prepared import Prepared
 from sluice.storage.tables_secrets import secret_leases
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.engine import Transaction
@@ -43,8 +44,8 @@ def add(transaction: Transaction, row: LeaseRow) -> None:
 
 def of_job(transaction: Transaction, run_id: int, stage: str, job: str) -> list[LeaseRow]:
     """What the steps of a job hold, or what is left of it."""
-    table = secret_leases.c
-    return _rows(transaction, table.run_id == run_id, table.stage == stage, table.job == job)
+    rows = transaction.fetch(_OF_JOB, {"run": run_id, "stage": stage, "job": job})
+    return [_row(row) for row in rows]
 
 
 def of_step(transaction: Transaction, run_id: int, step_id: str) -> list[LeaseRow]:
@@ -63,7 +64,20 @@ def forget(transaction: Transaction, ids: Iterable[int]) -> None:
         transaction.execute(delete(secret_leases).where(secret_leases.c.id == one))
 
 
+_ALL = select(*(secret_leases.c[name] for name in _COLUMNS)).order_by(secret_leases.c.id)
+_OF_JOB = Prepared(  # asked at the end of every job
+    _ALL.where(
+        secret_leases.c.run_id == bindparam("run"),
+        secret_leases.c.stage == bindparam("stage"),
+        secret_leases.c.job == bindparam("job"),
+    )
+)
+
+
 def _rows(transaction: Transaction, *conditions: object) -> list[LeaseRow]:
-    query = select(*(secret_leases.c[name] for name in _COLUMNS)).order_by(secret_leases.c.id)
-    found: Sequence[tuple[object, ...]] = transaction.rows(query.where(*conditions))  # type: ignore[arg-type]  # SQL conditions
-    return [LeaseRow(**dict(zip(_COLUMNS, row, strict=True))) for row in found]  # type: ignore[arg-type]  # as above
+    found: Sequence[tuple[object, ...]] = transaction.rows(_ALL.where(*conditions))  # type: ignore[arg-type]  # SQL conditions
+    return [_row(row) for row in found]
+
+
+def _row(row: Sequence[object]) -> LeaseRow:
+    return LeaseRow(**dict(zip(_COLUMNS, row, strict=True)))  # type: ignore[arg-type]  # as the table has them
