@@ -115,11 +115,11 @@ def _children(of: str = "self") -> list[int]:
         for task in os.listdir(f"/proc/{of}/task"):  # noqa: PTH208  # a few threads, at each job's end
             with (
                 contextlib.suppress(FileNotFoundError, ProcessLookupError),
-                open(  # noqa: PTH123  # as above
-                    f"/proc/{of}/task/{task}/children", "rb"
+                open(  # noqa: PTH123  # as above; unbuffered: half the system calls
+                    f"/proc/{of}/task/{task}/children", "rb", buffering=0
                 ) as children,
             ):
-                found += map(int, children.read().split())
+                found += map(int, children.readall().split())
     except OSError:
         return []
     return found

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sluice.storage.home import Home
 from sluice.storage.prepared import Prepared, Values
 from sluice.storage.refusals import RefusedError
 from sluice.storage.schema import check_revision
+from sluice.storage.sqlite_connections import SqliteConnections
 from sluice.storage.vouching import Voucher
 
 BUSY_SECONDS = 30.0
@@ -122,6 +123,8 @@ class Transaction:
         self._after.clear()
         if transaction := self._connection.get_transaction():
             transaction.rollback()
+        elif self._driver is not None:
+            self._driver.rollback()
 
     def committed(self) -> None:
         """Called by the database when the transaction is stored."""
@@ -180,6 +183,7 @@ class Database:
         self._engine = engine
         self._writing_engine = engine.execution_options(**{_WRITE_OPTION: True})
         self._unsynced_engine = engine.execution_options(**{_WRITE_OPTION: True, _UNSYNCED_OPTION: True})
+        self._sqlite = SqliteConnections(engine) if engine.dialect.name == "sqlite" else None
         self._writer = threading.RLock()
         self._writing = False
 
@@ -216,8 +220,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads. It never waits for a writer, and no writer waits for it."""
-        with explained(self.place), self._engine.connect() as connection:
-            _begin_sqlite(connection)
+        lent = self._sqlite.reading() if self._sqlite else self._engine.connect()
+        with explained(self.place), lent as connection:
             yield Transaction(connection, self.home, self.voucher)
 
     @contextmanager
@@ -234,9 +238,7 @@ class Database:
                     raise RuntimeError("this thread has a write transaction open already: hand it on instead")
                 self._writing = True
                 try:
-                    engine = self._writing_engine if synced else self._unsynced_engine
-                    with explained(self.place), engine.begin() as connection:
-                        _begin_sqlite(connection)
+                    with explained(self.place), self._written(synced=synced) as connection:
                         transaction = Transaction(connection, self.home, self.voucher, writes=True, synced=synced)
                         yield transaction
                 finally:
@@ -248,6 +250,11 @@ class Database:
                 record_refusal(told, refused)
             raise
         transaction.committed()
+
+    def _written(self, *, synced: bool) -> AbstractContextManager[sqlalchemy.Connection]:
+        if self._sqlite:
+            return self._sqlite.writing(synced=synced)
+        return (self._writing_engine if synced else self._unsynced_engine).begin()
 
     def changes(self) -> Changes:
         """A detector of other writers' changes; use it from one thread and close it."""
@@ -261,6 +268,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; transactions that are open must have ended."""
+        if self._sqlite:
+            self._sqlite.close()
         self._engine.dispose()
 
 
@@ -299,25 +308,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: Python's would be deferred even for writers
     for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
-    """Begin a transaction of SQLite; nothing to do for other databases.
-
-    The driver is told directly: an engine that has a listener for it asks for listeners at every statement.
-    """
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, sqlite3.Connection):
-        return
-    options = connection.get_execution_options()
-    if not options.get(_WRITE_OPTION):
-        driver.execute("BEGIN")
-        return
-    synced = not options.get(_UNSYNCED_OPTION)
-    if connection.info.get(_UNSYNCED_OPTION, False) is synced:  # the connection was used in the other way before
-        driver.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
-        connection.info[_UNSYNCED_OPTION] = not synced
-    driver.execute("BEGIN IMMEDIATE")
 
 
 def _begin_postgresql(connection: sqlalchemy.Connection) -> None:
