@@ -6,7 +6,6 @@ What has no equal in YAML, or is missing from the export, is named; nothing is l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sluice.errors import UsageError
@@ -14,6 +13,7 @@ from sluice.language.classic_jobs import Jobs
 from sluice.language.classic_notes import Note, Notes, entries, texts
 from sluice.language.classic_triggers import triggers_of
 from sluice.language.tasks import TaskDefinition
+from sluice.values import dataclass
 
 _DESIGNER = (1, "designer")
 _YAML = 2

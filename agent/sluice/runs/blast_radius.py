@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.runs.permitted import permitted
 from sluice.storage import check_configurations, connections, permissions, projects
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord

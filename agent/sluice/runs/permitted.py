@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice.authorization.limits import Limits
 from sluice.errors import NotPermittedError
 from sluice.storage import permissions, pipelines
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.guard import Guard

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from sluice.secret import Secret
 from sluice.server.web.words import plain
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -24,6 +24,7 @@ from sluice.server.web.signed import Signed
 from sluice.storage import expiries, policies, projects
 from sluice.storage.expiries import DECLARED
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

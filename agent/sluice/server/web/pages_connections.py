@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
@@ -18,6 +17,7 @@ from sluice.server.web.reviews import why_not
 from sluice.server.web.signed import Signed
 from sluice.storage import expiries, permissions, projects, usage
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -21,6 +20,7 @@ from sluice.server.web.rendering import page
 from sluice.server.web.resources import shown
 from sluice.server.web.reviews import why_not
 from sluice.server.web.signed import Signed
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData

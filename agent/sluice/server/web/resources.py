@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -11,6 +10,7 @@ from sluice.errors import NotFoundError
 from sluice.server.web import words
 from sluice.server.web.rendering import home_of
 from sluice.storage import projects
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.server.caller import Caller
