@@ -10,14 +10,37 @@ from sluice.runtime.request import JobProgress, JobVariable, Result
 from sluice.secret import Secret
 
 
+class ProgressEncoder:
+    """Encodes how far one job is, after every step: public variables that are the same as before are not encoded again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[JobVariable, str]] = {}
+
+    def encode(self, progress: JobProgress) -> bytes:
+        """The progress with its secrets in the clear: seal it at once."""
+        variables = ",".join(map(self._variable, progress.variables))
+        others = json.dumps(_without_variables(progress), ensure_ascii=False)
+        return f'{{"variables":[{variables}],{others[1:]}'.encode("utf-8", "surrogatepass")
+
+    def _variable(self, variable: JobVariable) -> str:
+        known = self._known.get(variable.name)
+        if known is not None and known[0] is variable:
+            return known[1]
+        content = [variable.name, *_plain(variable.value), variable.readonly, variable.preserve_case]
+        text = json.dumps(content, ensure_ascii=False)
+        if not isinstance(variable.value, Secret):
+            self._known[variable.name] = variable, text
+        return text
+
+
 def encode_progress(progress: JobProgress) -> bytes:
     """The progress with its secrets in the clear: seal it at once."""
-    content = {
+    return ProgressEncoder().encode(progress)
+
+
+def _without_variables(progress: JobProgress) -> dict[str, Any]:
+    return {
         "next": progress.next_step,
-        "variables": [
-            [variable.name, *_plain(variable.value), variable.readonly, variable.preserve_case]
-            for variable in progress.variables
-        ],
         "outputs": {name: _plain(value) for name, value in progress.outputs.items()},
         "paths": progress.prepended_paths,
         "result": progress.result,
@@ -28,7 +51,6 @@ def encode_progress(progress: JobProgress) -> bytes:
         "masked": [[name, value.reveal()] for name, value in progress.masked],
         "used": round(progress.used_seconds, 3),
     }
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def decode_progress(raw: bytes) -> JobProgress:

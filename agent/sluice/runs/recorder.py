@@ -12,7 +12,7 @@ from sluice.authorization.texts import banner, step_banner
 from sluice.connections.sealing import Sealer
 from sluice.runs.logs import RunLogs
 from sluice.runs.orchestrator import sealed_identity
-from sluice.runs.progress import encode_progress, encode_secrets
+from sluice.runs.progress import ProgressEncoder, encode_secrets
 from sluice.runs.step_waits import with_wait
 from sluice.runtime.events import (
     DetailChanged,
@@ -78,6 +78,7 @@ class JobRecorder:
         self._logged = logged
         self._lock = threading.Lock()
         self._progress = progress
+        self._encoder = ProgressEncoder()
         self._limit = limit
         self._details: dict[tuple[str, str], DetailChanged] = {}
         self._tags: list[str] = []
@@ -214,7 +215,7 @@ class JobRecorder:
         return step
 
     def _save_progress(self, transaction: Transaction, progress: JobProgress) -> None:
-        self._seal(transaction, progress.next_step, encode_progress(progress))
+        self._seal(transaction, progress.next_step, self._encoder.encode(progress))
 
     def _seal(self, transaction: Transaction, step: int, raw: bytes) -> None:
         sealed = self._sealer.seal_blob(sealed_identity(self._run.id, self._job.id), step, raw)

@@ -38,6 +38,7 @@ class JobVariables:
         self._holders: dict[str, set[str]] = {}
         """Which variables share a spelling in the environment."""
         self._snapshot: tuple[JobVariable, ...] | None = None
+        self._with_macros: set[str] = set()
         self.warnings: list[str] = []
         for variable in variables:
             self.put(variable)
@@ -71,6 +72,7 @@ class JobVariables:
                 self._readonly.add(environment_name(variable.name))
             self._expanded[key] = value
             self._snapshot = None
+            (self._with_macros.add if macros.PREFIX in _reveal(value) else self._with_macros.discard)(key)
             self._respell(key, known)
 
     def set(self, name: str, value: Value) -> None:
@@ -116,9 +118,9 @@ class JobVariables:
     def recompute(self) -> None:
         """Expand all values anew, before a step."""
         with self._lock:
-            written = {variable.name: variable.value for variable in self._written.values()}
-            if not any(macros.PREFIX in _reveal(value) for value in written.values()):
+            if not self._with_macros:
                 return
+            written = {variable.name: variable.value for variable in self._written.values()}
             resolved = macros.resolve_all(written)
             for name, value in resolved.values.items():
                 if value != self._expanded.get(name.lower()):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.runs.progress import decode_progress, decode_secrets, encode_progress, encode_secrets
+from sluice.runs.progress import ProgressEncoder, decode_progress, decode_secrets, encode_progress, encode_secrets
 from sluice.runtime.request import JobProgress, JobVariable, Result
 from sluice.secret import Secret
 
@@ -25,6 +25,23 @@ VARIABLES = st.builds(JobVariable, name=TEXTS, value=VALUES, readonly=st.boolean
 )
 def test_progress_comes_back_as_it_was(progress: JobProgress) -> None:
     assert decode_progress(encode_progress(progress)) == progress
+
+
+@given(st.lists(st.lists(VARIABLES, max_size=4, unique_by=lambda one: one.name), min_size=2, max_size=4))
+def test_what_is_known_of_a_step_before_does_not_show_after_the_next(steps: list[list[JobVariable]]) -> None:
+    encoder = ProgressEncoder()
+    kept: dict[str, JobVariable] = {}
+    for number, changed in enumerate(steps):
+        kept |= {one.name: one for one in changed}
+        progress = JobProgress(next_step=number, variables=tuple(kept.values()))
+        assert encoder.encode(progress) == encode_progress(progress)
+        assert decode_progress(encoder.encode(progress)) == progress
+
+
+def test_a_secret_is_not_kept_in_the_clear() -> None:
+    encoder = ProgressEncoder()
+    encoder.encode(JobProgress(variables=(JobVariable(name="password", value=Secret("hunter2")),)))
+    assert "hunter2" not in str(vars(encoder))
 
 
 @given(st.dictionaries(TEXTS, TEXTS.map(Secret), max_size=5))
