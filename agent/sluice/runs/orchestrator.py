@@ -24,7 +24,7 @@ from sluice.language.tasks import TaskCatalogue
 from sluice.library.secure_files import SecureFileStore
 from sluice.library.settings import SettingsStore
 from sluice.library.store import VariableGroupStore
-from sluice.runs import decide, suites
+from sluice.runs import decide, suites, vouched_waits
 from sluice.runs.access import assess_needs
 from sluice.runs.check_journal import asked_event, completed_event
 from sluice.runs.contexts import Contexts
@@ -172,6 +172,7 @@ class Orchestrator:
 
     def _loaded(self, transaction: Transaction, stored: Stored) -> Loaded:
         run = stored.run
+        vouched_waits.require(transaction, run.id, stored.records)
         attempts = {row.identifier: row.attempt for row in stored.records if row.type == "Stage"}
         situation = Situation(
             asker=Asker(
@@ -237,8 +238,8 @@ class Orchestrator:
 
     def _store(self, transaction: Transaction, loaded: Loaded, advanced: Advanced, now: float) -> None:
         run = loaded.run
-        records.add(transaction, run.id, advanced.timeline.added())
-        records.save(transaction, run.id, advanced.timeline.changed())
+        records.add(transaction, run.id, vouched_waits.vouched(transaction, run.id, advanced.timeline.added()))
+        records.save(transaction, run.id, vouched_waits.vouched(transaction, run.id, advanced.timeline.changed()))
         moved = (*advanced.timeline.added(), *advanced.timeline.changed())
         record_deployments(transaction, loaded.plan, run, moved, at=now)
         requests.add(transaction, advanced.asked)

@@ -10,6 +10,7 @@ from typing import Any
 from sluice.authorization.resources import Need
 from sluice.authorization.texts import banner, step_banner
 from sluice.connections.sealing import Sealer
+from sluice.runs import vouched_waits
 from sluice.runs.logs import RunLogs
 from sluice.runs.orchestrator import sealed_identity
 from sluice.runs.progress import ProgressEncoder, encode_secrets
@@ -185,7 +186,7 @@ class JobRecorder:
         job = replace(self._job, state="waiting", operation=operation, details=details)
         with self._database.write() as transaction:
             self._save_progress(transaction, event.progress)
-            records.save(transaction, self._run.id, [job])
+            records.save(transaction, self._run.id, vouched_waits.vouched(transaction, self._run.id, [job]))
         self._job = job
         self._changed(job)
 

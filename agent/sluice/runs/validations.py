@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.authorization.texts import VALIDATION
 from sluice.errors import NotPermittedError, UsageError
+from sluice.runs import vouched_waits
 from sluice.runs.decisions import Decisions, ResourceName, choose, require_in_time, run_of
 from sluice.runs.pipelines import no_run, require_queue, sees
 from sluice.runs.step_waits import wait_of, with_decision
@@ -53,6 +54,7 @@ def _is_asked(transaction: Transaction, decisions: Decisions, run: RunRow) -> bo
     """Whether a validation that the run waits for names the person, who may not see the run."""
     for request in requests.of_run(transaction, run.id, state="running"):
         if request.resource_type == VALIDATION and (job := records.get(transaction, run.id, request.job_id)):
+            vouched_waits.require(transaction, run.id, [job])
             wait = wait_of(job.details)
             if wait is not None and _approvers(wait.properties) & _names(decisions):
                 return True
@@ -71,6 +73,7 @@ def _decide(
 ) -> dict[str, Any]:
     """Record a decision; answers the run's options with it."""
     job = records.get(transaction, run.id, request.job_id)
+    vouched_waits.require(transaction, run.id, [job] if job is not None else [])
     wait = wait_of(job.details) if job is not None else None
     if job is None or wait is None or wait.step != request.step_id:
         return options  # it has been answered, by time or by its cancellation

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sluice.errors import ConflictError, NotFoundError
+from sluice.errors import ConflictError, NotFoundError, SealError
 from sluice.runs.recovery import recover
 from sluice.runs.retrying import retry
 from sluice.runs.step_waits import with_answer, without_wait
@@ -162,19 +163,19 @@ def test_an_answer_that_was_written_into_the_database_is_none(bench: Bench) -> N
     run = bench.create(VALIDATION.format(on_timeout="reject")).id
     bench.drive(run)
     (asked,) = bench.requests(run, "running")
-    with bench.database.write() as transaction:
+    with bench.database.read() as transaction:
         job = records.get(transaction, run, asked.job_id)
-        assert job is not None
-        records.save(transaction, run, [replace(job, details=with_answer(job.details, asked.step_id, FORGED))])
-    assert bench.drive(run).results()["J"] == "waiting"
+    assert job is not None
+    forged = with_answer(job.details, asked.step_id, FORGED)
+    for row in (replace(job, details=forged), replace(job, state="pending", details=without_wait(forged))):
+        with bench.database.write() as transaction:
+            records.save(transaction, run, [row])
+        with pytest.raises(SealError):
+            bench.drive(run)
     with bench.database.write() as transaction:
-        details = without_wait(with_answer(job.details, asked.step_id, FORGED))
-        records.save(transaction, run, [replace(job, state="pending", details=details)])
-    assert bench.drive(run).results()["J"] == "waiting", "a job that looks answered asks again"
+        records.save(transaction, run, [job])
     respond(bench.decisions, run, approved=False)
-    with bench.database.write() as transaction:
-        records.save(transaction, run, [replace(job, state="pending", details=details)])
-    assert bench.drive(run).results()["J.ask"] == "Failed", "what was decided counts, whatever the row says"
+    assert bench.drive(run).results()["J.ask"] == "Failed"
 
 
 def test_a_decision_is_about_one_attempt(bench: Bench) -> None:
@@ -186,3 +187,28 @@ def test_a_decision_is_about_one_attempt(bench: Bench) -> None:
     assert bench.drive(run).results()["J"] == "waiting"
     respond(bench.decisions, run, approved=True)
     assert bench.drive(run).run.result == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"instructions":"look"', '"instructions":"look","approvers":"eve"'),
+        ('"kind":"manualvalidation"', '"kind":"delay"'),
+        ('"details"', '"details"'),
+    ],
+)
+def test_what_a_step_waits_for_is_vouched_for(bench: Bench, before: str, after: str) -> None:
+    run = bench.create(VALIDATION.format(on_timeout="resume")).id
+    bench.drive(run)
+    (job,) = [one for one in bench.records(run) if one.type == "Job"]
+    with bench.database.write() as transaction:
+        text = json.dumps(job.details, separators=(",", ":"))
+        changed = json.loads(text.replace(before, after))
+        if before == after:  # as if its time were over
+            answer = request.StepAnswer(outcome=request.Outcome.TIMED_OUT)
+            changed = with_answer(without_wait(changed), job.details["stepWait"]["step"], answer)
+        records.save(transaction, run, [replace(job, details=changed)])
+    with pytest.raises(SealError, match=f"run {run} is not as it was stored"):
+        bench.drive(run)
+    with pytest.raises(SealError):
+        respond(bench.decisions, run, approved=True)
