@@ -257,7 +257,9 @@ class Checkpoints:
         for place in lock.places(one):
             queues.append(queue := self._queue(place, one))
             self._held[place] = next((claim for claim in queue if claim.held and claim.driven), None)
-        turn = lock.turn(mine, queues)
+        same = [other for other in self._suites.values() if (other.stage, other.attempt) == (one.stage, one.attempt)]
+        holding = {place for other in same if lock.holds(other) for place in lock.places(other)}
+        turn = lock.turn(mine, queues, frozenset(holding))
         if turn is not Turn.SUPERSEDED:
             self.superseded |= lock.superseded(mine, queues)
         if turn is Turn.TAKE:

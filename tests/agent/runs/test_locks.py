@@ -159,3 +159,40 @@ def test_the_lock_of_a_run_that_died_goes_to_the_next_and_the_dead_one_queues_up
     assert bench.results(dead.id)["Deploy"] == "inProgress"
     (bench.folder / "go").touch()
     assert (holder.result(), again.result()) == ("Succeeded", "Succeeded")
+
+
+LATE = """
+stages:
+- stage: Deploy
+  jobs:
+  - job: J
+    steps:
+    - {{task: Deliver@1, inputs: {{to: prod, what: it}}}}
+    - bash: while [ ! -e {flag} ]; do sleep 0.02; done
+    - {{task: Deliver@1, inputs: {{to: $(where), what: it}}}}
+"""
+BOTH = """
+stages:
+- stage: Deploy
+  jobs:
+  - {job: J, steps: [{task: Deliver@1, inputs: {to: prod, what: it}}]}
+  - {job: K, steps: [{task: Deliver@1, inputs: {to: depot, what: it}}]}
+"""
+
+
+def test_who_waits_for_what_a_stage_holds_does_not_keep_it_from_a_lock_that_it_needs_late(
+    bench: Bench, checks: Checks
+) -> None:
+    other, depot = "other", bench.connection("depot", permit="demo")
+    checks.add(EXCLUSIVE_LOCK, "depot")
+    for one in (depot, bench.store.get("default", "prod")):
+        bench.permit(one, other)
+    started = threading.Event()
+    first = bench.create(LATE.format(flag=bench.folder / "go"), variables={"where": "depot"}).id
+    holder = Driven(bench, first, on_start={"Deploy.J.Bash1": started.set})
+    assert started.wait(30)
+    waiter = Driven(bench, bench.create(BOTH, name=other).id)
+    assert waiter.waits.wait(30)
+    (bench.folder / "go").touch()
+    assert holder.result() == "Succeeded"
+    assert waiter.result() == "Succeeded"

@@ -2,8 +2,8 @@
 
 A lock belongs to one stage of one run at a time. `runLatest` (the default): of the waiting runs of a pipeline only the
 newest gets it, the older ones are canceled. `sequential`: all get it, the oldest first. Between pipelines it is the
-order in which they asked. Nobody waits for somebody who could not start: whose other checks are open, or whose run
-nobody drives.
+order in which they asked. Nobody waits for somebody who could not start: whose other checks are open, whose run
+nobody drives, or who wants a lock that the one who waits holds already (a step may ask for one late).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Claim:
     """A stage that holds a lock or waits for one.
 
     `ready`: nothing but locks is missing. `driven`: a process drives its run, so that it could start (or goes on).
-    `since` is when it asked. `latest` says that its run gives way to newer ones of its pipeline.
+    `since` is when it asked. `latest` says that its run gives way to newer ones of its pipeline. `places` are all locks
+    that it takes together.
     """
 
     suite_id: str
@@ -48,6 +49,7 @@ class Claim:
     driven: bool
     since: float
     latest: bool
+    places: frozenset[Place] = frozenset()
 
 
 def place(check: Check) -> Place:
@@ -87,21 +89,25 @@ def claims(suite: Suite, *, driven: bool) -> Mapping[Place, Claim]:
             driven=driven,
             since=check.started_at or 0.0,
             latest=suite.lock_behavior != SEQUENTIAL,
+            places=frozenset(places(suite)),
         )
         for check in suite.checks
         if is_lock(check) and is_active(suite, check)
     }
 
 
-def turn(mine: Claim, queues: Sequence[Sequence[Claim]]) -> Turn:
-    """Whether `mine` gets all its locks now; `queues` are, lock by lock, the claims of everybody."""
+def turn(mine: Claim, queues: Sequence[Sequence[Claim]], holding: frozenset[Place] = frozenset()) -> Turn:
+    """Whether `mine` gets all its locks now; `queues` are, lock by lock, the claims of everybody.
+
+    `holding` are the locks that the stage has already: whoever wants one of them waits for it, and it for nobody of them.
+    """
     others = [[one for one in queue if one.suite_id != mine.suite_id] for queue in queues]
     if mine.latest and any(_supersedes(one, mine) for queue in others for one in queue):
         return Turn.SUPERSEDED
     if not (mine.ready and mine.driven):
         return Turn.WAIT
     free = not any(one.held and one.driven for queue in others for one in queue)
-    first = not any(_goes_before(one, mine, queue) for queue in others for one in queue)
+    first = not any(_goes_before(one, mine, queue) for queue in others for one in queue if not one.places & holding)
     return Turn.TAKE if free and first else Turn.WAIT
 
 

@@ -36,6 +36,13 @@ def test_all_locks_are_taken_or_none() -> None:
     assert turn(mine, [[mine], [mine, claim(1, held=True)]]) is Turn.WAIT
 
 
+def test_who_wants_a_lock_that_the_stage_holds_does_not_keep_it_from_another_one() -> None:
+    north, south = ("endpoint", "north"), ("endpoint", "south")
+    older, mine = claim(1, places=frozenset({north, south})), claim(2, places=frozenset({north}))
+    assert turn(mine, [[older, mine]]) is Turn.WAIT
+    assert turn(mine, [[older, mine]], frozenset({south})) is Turn.TAKE
+
+
 def test_sequential_is_the_oldest_first() -> None:
     older, mine = claim(1), claim(2)
     assert turn(mine, [[older, mine]]) is Turn.WAIT
