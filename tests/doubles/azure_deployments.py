@@ -61,8 +61,8 @@ class Deployments:
         if call.path.startswith("/operations/"):
             return self._refused(call) or self._operations[call.path].pop(0)
         if re.fullmatch(r"/subscriptions/[^/]+/resourcegroups", call.path, re.IGNORECASE):
-            found = [{"name": name, "location": one.location} for name, one in self.groups.items()]
-            return self._refused(call) or Reply(200, {"value": found})
+            groups = [{"name": name, "location": one.location} for name, one in self.groups.items()]
+            return self._refused(call) or Reply(200, {"value": groups})
         for scope in _SCOPES:
             if found := scope.fullmatch(call.path):
                 parts = found.groupdict()
