@@ -13,11 +13,11 @@ from sluice.plugin import (
     Decision,
     Probe,
     Proposed,
-    Secret,
     SluiceError,
     VerificationError,
 )
-from sluice_checks._azure_identity import management_token
+from sluice_checks._invocation import unreachable
+from sluice_checks._rest_api import bearer
 
 VERSION = "2018-05-05"
 SECONDS = 20.0
@@ -33,13 +33,15 @@ def evaluate(run: CheckRun) -> Decision:
     connection = run.connection(run.setting("connectedServiceNameARM"))
     address = _address(connection, run)
     try:
-        token = Secret(f"Bearer {management_token(connection).reveal()}")
         probe = Probe(
-            connection=connection, authorization=token, headers={"Accept": "application/json"}, seconds=SECONDS
+            connection=connection,
+            authorization=bearer(connection),
+            headers={"Accept": "application/json"},
+            seconds=SECONDS,
         )
         alerts = list(_alerts(probe, address))
-    except VerificationError as error:
-        return Decision.error(f"{error.what}: {error.why}" if error.why else error.what)
+    except SluiceError as error:
+        return unreachable(error)
     if not alerts:
         return Decision.approved("no alert is active")
     more = f" and {len(alerts) - _SHOWN} more" if len(alerts) > _SHOWN else ""

@@ -20,7 +20,6 @@ from sluice.plugin import (
     Proposed,
     Secret,
     SluiceError,
-    VerificationError,
 )
 from sluice_checks._types import BODY_METHODS, DEFAULT_HEADERS
 
@@ -203,6 +202,6 @@ def _public(proposed: Proposed, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def unreachable(error: VerificationError) -> Decision:
+def unreachable(error: SluiceError) -> Decision:
     """Nobody answered, or not in time: the text of a probe names no secret."""
     return Decision.error(f"{error.what}: {error.why}" if error.why else error.what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sluice.plugin import CheckRun, Connection, Decision, Proposed, Secret, SluiceError, VerificationError, basic
+from sluice.plugin import CheckRun, Connection, Decision, Proposed, Secret, SluiceError, basic
 from sluice_checks._invocation import Target, decide, unreachable, with_system_variables
 from sluice_checks._invocation import problems as invocation_problems
 
@@ -21,9 +21,9 @@ def evaluate(run: CheckRun) -> Decision:
     connection = run.connection(run.setting(selector))
     url = address(connection, run.expand(run.setting("urlSuffix")).strip())
     try:
-        authorization = _bearer(connection) if selector == AZURE else _basic(connection)
+        authorization = bearer(connection) if selector == AZURE else _basic(connection)
         return decide(run, Target(connection=connection, url=url, authorization=authorization))
-    except VerificationError as error:
+    except SluiceError as error:
         return unreachable(error)
 
 
@@ -44,10 +44,9 @@ def _basic(connection: Connection) -> Secret | None:
     return basic(username, password) if username or password else None
 
 
-def _bearer(connection: Connection) -> Secret:
-    from sluice_checks._azure_identity import management_token
-
-    return Secret(f"Bearer {management_token(connection).reveal()}")
+def bearer(connection: Connection) -> Secret:
+    """The header of a request to Azure's management API; raises `SluiceError` when the identity gets no token."""
+    return Secret(f"Bearer {connection.access_token().reveal()}")
 
 
 def address(connection: Connection, suffix: str) -> str:

@@ -6,7 +6,7 @@ import json
 
 from sluice.plugin import Connection, Probe, Secret, TaskFailedError, TaskRun, basic
 from sluice_checks._invocation import read_headers
-from sluice_checks._rest_api import address
+from sluice_checks._rest_api import AZURE, address, bearer
 from sluice_checks._types import BODY_METHODS, METHODS
 
 SECONDS = 20.0
@@ -26,20 +26,20 @@ def run_task(run: TaskRun) -> None:
             do="set waitForCompletion: false: the answer decides then",
         )
     selector = run.input(_SELECTOR).strip() or _GENERIC
-    if selector.casefold() != _GENERIC.casefold():
+    known = next((one for one in (_GENERIC, AZURE) if one.casefold() == selector.casefold()), "")
+    if not known:
         raise TaskFailedError(
             f"{_SELECTOR} '{selector}' is not supported in agentless jobs yet",
             where=run.task,
-            do=f"use a generic service connection ({_SELECTOR}: {_GENERIC})",
+            do=f"use a generic service connection ({_SELECTOR}: {_GENERIC}), or Azure's management API ({AZURE})",
         )
-    connection = run.connection(_GENERIC)
+    connection = run.connection(known)
     method = (run.input("method").strip() or "POST").upper()
     if method not in METHODS:
         raise TaskFailedError(f"Invalid method '{method}'. The value must be one of: {', '.join(METHODS)}")
     url = address(connection, run.input("urlSuffix").strip())
-    probe = Probe(
-        connection=connection, authorization=_authorization(connection), headers=_headers(run), seconds=SECONDS
-    )
+    authorization = bearer(connection) if known == AZURE else _authorization(connection)
+    probe = Probe(connection=connection, authorization=authorization, headers=_headers(run), seconds=SECONDS)
     body = run.input("body").encode() if method in BODY_METHODS else b""
     run.say(f"{method} {url}")
     answer = probe.ask(url, method=method, body=body, limit=_ANSWER + 1)

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import pytest
 from tests.conftest import Giver
 from tests.doubles.web import Call, Double, Reply, served
+from tests.plugins.sluice_azure.conftest import SUBSCRIPTION, World, world
 
 from sluice.hooks.connection import Connection
 from sluice.secret import Secret
 from sluice.testing.task_runner import TaskOutcome, run_task
+
+__all__ = ["world"]
 
 
 class Service(Double):
@@ -100,7 +103,7 @@ def test_criteria_need_json(service: Service) -> None:
     ("inputs", "text"),
     [
         ({"waitForCompletion": "true"}, "needs a server of Sluice"),
-        ({"connectedServiceNameSelector": "connectedServiceNameARM"}, "not supported"),
+        ({"connectedServiceNameSelector": "connectedServiceNameAzureDevOps"}, "not supported"),
         ({"method": "STEAL"}, "Invalid method"),
         ({"headers": "no json"}, "JSON object"),
         ({"headers": '{"Host": "x"}'}, "no header"),
@@ -111,3 +114,24 @@ def test_what_cannot_be_is_told_before_anybody_is_asked(service: Service, inputs
     assert outcome.result == "Failed"
     assert text in outcome.message
     assert service.calls == []
+
+
+@pytest.mark.parametrize("scheme", ["ServicePrincipal", "WorkloadIdentityFederation"])
+def test_the_management_api_of_azure_is_asked_with_a_token(world: World, evidence: Giver, scheme: str) -> None:
+    world.federate()
+    inputs = {
+        "connectedServiceNameSelector": "connectedServiceNameARM",
+        "method": "GET",
+        "urlSuffix": f"subscriptions/{SUBSCRIPTION}?api-version=2016-06-01",
+        "successCriteria": "eq(root['state'], 'Enabled')",
+        "waitForCompletion": "false",
+    }
+    connections = {"connectedServiceNameARM": world.open(world.create(scheme))}
+    outcome = run_task("InvokeRESTAPI@1", inputs=inputs, connections=connections)
+    assert outcome.result == "Succeeded", outcome.log
+    evidence("azurerm", scheme, "used", "Azure (double)", task="InvokeRESTAPI@1")
+    world.management.state = "Disabled"
+    assert (
+        "does not fulfil the success criteria"
+        in run_task("InvokeRESTAPI@1", inputs=inputs, connections=connections).message
+    )
