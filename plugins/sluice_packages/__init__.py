@@ -70,6 +70,27 @@ def authenticate_cargo(run: TaskRun) -> None:
     authenticate(run)
 
 
+def run_nuget(run: TaskRun) -> None:
+    """`NuGetCommand@2`: restore, pack and push packages, or run any command of NuGet."""
+    from sluice_packages._nuget_command import run_nuget
+
+    run_nuget(run)
+
+
+def run_dotnet(run: TaskRun) -> None:
+    """`DotNetCoreCLI@2`: commands of `dotnet`, with the feeds of service connections."""
+    from sluice_packages._dotnet import run_dotnet
+
+    run_dotnet(run)
+
+
+def run_maven(run: TaskRun) -> None:
+    """`Maven@4`: goals of Maven; results of its tests become the run's."""
+    from sluice_packages._maven_task import run_maven
+
+    run_maven(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -107,6 +128,19 @@ def sluice_family() -> Family:
                 label="Maven Authenticate",
                 summary="Provides credentials for external Maven repositories",
             ),
+            Task(
+                "NuGetCommand@2",
+                run_nuget,
+                label="NuGet",
+                summary="Restore, pack, or push NuGet packages, or run a NuGet command",
+            ),
+            Task(
+                "DotNetCoreCLI@2",
+                run_dotnet,
+                label=".NET Core",
+                summary="Build, test, package, or publish a dotnet application, or run a custom dotnet command",
+            ),
+            Task("Maven@4", run_maven, label="Maven", summary="Build, test, and deploy with Apache Maven"),
             Task(
                 "CargoAuthenticate@0",
                 authenticate_cargo,

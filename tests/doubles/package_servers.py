@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import email
+import email.message
 import hashlib
 import json
 from typing import Any
@@ -117,3 +119,55 @@ class CargoRegistry(Guarded):
         )
         self.contents[f"/dl/{name}/{version}"] = crate
         return Reply(200, {"warnings": {"invalid_categories": [], "invalid_badges": [], "other": []}})
+
+
+class NuGetFeed(Double):
+    """A feed that packages are pushed to: its service index, and `PUT` of a form with one package.
+
+    Whoever pushes is known by `accepted` (a value of `Authorization`), or by the API key `key`.
+    """
+
+    def __init__(self, accepted: str = "", key: str = "") -> None:
+        super().__init__()
+        self.accepted = accepted
+        self.key = key
+        self.packages: dict[str, bytes] = {}
+        self.elsewhere = ""
+        self.secrets: tuple[str, ...] = ()
+
+    def answer(self, call: Call) -> Reply:
+        lines = command_lines() if self.secrets else b""
+        self.expect(not any(one.encode() in lines for one in self.secrets), "a secret is in the arguments of a process")
+        if self.accepted and call.headers.get("authorization", "") != self.accepted:
+            return Reply(401, {"error": "unauthorized"}, {"WWW-Authenticate": "Basic"})
+        if call.method == "GET" and call.path == "/v3/index.json":
+            place = self.elsewhere or f"{self.url}/api/v2/package"
+            resources = [{"@id": f"{self.url}/q", "@type": "SearchQueryService"}]
+            return Reply(
+                200, {"version": "3.0.0", "resources": [*resources, {"@id": place, "@type": "PackagePublish/2.0.0"}]}
+            )
+        if call.method == "PUT" and call.path == "/api/v2/package":
+            return self._push(call)
+        return Reply(404, b"")
+
+    def _push(self, call: Call) -> Reply:
+        shown = call.headers.get("x-nuget-apikey", "")
+        self.expect(bool(shown), "no API key at all is refused")
+        if self.key and shown != self.key:
+            return Reply(403, b"")
+        message = email.message_from_bytes(
+            b"Content-Type: " + call.headers["content-type"].encode() + b"\r\n\r\n" + call.body
+        )
+        parts = message.get_payload()
+        self.expect(isinstance(parts, list) and len(parts) == 1, "the form has not one file")
+        assert isinstance(parts, list)
+        part = parts[0]
+        assert isinstance(part, email.message.Message)
+        self.expect(part.get_filename() == "package.nupkg", f"the file is called {part.get_filename()}")
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        name = hashlib.sha256(content).hexdigest()
+        if name in self.packages:
+            return Reply(409, b"")
+        self.packages[name] = content
+        return Reply(201, b"")

@@ -96,6 +96,12 @@ class TaskRun(Protocol):
         To be called before a file outside of `temp` is given credentials. Of several calls the first counts.
         """
 
+    def publish_results(self, runner: str, files: Sequence[Path], *, title: str = "") -> None:
+        """Make results of tests part of the run, as `PublishTestResults` does.
+
+        `runner` is the format: `JUnit`, `NUnit`, `VSTest`, `XUnit` or `CTest`. A file that cannot be read is a warning.
+        """
+
     def program(self, name: str, *, install: str, path: str | None = None) -> str:
         """Where a program is on the `PATH` of the step, or on `path`; raises `TaskFailedError` with the advice `install`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sluice.errors import CanceledError, TaskFailedError
@@ -262,6 +262,12 @@ class ScopeOutput:
     def mask(self, secret: Secret) -> None:
         with self._open() as scope:
             scope.learn(secret, f"of {scope.step.display_name}")
+
+    def publish_results(self, runner: str, files: Sequence[Path], title: str) -> None:
+        from sluice.runtime.testresults.publishing import Wanted, publish_results
+
+        with self._open() as scope:
+            publish_results(scope, files, Wanted(runner=runner, title=title))
 
     def restore_at_end(self, path: Path) -> None:
         with self._open() as scope:

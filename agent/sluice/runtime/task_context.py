@@ -49,6 +49,9 @@ class HandlerOutput(Protocol):
     def mask(self, secret: Secret) -> None:
         """Mask a secret from now on."""
 
+    def publish_results(self, runner: str, files: Sequence[Path], title: str) -> None:
+        """Make results of tests part of the run."""
+
     def restore_at_end(self, path: Path) -> None:
         """Have a file put back as it is now when the job ends; raises `OSError`."""
 
@@ -143,6 +146,9 @@ class HandlerRun:
         except OSError as error:
             where, why = os.fspath(error.filename or path), error.strerror or str(error)
             raise TaskFailedError("the file cannot be kept as it is", where=where, why=why) from error
+
+    def publish_results(self, runner: str, files: Sequence[Path], *, title: str = "") -> None:
+        self.output.publish_results(runner, files, title)
 
     def program(self, name: str, *, install: str, path: str | None = None) -> str:
         found = shutil.which(name, path=self.environment.get("PATH", os.defpath) if path is None else path)

@@ -31,13 +31,22 @@ class Issue:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedResults:
+    """Results of tests that the task published; `files` are names, since files may be gone by now."""
+
+    runner: str
+    title: str
+    files: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOutcome:
     """What a task did, as a person and the steps that follow would see it: secrets in texts are masked.
 
     `message` says why it failed or was canceled, and is then the last of `issues` too. `progress` holds every report
     as percent and operation; `variables` and `outputs` what it set, `restored` the files that a job puts back when it
-    ends.
+    ends, `test_results` what it published.
     """
 
     result: Result
@@ -48,6 +57,7 @@ class TaskOutcome:
     variables: Mapping[str, str | Secret] = field(default_factory=dict)
     outputs: Mapping[str, str | Secret] = field(default_factory=dict)
     restored: tuple[Path, ...] = ()
+    test_results: tuple[PublishedResults, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -128,6 +138,7 @@ class RecordedOutput:
         self._variables: dict[str, str | Secret] = {}
         self._outputs: dict[str, str | Secret] = {}
         self._restored: list[Path] = []
+        self._results: list[PublishedResults] = []
 
     def write(self, text: bytes) -> None:
         """Write whole lines."""
@@ -171,6 +182,11 @@ class RecordedOutput:
         """Mask it from now on."""
         self._masker.add(secret.reveal())
 
+    def publish_results(self, runner: str, files: Sequence[Path], title: str) -> None:
+        """Note what the run would be given."""
+        with self._lock:
+            self._results.append(PublishedResults(runner, title, tuple(file.name for file in files)))
+
     def restore_at_end(self, path: Path) -> None:
         """Note a file that the job would put back."""
         with self._lock:
@@ -190,6 +206,7 @@ class RecordedOutput:
                 variables=dict(self._variables),
                 outputs=dict(self._outputs),
                 restored=tuple(self._restored),
+                test_results=tuple(self._results),
             )
 
     def _append(self, masked: bytes, unfinished: bool) -> None:  # what a step's log is told

@@ -6,7 +6,7 @@ import os
 import select
 import shlex
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,9 @@ class Recorded:
 
     def mask(self, secret: Secret) -> None:
         self.said.append(secret)
+
+    def publish_results(self, runner: str, files: Sequence[Path], title: str) -> None:
+        self.said.append((runner, files, title))
 
     def restore_at_end(self, path: Path) -> None:
         self.said.append(path)

@@ -91,3 +91,39 @@ def test_an_artifact_is_deployed_and_resolved(person: Person, local_repository: 
         "mvn, Maven repository (double)",
         task="MavenAuthenticate@0",
     )
+
+
+def test_goals_run_by_the_task_use_what_was_authenticated(person: Person, local_repository: Path) -> None:
+    shutil.rmtree(local_repository / "org/example/canary", ignore_errors=True)
+    repository = MavenRepository(basic_of(USER, PASSWORD))
+    repository.files["/maven/org/example/canary/canary/1.2.3/canary-1.2.3.pom"] = POM.format(
+        "<groupId>org.example.canary</groupId><version>1.2.3</version>", "canary", ""
+    ).encode()
+    repository.secrets = (PASSWORD,)
+    parent = "<groupId>org.example.canary</groupId><version>1.2.3</version>"
+    with served(repository):
+        url = f"{repository.url}/maven"
+        person.connect("maven", "externalmavenrepository", url, data="RepositoryId=ours")
+        where = f"<repositories><repository><id>ours</id><url>{url}</url></repository></repositories>"
+        person.write(
+            {
+                "pom.xml": POM.format(f"<parent>{parent}<artifactId>canary</artifactId></parent>", "child", where),
+                "target/surefire-reports/TEST-a.xml": '<testsuite name="a"><testcase name="b" classname="c"/></testsuite>',
+                "azure-pipelines.yml": f"""
+                    steps:
+                    - task: MavenAuthenticate@0
+                      inputs:
+                        mavenServiceConnections: maven
+                    - task: Maven@4
+                      inputs:
+                        goals: validate
+                        options: -B -Dmaven.repo.local={local_repository}
+                        testRunTitle: unit
+                """,
+            }
+        )
+        said = person.sluice("run")
+    assert "BUILD SUCCESS" in said
+    assert "Published test run 'unit': 1 tests, 1 passed, 0 failed, 0 skipped" in said
+    assert repository.complaints == []
+    person.check()
