@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sluice.plugin import CheckRun, Connection, Decision, Proposed, Secret, SluiceError, basic
+from sluice.plugin import CheckRun, Connection, Decision, Proposed, Secret, SluiceError, VerificationError, basic
 from sluice_checks._invocation import Target, decide, unreachable, with_system_variables
 from sluice_checks._invocation import problems as invocation_problems
 
@@ -22,8 +22,11 @@ def evaluate(run: CheckRun) -> Decision:
     url = address(connection, run.expand(run.setting("urlSuffix")).strip())
     try:
         authorization = bearer(connection) if selector == AZURE else _basic(connection)
-        return decide(run, Target(connection=connection, url=url, authorization=authorization))
     except SluiceError as error:
+        return unreachable(error)
+    try:
+        return decide(run, Target(connection=connection, url=url, authorization=authorization))
+    except VerificationError as error:
         return unreachable(error)
 
 
