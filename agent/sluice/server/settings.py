@@ -22,8 +22,8 @@ MAX_BODY = 4 * 1024 * 1024
 MAX_UPLOAD = 11 * 1024 * 1024
 """Bytes of a request that brings a secure file, which has 10 MB at most, and what is around it."""
 
-UPLOADS = "/_library/files"
-"""How the path of such a request ends."""
+UPLOADS = ("/_library/files", "/_apis/distributedtask/securefiles")
+"""How the paths of such requests end."""
 
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104  # recognized, not bound to
 

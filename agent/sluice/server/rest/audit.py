@@ -117,6 +117,6 @@ def _view(entry: Entry, names: Mapping[int, projects.Project]) -> dict[str, Any]
 
 
 def _address(details: Mapping[str, Any]) -> str | None:
-    origin = details.get("Origin")
+    origin = details.get(audit.ORIGIN)
     found = origin.get(_ADDRESS) if isinstance(origin, Mapping) else None
     return str(found) if found else None
