@@ -16,6 +16,7 @@ from starlette.responses import Response
 from sluice.errors import SluiceError
 from sluice.server.problems import Problem, problem_of
 from sluice.server.protection import Protection
+from sluice.server.remembering import Remembering
 from sluice.server.rest.envelope import encode
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def create_app(state: ServerState) -> ASGIApp:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _defect)
     _take_in(app)
-    return Protection(app, state.settings)
+    return Protection(Remembering(app, state), state.settings)
 
 
 def _take_in(app: FastAPI) -> None:

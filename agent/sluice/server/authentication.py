@@ -99,8 +99,8 @@ async def _by_credential(request: Request, state: ServerState, text: str, addres
         state.throttle.failed(address)
         raise unauthenticated(request, f"TF400813: {error.what}") from None
     state.throttle.succeeded(address)
-    made = Caller(state=state, actor=signed_in.actor, how="token", address=address)
     until = min(signed_in.until, state.clock() + _REMEMBERED_SECONDS)
+    made = Caller(state=state, actor=signed_in.actor, how="token", address=address, until=until)
     state.memory.put(key, made, read_at=read_at, until=until)
     return made
 

@@ -35,6 +35,8 @@ class Caller:
     address: str = ""
     session: Session | None = None
     csrf: str = ""
+    until: float = 0.0
+    """Up to when answers may be given again without looking at the credentials (seconds since the epoch)."""
     job: JobIdentity | None = None
     """The job that speaks, where none of its people does."""
 

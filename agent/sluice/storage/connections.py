@@ -98,6 +98,13 @@ def listed(transaction: Transaction, project_id: int) -> tuple[PublicRow, ...]:
     return tuple(row for row in map(_public, rows) if row)
 
 
+def listed_after(transaction: Transaction, project_id: int, after: str, limit: int) -> tuple[PublicRow, ...]:
+    """As `listed`, but so many at most, behind the one whose name has that key ('' for the first ones)."""
+    query = _PUBLIC.where(_HERE, connection_projects.c.name_key > after).order_by(connection_projects.c.name_key)
+    rows = transaction.rows(query.limit(limit), {"project": project_id})
+    return tuple(row for row in map(_public, rows) if row)
+
+
 def names(transaction: Transaction, project_id: int) -> list[str]:
     """The names of a project's connections."""
     query = select(connection_projects.c.name).where(_HERE).order_by(connection_projects.c.name_key)

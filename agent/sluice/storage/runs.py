@@ -246,13 +246,13 @@ class Wanted:
     oldest_first: bool = False
 
 
-def search(tx: Transaction, project_id: int, wanted: Wanted, *, limit: int) -> list[RunRow]:
-    """The runs of a project that fit, newest first unless it is asked otherwise."""
-    query = _query().where(_RUNS.c.project_id == project_id)
+def search_ids(tx: Transaction, project_id: int, wanted: Wanted, *, limit: int) -> list[int]:
+    """The numbers of the runs of a project that fit, newest first unless it is asked otherwise."""
+    query = select(_RUNS.c.id).where(_RUNS.c.project_id == project_id)
     for condition in _conditions(wanted):
         query = query.where(condition)
     query = query.order_by(_RUNS.c.id if wanted.oldest_first else _RUNS.c.id.desc()).limit(limit)
-    return [_row(tx, dict(row)) for row in tx.execute(query).mappings()]
+    return list(tx.execute(query).scalars())
 
 
 def _conditions(wanted: Wanted) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from sluice.runs import starting
 from sluice.runs.retrying import retry as make_ready
 from sluice.server.problems import bad_argument
 from sluice.server.rest.bodies import MAX_NUMBER, Body, Number, choice
-from sluice.server.rest.call import Call
+from sluice.server.rest.call import Call, growing
 from sluice.server.rest.lookups import pipeline_of, run_of
 from sluice.server.rest.routing import call_of, resource
 from sluice.server.rest.run_views import build_view
@@ -125,10 +126,24 @@ def list_builds(
             status=statusFilter,
             result=resultFilter,
         )
-        found, more = _page(call, transaction, home, wanted, top, branchName)
-        return call.collection(
-            (build_view(call, home, one, waits=_waits(transaction, one)) for one in found), continuation=more
-        )
+        ids = runs.search_ids(transaction, home.id, wanted, limit=top + 1)
+    more = str(ids[top - 1]) if len(ids) > top else ""
+    return call.listing(_listed(call, home, ids[:top], branchName), continuation=more)
+
+
+def _listed(call: Call, home: Project, ids: Sequence[int], branch: str) -> Iterator[list[dict[str, Any]]]:
+    """These builds as they are shown, as far as the caller sees them, in batches that grow."""
+    short = branch.removeprefix("refs/heads/")
+    with call.caller.database.read() as transaction:
+        seen = call.caller.guard.seen(transaction, home.id, PIPELINE)
+        for some in growing(ids):
+            by_id = {run.id: run for run in runs.get_many(transaction, some)}
+            kept = [by_id[one] for one in some if one in by_id and seen(str(by_id[one].pipeline_id))]
+            yield [
+                build_view(call, home, run, waits=_waits(transaction, run))
+                for run in kept
+                if not branch or run.options.get("branch", "").removeprefix("refs/heads/") == short
+            ]
 
 
 @router.get("/{project}/_apis/build/builds/{buildId}", summary="A build")
@@ -178,23 +193,6 @@ def _wanted(*, status: str, result: str, **given: Any) -> Wanted:
 def _result(name: str) -> tuple[str, ...]:
     key = _NUMBERS.get(name.strip(), name.strip().casefold())
     return _RESULTS.get(key, ("none",))
-
-
-def _page(
-    call: Call, transaction: Transaction, home: Project, wanted: Wanted, top: int, branch: str
-) -> tuple[list[RunRow], str]:
-    """The next runs that the caller sees, and where the page behind them goes on ('' at the end)."""
-    seen = call.caller.guard.seen(transaction, home.id, PIPELINE)
-    found = runs.search(transaction, home.id, wanted, limit=top + 1)
-    more = str(found[top - 1].id) if len(found) > top else ""
-    kept = [one for one in found[:top] if seen(str(one.pipeline_id))]
-    if branch:
-        kept = [
-            one
-            for one in kept
-            if one.options.get("branch", "").removeprefix("refs/heads/") == branch.removeprefix("refs/heads/")
-        ]
-    return kept, more
 
 
 def _waits(transaction: Transaction, run: RunRow) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from sluice.server.remembering import remember
 from sluice.server.rest.envelope import encode
 from sluice.values import dataclass
 
@@ -39,6 +41,18 @@ class Call:
         found = list(values)
         return self.reply({"count": len(found), "value": found}, continuation=continuation)
 
+    def lasting(self, response: Response) -> Response:
+        """Let an answer be given again that depends on nothing but what is stored, and on who asks."""
+        return remember(response, self.caller.until) if self.caller.until else response
+
+    def listing(self, batches: Iterator[list[Any]], *, continuation: str = "") -> Response:
+        """Answer with a list that comes in batches: what is long is sent as it comes, the count at its end."""
+        first, second = next(batches, []), next(batches, None)
+        if second is None:
+            return self.collection(first, continuation=continuation)
+        headers = {"x-ms-continuationtoken": continuation} if continuation else None
+        return StreamingResponse(_chunks(chain([first, second], batches)), media_type=self.media_type, headers=headers)
+
     @property
     def media_type(self) -> str:
         """The type of answers, which tells the version too."""
@@ -49,6 +63,24 @@ class Call:
         from sluice.server.rest.projects import named
 
         return named(transaction, name)
+
+
+def _chunks(batches: Iterable[list[Any]]) -> Iterator[bytes]:
+    count, start = 0, b'{"value":['
+    for batch in batches:
+        if batch:
+            yield start + encode(batch)[1:-1]
+            start = b","
+            count += len(batch)
+    yield (b"" if count else start) + b'],"count":%d}' % count
+
+
+def growing(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """What is to be read, a little at first and more at a time later: so that something is sent at once."""
+    start, size = 0, 25
+    while start < len(ids):
+        yield ids[start : start + size]
+        start, size = start + size, min(2 * size, 400)
 
 
 def nothing() -> Response:

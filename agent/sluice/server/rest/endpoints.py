@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
@@ -22,7 +22,7 @@ from sluice.storage import connections as rows
 from sluice.storage import projects
 from sluice.storage.engine import Transaction
 from sluice.storage.names import is_guid, name_key
-from sluice.storage.permissions import Resource
+from sluice.storage.permissions import ENDPOINT, Resource
 from sluice.storage.projects import Project
 
 router = resource("serviceendpoint")
@@ -32,6 +32,9 @@ Old = Annotated[Call, Depends(call_of("86e77201-c1f7-46c9-8672-9dfc2f6f568a"))]
 
 IN_PROJECT = "/{project}/_apis/serviceendpoint/endpoints"
 ABOVE = "/_apis/serviceendpoint/endpoints"
+FIRST, LARGEST = 50, 800
+"""Connections that are read and sent at a time: the first ones come at once."""
+
 _ACTIONS = {"manage": Right.EDIT, "2": Right.EDIT, "use": Right.USE, "16": Right.USE}
 
 
@@ -47,7 +50,6 @@ def list_endpoints(
     actionFilter: str = "",
 ) -> Response:
     """List the connections that the caller sees, filtered; names and ids that there are not are left out."""
-    guard = call.caller.guard
     wanted = Filter(
         types=_texts(type),
         schemes=_texts(authSchemes),
@@ -55,13 +57,26 @@ def list_endpoints(
         names=None if endpointNames is None else frozenset(map(name_key, endpointNames.split(","))),
         owners=_texts(owner),
     )
+    found = _listed(call, project, wanted, _ACTIONS.get(actionFilter.casefold()))
+    if wanted.few:
+        return call.lasting(call.collection(one for batch in found for one in batch))
+    return call.listing(found)
+
+
+def _listed(call: Call, project: str, wanted: Filter, right: Right | None) -> Iterator[list[dict[str, Any]]]:
+    """The connections of a project as they are shown, in batches, as one transaction sees them."""
+    guard = call.caller.guard
     with call.caller.database.read() as transaction:
         home = call.project(transaction, project)
-        found = [one for one in lookup.listed(transaction, home.id, guard) if wanted.takes(one)]
-        if right := _ACTIONS.get(actionFilter.casefold()):
-            found = [one for one in found if guard.allows(transaction, right, Resource(home.id, one.id))]
+        sees = guard.seen(transaction, home.id, ENDPOINT)
         homes = homes_of_all(call, transaction, home)
-    return call.collection(view(one, call.base, homes(one)) for one in found)
+        for batch in wanted.batches(transaction, home.id):
+            yield [
+                view(one, call.base, homes(one))
+                for row in batch
+                if sees(row.id) and wanted.takes(one := lookup.to_record(row))
+                if right is None or guard.allows(transaction, right, Resource(home.id, one.id))
+            ]
 
 
 @router.get(ABOVE, summary="The service connections of all projects")
@@ -90,7 +105,7 @@ def get_endpoint(call: Here, project: str, endpointId: str, actionFilter: str = 
         if found and right and not call.caller.guard.allows(transaction, right, Resource(home.id, found.id)):
             found = None
         homes = homes_of(call, transaction, home, found) if found else []
-    return call.reply(view(found, call.base, homes) if found else None)
+    return call.lasting(call.reply(view(found, call.base, homes) if found else None))
 
 
 @router.post(ABOVE, summary="Create a service connection")
@@ -181,8 +196,32 @@ class Filter:
         owners: frozenset[str],
     ) -> None:
         self._names = names
+        self._ids = ids
         rest = (("type", types), ("scheme", schemes), ("id", ids), ("owner", owners))
         self._rest = tuple((name, wanted) for name, wanted in rest if wanted)
+
+    @property
+    def few(self) -> bool:
+        """Whether single connections are named."""
+        return self._names is not None or bool(self._ids)
+
+    def batches(self, transaction: Transaction, project_id: int) -> Iterator[Sequence[rows.PublicRow]]:
+        """The rows among which those are that are asked for, by name: those that are named, or all, some at a time."""
+        if self._names is not None:
+            named = (rows.by_name(transaction, project_id, name) for name in sorted(self._names))
+            yield [row for row in named if row]
+            return
+        if self._ids:
+            by_id = (rows.by_id(transaction, project_id, one) for one in self._ids)
+            yield sorted((row for row in by_id if row), key=lambda row: name_key(row.name))
+            return
+        size, batch = FIRST, rows.listed_after(transaction, project_id, "", FIRST)
+        while batch:
+            yield batch
+            if len(batch) < size:
+                return
+            after, size = name_key(batch[-1].name), min(2 * size, LARGEST)
+            batch = rows.listed_after(transaction, project_id, after, size)
 
     def takes(self, record: ConnectionRecord) -> bool:
         """Whether a connection is asked for."""

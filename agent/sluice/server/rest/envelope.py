@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from datetime import UTC, datetime
@@ -26,9 +27,15 @@ def as_date(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
+@functools.lru_cache(maxsize=4096)
+def _of_name(name: str) -> str:
+    """The id that stands for a name."""
+    return str(uuid.uuid5(_PEOPLE, name_key(name)))
+
+
 def identity_ref(base: str, name: str, *, identity: str = "") -> dict[str, Any]:
     """Who did something. What is stored of people is their name, so without an `identity` the id stands for the name."""
-    found = identity or str(uuid.uuid5(_PEOPLE, name_key(name)))
+    found = identity or _of_name(name)
     return {
         "displayName": name,
         "url": f"{base}/_apis/Identities/{found}",

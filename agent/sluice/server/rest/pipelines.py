@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from sluice.runs.template_repositories import templates_for
 from sluice.secret import Secret
 from sluice.server.problems import bad_argument
 from sluice.server.rest.bodies import Body, Number, Top
-from sluice.server.rest.call import Call
+from sluice.server.rest.call import Call, growing
 from sluice.server.rest.lookups import pipeline_of, run_of
 from sluice.server.rest.routing import call_of, resource
 from sluice.server.rest.run_views import pipeline_view, run_view
@@ -185,8 +186,14 @@ def list_runs(call: Runs, project: str, pipelineId: Number, top: Top = None) -> 
         home = call.project(transaction, project)
         pipeline = pipeline_of(call, transaction, home, pipelineId)
         wanted = runs.Wanted(pipeline_ids=(pipeline.id,))
-        found = runs.search(transaction, home.id, wanted, limit=min(top or MAX_RUNS, MAX_RUNS))
-    return call.collection(run_view(call, home, one) for one in found)
+        ids = runs.search_ids(transaction, home.id, wanted, limit=min(top or MAX_RUNS, MAX_RUNS))
+    return call.listing(_listed(call, home, ids))
+
+
+def _listed(call: Call, home: Project, ids: Sequence[int]) -> Iterator[list[dict[str, Any]]]:
+    with call.caller.database.read() as transaction:
+        for some in growing(ids):
+            yield [run_view(call, home, run) for run in reversed(runs.get_many(transaction, some))]
 
 
 @router.get("/{project}/_apis/pipelines/{pipelineId}/runs/{runId}", summary="A run")
