@@ -246,6 +246,13 @@ class Wanted:
     oldest_first: bool = False
 
 
+def search(tx: Transaction, project_id: int, wanted: Wanted, *, limit: int) -> list[RunRow]:
+    """The runs of a project that fit, newest first unless it is asked otherwise."""
+    ids = search_ids(tx, project_id, wanted, limit=limit)
+    by_id = {run.id: run for run in get_many(tx, ids)}
+    return [by_id[run_id] for run_id in ids]
+
+
 def search_ids(tx: Transaction, project_id: int, wanted: Wanted, *, limit: int) -> list[int]:
     """The numbers of the runs of a project that fit, newest first unless it is asked otherwise."""
     query = select(_RUNS.c.id).where(_RUNS.c.project_id == project_id)
