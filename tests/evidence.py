@@ -102,7 +102,8 @@ def render(rows: Sequence[Row], found: Sequence[Evidence], reasons: Mapping[tupl
         lines.append(f"| {' | '.join((f'`{row[0]}`', f'`{row[1]}`' if row[1] else '-', *texts))} |")
     if missing:
         raise LookupError(f"{len(missing)} cells have neither evidence nor a reason:\n  " + "\n  ".join(missing))
-    strangers = sorted({f"{one.type} {one.scheme}" for one in found} - {f"{a} {b}" for a, b in rows})
+    known = {_key(row) for row in rows}
+    strangers = sorted({f"{one.type} {one.scheme}" for one in found if _key((one.type, one.scheme)) not in known})
     if strangers:
         raise LookupError(f"evidence for what no plugin declares: {', '.join(strangers)}")
     return _page(lines, notes)
