@@ -55,6 +55,21 @@ class World(People):
             if row.id not in known:
                 self.runs.append(Run(row.id, spec, pipeline, branch, late))
 
+    def contend(self, number: int, spec: Spec, pipeline: str, late: str, branch: str, trouble: Trouble | None) -> None:
+        """Two more runs that may do everything, in both processes, want for themselves what the first wants."""
+        names = sorted({name for stage in spec.stages for name in stage.named()} | {late})
+        for name in names:
+            self.configure(name, "lock", add=True)
+            for one in PIPELINES:
+                self.grant(name, one, Limit())
+        for node, of in ((number, pipeline), (1 - number, PIPELINES[len(late) % 2])):
+            self.create(node, spec, of, late, branch, None)
+        for turn in range(1, 4):
+            self.go_on(number, turn)
+            self.check_locks()
+            self.go_on(1 - number, 1, trouble if turn > 1 else None)
+            self.check_locks()
+
     def advance(self, number: int, run: Run, trouble: Trouble | None) -> None:
         node = self.nodes[number]
         with self._process(node, trouble):
