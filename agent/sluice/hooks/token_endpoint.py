@@ -39,10 +39,10 @@ _READ_SECONDS = 10.0
 
 
 class TokenEndpoint:
-    """Serves the tokens of a step's connections while it is entered. `path` names the job, as clients write it."""
+    """Serves the tokens of a step's connections while it is entered. `path` names the job, as clients write it; `key` is a new one unless given."""
 
-    def __init__(self, connections: Iterable[Connection], *, path: str = "job") -> None:
-        self.key = Secret(secrets.token_urlsafe(32))
+    def __init__(self, connections: Iterable[Connection], *, path: str = "job", key: Secret | None = None) -> None:
+        self.key = key or Secret(secrets.token_urlsafe(32))
         self._connections = {one.id.lower(): one for one in connections if one.federation is not None}
         self._path = path.strip("/")
         self._server: ThreadingHTTPServer | None = None

@@ -6,24 +6,27 @@ import contextlib
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
+from sluice.hooks.token_endpoint import REQUEST_VARIABLE, TokenEndpoint
 from sluice.language import macros
 from sluice.runtime.commands import CommandProcessor
 from sluice.runtime.handlers.script import graces_of
 from sluice.runtime.job_state import JobState
 from sluice.runtime.logging_commands import Command, parse
 from sluice.runtime.packages.choosing import NODE, PROCESS
-from sluice.runtime.packages.contract import task_environment
+from sluice.runtime.packages.contract import system_token, task_environment
 from sluice.runtime.packages.execution import NODE_VARIABLE, PackageRun
 from sluice.runtime.place import Place
+from sluice.runtime.predefined import SERVER_ADDRESSES
 from sluice.runtime.process import LINGER_SECONDS, Exit, Sink
 from sluice.runtime.request import Execution, Result
 from sluice.runtime.step_log import LogStream
 from sluice.runtime.step_scope import StepScope
+from sluice.runtime.variables import environment_name
 from sluice.secret import Secret
 from sluice.values import dataclass
 
@@ -52,19 +55,35 @@ def run_package(run: PackageRun, scope: StepScope, environment: Mapping[str, str
     if run.handler.kind.lower() == PROCESS:
         _run_process(run, scope, environment, sources)
         return
-    full, folder = handler_place(run, scope, environment, sources)
-    program = _found(run.program, scope.place, environment) if scope.place.contained else run.program
-    start = _Start(program=program, arguments=run.arguments, folder=folder, environment=full)
-    try:
-        end = _follow(run, scope, start)
-    finally:
-        _forget_keys(scope.job)
+    with _served(run, scope, environment) as served:
+        full, folder = handler_place(run, scope, served, sources)
+        program = _found(run.program, scope.place, environment) if scope.place.contained else run.program
+        start = _Start(program=program, arguments=run.arguments, folder=folder, environment=full)
+        try:
+            end = _follow(run, scope, start)
+        finally:
+            _forget_keys(scope.job)
     if _is_over(scope, end, run.program):
         return
     if end.code:
         written = " ".join(f'"{one}"' for one in run.arguments)
         scope.fail(f"Exit code {_code(end)} returned from process: file name '{run.program}', arguments '{written}'.")
     scope.complete(Result.SUCCEEDED)
+
+
+@contextlib.contextmanager
+def _served(run: PackageRun, scope: StepScope, environment: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The environment in which a task finds who gives identity tokens for its connections, where no server does.
+
+    Only on the host: what runs in a container does not reach its loopback addresses.
+    """
+    federated = [one for several in run.opened.values() for one in several if one.federation is not None]
+    if not federated or scope.place.contained or environment.get(REQUEST_VARIABLE):
+        yield environment
+        return
+    with TokenEndpoint(federated, key=system_token(scope.job)) as endpoint:
+        addresses = {environment_name(name): endpoint.base for name in SERVER_ADDRESSES}
+        yield {**environment, **addresses, REQUEST_VARIABLE: endpoint.url}
 
 
 def handler_place(
