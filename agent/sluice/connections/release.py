@@ -13,7 +13,8 @@ from sluice.connections.federation import SCHEME, Federation
 from sluice.connections.references import give_back, read_all, through
 from sluice.connections.refreshing import Refresher, with_tokens
 from sluice.connections.sealing import Sealer
-from sluice.errors import ConflictError, NotFoundError, NotPermittedError
+from sluice.connections.validation import may_be_reference
+from sluice.errors import ConflictError, ConnectionInvalidError, NotFoundError, NotPermittedError
 from sluice.hooks.connection import Connection, Value
 from sluice.secret import Secret
 from sluice.storage import audit, projects, renewed, usage
@@ -125,7 +126,7 @@ class Releaser:
         data: dict[str, Value] = dict(record.data)
         public = self._public(record)
         for (place, name), secret in secrets.items():
-            value = secret.reveal() if (place, name) in public else secret
+            value = _as_text(record, name, secret) if (place, name) in public else secret
             (parameters if place == "parameters" else data)[name] = value
         return Connection(
             id=record.id,
@@ -174,7 +175,16 @@ class Releaser:
         if kind is None:
             return ()
         fields = fields_of(kind, kind.scheme(record.scheme) if record.scheme else None)
-        return {key for key, one in fields.items() if not one.secret}
+        return {key for key, one in fields.items() if not one.secret and may_be_reference(one)}
+
+
+def _as_text(record: ConnectionRecord, name: str, secret: Secret) -> str:
+    text = secret.reveal().strip()
+    if not text.isprintable():
+        raise ConnectionInvalidError(
+            f"what the reference of '{name}' names is no single line of text", where=record.name
+        )
+    return text
 
 
 def _refuse_disabled(record: ConnectionRecord) -> None:

@@ -129,6 +129,11 @@ def fit(kind: ConnectionType, scheme_name: str, url: str, entered: Entered) -> F
     for key, secret in secrets.items():
         if key in fields:
             _checked(problems, fields[key], secret.reveal())
+    problems.extend(
+        f"{fields[key].label} ('{key[1]}') is given as itself, not as a reference"
+        for key in entered.references
+        if key in fields and not may_be_reference(fields[key])
+    )
     present = {*values, *secrets, *entered.references, *entered.kept}
     public = {name: value for (_, name), value in values.items()}
     problems.extend(
@@ -156,6 +161,14 @@ def fit(kind: ConnectionType, scheme_name: str, url: str, entered: Entered) -> F
         entered=Entered(values=values, secrets=secrets, references=entered.references, kept=entered.kept),
         warnings=tuple(warnings),
     )
+
+
+def may_be_reference(one: Field) -> bool:
+    """Whether a field's value may lie elsewhere: a secret, or a text that comes with one, such as a user name.
+
+    Where the far side is may not: it would move without dropping the secrets that are for another place.
+    """
+    return one.secret or (one.kind == "text" and not one.address and not one.choices)
 
 
 def without_secret(fields: Mapping[Key, Field], present: Collection[Key]) -> tuple[str, ...]:

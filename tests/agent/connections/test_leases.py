@@ -219,6 +219,27 @@ def test_what_a_source_does_not_take_is_refused_when_it_is_entered(store: Connec
     assert store.list("default") == ()
 
 
+@pytest.mark.parametrize("key", ["Proxy", "Via", "Region", "Retries", "Strict"])
+def test_an_address_a_choice_and_a_number_are_given_as_themselves(
+    store: ConnectionStore, maker: Maker, key: str
+) -> None:
+    make(store, "one", "plain:a")
+    with pytest.raises(ConnectionInvalidError, match=f"'{key}'.*given as itself, not as a reference"):
+        store.update("default", "one", Update(references={key: "plain:b"}), by="ann")
+
+
+def test_a_user_name_may_come_with_its_password(store: ConnectionStore, maker: Maker, use: usage.Use) -> None:
+    references = {"username": "make:user", "password": "make:password"}
+    draft = Draft(name="one", type="depot", scheme="Basic", url="https://one.example", references=references)
+    record = store.create("default", draft, by="ann").record
+    opened = store.open(1, record.id, use)
+    assert (opened.text("username"), opened.secret("password")) == ("made-user-1", Secret("made-password-1"))
+    assert maker.given == ["lease-1"]
+    store.sources = {"make": lambda name: Secret(f"{name}\n{name}")}
+    with pytest.raises(ConnectionInvalidError, match="'username' names is no single line"):
+        store.open(1, record.id, use)
+
+
 def test_where_nothing_can_be_given_back_nothing_is_leased(maker: Maker) -> None:
     with pytest.raises(ConnectionInvalidError, match="put it into a field of a service connection"):
         resolve("make:a", {"make": maker})
