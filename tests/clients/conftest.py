@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,11 @@ def _environment(home: Path) -> dict[str, str]:
     return {**left, "SLUICE_HOME": str(home)}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`sluice serve` on a port that is free, ended by the signal that Ctrl-C sends."""
-    home = tmp_path_factory.mktemp("home") / "state"
+@contextmanager
+def serving(home: Path, *options: str) -> Iterator[Server]:
+    """`sluice serve` on a port that is free, ended by the signal that ends services."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sluice", "serve", "--port", "0"],
+        [sys.executable, "-m", "sluice", "serve", "--port", "0", *options],
         env=_environment(home),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,3 +72,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, errors
     assert "defect" not in errors, errors
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of an installation of its own."""
+    with serving(tmp_path_factory.mktemp("home") / "state") as made:
+        yield made

@@ -74,7 +74,7 @@ class EndpointBody(Body):
             name=(first.name if first else None) or self.name or "",
             type=kind.name,
             scheme=scheme,
-            url=self.url or "",
+            url=self._url(kind),
             description=((first.description if first else None) or self.description or ""),
             disabled=bool(self.isDisabled),
             values=values,
@@ -92,11 +92,15 @@ class EndpointBody(Body):
             name=_other(record.name, here.name if here else None, self.name) or None,
             description=_other(record.description, here.description if here else None, self.description),
             scheme=scheme if scheme.casefold() != record.scheme.casefold() else None,
-            url=self.url or None,
+            url=self._url(kind) or None,
             disabled=self.isDisabled,
             values={**self._gone(record, kind, scheme, values), **values},
             secrets=secrets,
         )
+
+    def _url(self, kind: ConnectionType) -> str:
+        """The url; clients send one also with types whose url is made of other fields."""
+        return (self.url or "") if kind.url.entered else ""
 
     def _given(self) -> dict[str, str]:
         """The values that are sent, by `parameters.KEY` or `data.KEY`."""
