@@ -8,6 +8,9 @@ KUBECONFIG = "Kubeconfig"
 SERVICE_ACCOUNT = "ServiceAccount"
 AZURE = "AzureSubscription"
 
+OF_AZURE = ("authorizationType", AZURE)
+"""Fields of the one method go with its name alone."""
+
 CLOUDS = ("AzureCloud", "AzureChinaCloud", "AzureUSGovernment", "AzureGermanCloud")
 
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
@@ -49,10 +52,16 @@ KUBERNETES = ConnectionType(
                     kind="choice",
                     choices=CLOUDS,
                     help="Azure cloud; AzureCloud where it is left out.",
+                    when=OF_AZURE,
                 ),
-                Field("azureTenantId", "Tenant Id", help="Entra tenant."),
-                Field("spnId", "SPN Id", help="Application id of the service principal that asks for credentials."),
-                Field("spnKey", "SPN Key", secret=True, help="Its client secret."),
+                Field("azureTenantId", "Tenant Id", help="Entra tenant.", when=OF_AZURE),
+                Field(
+                    "spnId",
+                    "SPN Id",
+                    help="Application id of the service principal that asks for credentials.",
+                    when=OF_AZURE,
+                ),
+                Field("spnKey", "SPN Key", secret=True, help="Its client secret.", when=OF_AZURE),
                 Field("apiToken", "API Token", secret=True, generated=True, help="Base64 service-account token."),
                 Field(
                     "serviceAccountCertificate",
@@ -114,9 +123,10 @@ KUBERNETES = ConnectionType(
             "Accept untrusted certificates",
             kind="boolean",
             help="Skip verification of the API server certificate: whoever is on the way can read the credentials.",
+            caution="nobody checks the server's certificate (acceptUntrustedCerts)",
         ),
-        Field("azureSubscriptionId", "Azure Subscription Id", help="Subscription of the cluster."),
-        Field("azureSubscriptionName", "Azure Subscription Name", help="Name of that subscription."),
+        Field("azureSubscriptionId", "Azure Subscription Id", help="Subscription of the cluster.", when=OF_AZURE),
+        Field("azureSubscriptionName", "Azure Subscription Name", help="Name of that subscription.", when=OF_AZURE),
         Field(
             "clusterId",
             "AKS Cluster",
@@ -125,6 +135,7 @@ KUBERNETES = ConnectionType(
             validation_message="give the cluster's ARM id: /subscriptions/ID/resourcegroups/GROUP/providers/"
             "Microsoft.ContainerService/managedClusters/NAME",
             help="ARM id of the cluster.",
+            when=OF_AZURE,
         ),
         Field(
             "namespace",
@@ -134,7 +145,11 @@ KUBERNETES = ConnectionType(
             help="Namespace that tasks work in when they name none.",
         ),
         Field(
-            "clusterAdmin", "Use cluster admin credentials", kind="boolean", help="Use the cluster's admin credentials."
+            "clusterAdmin",
+            "Use cluster admin credentials",
+            kind="boolean",
+            help="Use the cluster's admin credentials.",
+            when=OF_AZURE,
         ),
         Field("operation.type", "Operation Type", generated=True, help="Operation of the set-up job."),
         Field("operation.createNamespace", "createNamespace", generated=True, help="Create the namespace."),

@@ -167,3 +167,17 @@ def test_the_programs_of_this_test_can_be_run(team: Sluice) -> None:
     subprocess.run([team.folder / "bin" / "log-in"], check=True)
     assert (team.folder / "program-was-run").exists()
     assert Path(team.folder / "bin" / "kubectl").exists()
+
+
+def test_whoever_permits_a_skipped_verification_is_told(team: Sluice) -> None:
+    store(team, kubeconfig({"token": TOKEN}), "--set", "acceptUntrustedCerts=true")
+    caution = "nobody checks the server's certificate (acceptUntrustedCerts)"
+    team("run", "--non-interactive", status=4)
+    assert f"Permission needed; {caution}\n    sluice permit 1 --connection cluster\n" in team.printed
+    assert f"): {caution}\nTo permit it: sluice permit 1\n" in team("runs", "show", "1")
+    [waits] = team.json("runs", "show", "1")["waitingFor"]
+    assert waits["caution"] == caution
+    status, shown = team.on_a_terminal(["run"], [("[p]ermit", "v"), ("[p]ermit", "p"), ("[y/N]", "y")])
+    assert status == 0, shown
+    assert caution in shown
+    assert f"Mind: {caution}." in shown

@@ -62,7 +62,7 @@ class Known:
 
     `type`, `scheme`, `disabled` and `linked` are a connection's; the last are the names of connections that it needs.
     `permitted` says that there is a Permit without limits, `limits` are those of the others. `untrusted` are the
-    untrusted runs that it lets in (every one where it holds no secret).
+    untrusted runs that it lets in (every one where it holds no secret). `caution` is what whoever permits it is told.
     """
 
     id: str
@@ -76,6 +76,7 @@ class Known:
     linked: tuple[str, ...] = ()
     limits: tuple[Limits, ...] = ()
     untrusted: Untrusted = Untrusted.FORKS
+    caution: str = ""
 
     def within_limits(self, need: Need, origin: RunOrigin) -> bool:
         """Whether a limited Permit allows what is asked for."""

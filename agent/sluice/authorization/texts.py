@@ -28,6 +28,9 @@ DELAY = "delay"
 
 STEP_WAITS = frozenset({VALIDATION, DELAY})
 
+DISABLED = "it is disabled"
+"""What is said of a connection that is waited for until somebody enables it."""
+
 TYPE_LABELS = {
     "endpoint": "Service connection",
     "variablegroup": "Variable group",

@@ -184,7 +184,7 @@ def _print_json(orchestrator: Orchestrator, run: RunRow, requests: Sequence[Requ
 def print_waiting(run: RunRow, requests: Sequence[RequestRow]) -> None:
     """Say what a run waits for and what to type, for whoever is not asked."""
     from sluice.authorization.resources import ENDPOINT
-    from sluice.authorization.texts import APPROVAL, CHECKS, STAGE, STEP_WAITS, TYPE_LABELS, VALIDATION
+    from sluice.authorization.texts import APPROVAL, CHECKS, DISABLED, STAGE, STEP_WAITS, TYPE_LABELS, VALIDATION
     from sluice.cli.view.words import permit_command
 
     for request in requests:
@@ -200,7 +200,7 @@ def print_waiting(run: RunRow, requests: Sequence[RequestRow]) -> None:
         click.echo(f"To resume it: sluice approve {run.id}   (or: sluice reject {run.id})")
     if APPROVAL in kinds:
         click.echo(f"To approve it: sluice approve {run.id}   (or: sluice reject {run.id})")
-    disabled = [request for request in requests if request.resource_type == ENDPOINT and request.detail]
+    disabled = [request for request in requests if request.resource_type == ENDPOINT and request.detail == DISABLED]
     for request in disabled:
         click.echo(f"To enable it: {permit_command(request)}")
     permits = kinds - STEP_WAITS - CHECKS - {STAGE}

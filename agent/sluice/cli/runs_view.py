@@ -72,7 +72,12 @@ def describe_request(request: RequestRow) -> dict[str, Any]:
         **({"expiresOn": as_time(request.expires_at)} if request.resource_type in texts.STEP_WAITS else {}),
         **({"instructions": request.detail} if request.resource_type == texts.VALIDATION else {}),
         **({"detail": request.detail} if request.resource_type in texts.CHECKS else {}),
+        **({"caution": request.detail} if _is_cautioned(request) else {}),
     }
+
+
+def _is_cautioned(request: RequestRow) -> bool:
+    return request.resource_type == "endpoint" and request.detail not in {"", texts.DISABLED}
 
 
 def named_stage(stage: str) -> str:

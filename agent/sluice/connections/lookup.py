@@ -132,6 +132,19 @@ def links(record: ConnectionRecord, catalogue: Catalogue) -> Mapping[str, str]:
     }
 
 
+def cautions(record: ConnectionRecord, catalogue: Catalogue) -> str:
+    """What whoever permits a use of the connection is told about it; `''` for nothing."""
+    kind = catalogue.find(record.type)
+    if kind is None:
+        return ""
+    values = record.values()
+    fields = fields_of(kind, kind.scheme(record.scheme) if record.scheme else None)
+    told = [
+        field.caution for key, field in fields.items() if field.caution and values.get(key, "").casefold() == "true"
+    ]
+    return "; ".join(told)
+
+
 def _collect(
     transaction: Transaction,
     record: ConnectionRecord,

@@ -28,6 +28,7 @@ class Field:
     must match, `validation_message` what a person is told otherwise. A field of kind `connection` names another
     service connection (of `connection_type`), which the pipeline needs a permit for as well. `address` marks a field
     that says where the far side is: changing it drops the stored secrets, since they were given for another place.
+    `caution` is what whoever permits a use is told while the value is `true`, such as that something is not checked.
     `when` is the key of another field and the values of it that this one goes with, such as
     `("scopeLevel", "ManagementGroup")`: with others it is neither asked for nor required.
     """
@@ -46,6 +47,7 @@ class Field:
     validation_message: str = ""
     address: bool = False
     generated: bool = False
+    caution: str = ""
     when: tuple[str, ...] = ()
 
     def applies(self, values: Mapping[str, str]) -> bool:

@@ -140,7 +140,8 @@ def _connections(
         if record is not None:
             linked = tuple(lookup.links(record, catalogue).values())
             standing = known_connection(transaction, record, pipeline_id, trust)
-            found[ENDPOINT, name] = replace(standing, linked=linked)
+            caution = lookup.cautions(record, catalogue)
+            found[ENDPOINT, name] = replace(standing, linked=linked, caution=caution)
             queue.extend(linked)
     return found
 

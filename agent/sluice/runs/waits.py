@@ -23,9 +23,6 @@ NOT_STARTED = "Nobody started it in time."
 GAVE_UP = frozenset({TIMED_OUT, NOT_STARTED})
 """How a stage says that it waited too long."""
 
-DISABLED = "it is disabled"
-"""What is said of a connection that is waited for until somebody enables it."""
-
 GAVE_UP_ON = "gaveUpOnChecks"
 """Detail of a stage whose checks did not pass in time."""
 
@@ -225,8 +222,8 @@ def waited_too_long(stage: RecordRow) -> bool:
 
 
 def _why(pending: Pending) -> str:
-    """What is waited for, where it is not the permit alone."""
-    return DISABLED if pending.resource.disabled else ""
+    """What is waited for where it is not the permit alone, or what a person should know before permitting it."""
+    return texts.DISABLED if pending.resource.disabled else pending.resource.caution
 
 
 def needs_of(record: RecordRow) -> list[Need]:

@@ -279,4 +279,5 @@ class _ApprovalQuestion(_Question):
 
 
 def _permit_text(request: RequestRow) -> str:
-    return texts.permit_question(request.resource_type, one_line(request.resource_name))
+    question = texts.permit_question(request.resource_type, one_line(request.resource_name))
+    return f"{question} Mind: {one_line(request.detail)}." if request.detail else question

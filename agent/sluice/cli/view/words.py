@@ -99,9 +99,11 @@ def needed(request: RequestRow) -> str:
         return f"Until {moment(request.expires_at)}"
     if request.resource_type in texts.CHECKS:
         return one_line(request.detail)
-    if request.resource_type == "endpoint" and request.detail:
+    if request.resource_type == "endpoint" and request.detail == texts.DISABLED:
         return f"{one_line(request.detail[:1].upper() + request.detail[1:])}; enabled, the run goes on"
-    return "To be started" if request.resource_type == texts.STAGE else texts.PERMISSION_NEEDED
+    if request.resource_type == texts.STAGE:
+        return "To be started"
+    return f"{texts.PERMISSION_NEEDED}; {one_line(request.detail)}" if request.detail else texts.PERMISSION_NEEDED
 
 
 def wait_of_job(job: RecordRow) -> str:
@@ -143,7 +145,7 @@ def permit_command(request: RequestRow) -> str:
         return f"sluice resume {request.run_id}"
     if request.resource_type == texts.DELAY:
         return f"sluice resume {request.run_id}"
-    if request.resource_type == "endpoint" and request.detail:
+    if request.resource_type == "endpoint" and request.detail == texts.DISABLED:
         return f"sluice connection update {shlex.quote(one_line(request.resource_name))} --enable"
     command = f"sluice permit {request.run_id}"
     option = _PERMIT_OPTIONS.get(request.resource_type)

@@ -162,7 +162,7 @@ def _kind(request: RequestRow) -> Kind:
         texts.VALIDATION: "validate",
         texts.DELAY: "delay",
     }
-    if request.resource_type == "endpoint" and request.detail:
+    if request.resource_type == "endpoint" and request.detail == texts.DISABLED:
         return "disabled"
     return kinds.get(request.resource_type, "permit")
 
