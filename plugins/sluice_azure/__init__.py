@@ -55,6 +55,20 @@ def run_deployment(run: TaskRun) -> None:
     run_deployment(run)
 
 
+def run_web_app(run: TaskRun) -> None:
+    """`AzureWebApp@1`: deploy a package to an app."""
+    from sluice_azure._app_tasks import run_web_app
+
+    run_web_app(run)
+
+
+def run_function_app(run: TaskRun) -> None:
+    """`AzureFunctionApp@2`: deploy a package to a function app."""
+    from sluice_azure._app_tasks import run_function_app
+
+    run_function_app(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -71,6 +85,18 @@ def sluice_family() -> Family:
                 run_deployment,
                 label="ARM template deployment",
                 summary="Deploy an Azure Resource Manager (ARM) template to all the deployment scopes",
+            ),
+            Task(
+                "AzureWebApp@1",
+                run_web_app,
+                label="Azure Web App",
+                summary="Deploy an Azure Web App for Linux or Windows",
+            ),
+            Task(
+                "AzureFunctionApp@2",
+                run_function_app,
+                label="Azure Functions Deploy",
+                summary="Update a function app with .NET, Python, JavaScript, PowerShell or Java based web applications",
             ),
             Task("AzureKeyVault@2", run_vault, label="Azure Key Vault", summary="Download Azure Key Vault secrets"),
             Task(
