@@ -255,7 +255,8 @@ class _Advance:
 
     def _running(self, stage: Stage, record: RecordRow) -> bool:
         jobs = self._open(stage)
-        moved = [self.phases.advance(stage, job) for job in jobs]
+        stops = self.phases.stops(stage)
+        moved = [self.phases.advance(stage, job) for job in jobs if stops or not self._is_quiet(stage, job)]
         if any(moved):
             return True
         if jobs:  # none of them is over now
@@ -266,6 +267,10 @@ class _Advance:
         self.timeline.complete(record, roll_up(phase.result for phase in phases), self.world.now)
         self.checkpoints.close(stage.name, record.attempt)
         return True
+
+    def _is_quiet(self, stage: Stage, job: Job) -> bool:
+        """Whether nothing is to be decided of a job, unless its stage is stopped."""
+        return job.deployment is None and self.timeline.is_quiet(self.timeline.phase(stage, job))
 
     def _open(self, stage: Stage) -> list[Job]:
         """The stage's jobs that are not over: of many jobs most have nothing to decide any more."""

@@ -31,7 +31,6 @@ from sluice.runs.progress import decode_progress
 from sluice.runs.recorder import Changed, JobRecorder, Logged
 from sluice.runs.secrets import open_secrets
 from sluice.runs.step_waits import DECIDED
-from sluice.runs.stored import ABOVE_STEPS
 from sluice.runs.timeline import Timeline, parent
 from sluice.runs.variables import Groups, no_groups, scope_of
 from sluice.runs.workspaces import workspace_of
@@ -92,12 +91,7 @@ class Starter:
         run_id = loaded.run.id
         if decided or loaded.plan.repositories or self.orchestrator.uses_groups(transaction, run_id):
             return None
-        kept = {record.id: record for record in loaded.situation.records}
-        for moved in advanced.timeline.changed():
-            if moved.type in ABOVE_STEPS and (stored := records.get(transaction, run_id, moved.id)):
-                kept[moved.id] = stored
-        timeline = Timeline(kept.values(), loaded.situation.steps)
-        return self._claims(transaction, loaded, timeline, job_ids, {})
+        return self._claims(transaction, loaded, advanced.timeline.once_stored(), job_ids, {})
 
     def carry_out(self, claims: Claims) -> bool:
         """Dispatch jobs whose claim is stored; False when one of them could not be made ready."""

@@ -27,10 +27,6 @@ _BAD = frozenset({Result.FAILED, Result.CANCELED, Result.ABANDONED})
 ON_FAILURE = "on.failure"
 
 
-_UNDER_WAY = frozenset({"pending", "inProgress"})
-"""The states in which nothing is to be decided of a job's instance, unless its stage is stopped."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One instance of a job: a matrix leg, a slice, a deployment's hook, or the only one.
@@ -170,8 +166,6 @@ class Phases:
     def _running(self, stage: Stage, job: Job, record: RecordRow) -> bool:
         stopped = self._stopped(stage, record)
         instances = self.timeline.jobs(record)
-        if instances and not stopped and all(one.state in _UNDER_WAY for one in instances):
-            return False  # as it is with most of many jobs, most of the time
         moved = [self._instance(stage, one, stopped=stopped) for one in instances if not one.completed]
         changed = any(moved)
         if job.deployment is not None:

@@ -18,6 +18,11 @@ STARTED_AFTER = "startedAfter"
 STARTED_BY = "startedBy"
 """Detail of a stage that a person started by hand: who."""
 
+UNDER_WAY = frozenset({"pending", "inProgress"})
+"""The states in which nothing is to be decided of a job's instance, unless its stage is stopped."""
+
+_CHILDREN = frozenset({"Job", "Task"})
+
 CANCELED = "canceled"
 DENIED = "denied"
 
@@ -39,6 +44,7 @@ class Timeline:
         self._now = {(record.type, record.identifier): record for record in self._stored.values()}
         self._put: set[tuple[str, str]] = set()
         self._children: dict[tuple[str, str], list[str]] = {}
+        self._unquiet: set[str] = set()
         for record in self._stored.values():
             self._link(record)
 
@@ -57,6 +63,11 @@ class Timeline:
     def jobs(self, phase: RecordRow) -> list[RecordRow]:
         """The instances of a phase that have been made, in order."""
         return [self._now["Job", identifier] for identifier in self._children.get(("Job", phase.identifier), ())]
+
+    def is_quiet(self, phase: RecordRow) -> bool:
+        """Whether a phase has started, and all its instances merely run or are about to: most of many, most of the time."""
+        started = phase.state == "inProgress" and ("Job", phase.identifier) in self._children
+        return started and phase.identifier not in self._unquiet
 
     def steps(self, job: RecordRow) -> list[RecordRow]:
         """The steps of an instance, in order."""
@@ -87,6 +98,8 @@ class Timeline:
             self._link(record)
         self._now[key] = record
         self._put.add(key)
+        if record.type == "Job" and record.state not in UNDER_WAY:
+            self._unquiet.add(parent(record.identifier))
         return record
 
     def complete(self, record: RecordRow, result: Result, at: float, message: str = "") -> RecordRow:
@@ -103,12 +116,25 @@ class Timeline:
         pairs = ((self._stored.get(record.id, record), record) for record in put)
         return [record for before, record in pairs if before is not record and before != record]
 
+    def once_stored(self) -> Timeline:
+        """Another working copy, for when this one is stored: nothing has been added or changed in it yet."""
+        other = Timeline((), self._read_steps)
+        other._read = set(self._read)
+        other._now = dict(self._now)
+        other._stored = {record.id: record for record in self._now.values()}
+        other._children = {key: list(names) for key, names in self._children.items()}
+        other._unquiet = set(self._unquiet)
+        return other
+
     def __iter__(self) -> Iterator[RecordRow]:
         return iter(self._now.values())
 
     def _link(self, record: RecordRow) -> None:
-        if record.type in {"Job", "Task"}:
-            self._children.setdefault((record.type, parent(record.identifier)), []).append(record.identifier)
+        if record.type in _CHILDREN:
+            around = parent(record.identifier)
+            self._children.setdefault((record.type, around), []).append(record.identifier)
+            if record.state not in UNDER_WAY and record.type == "Job":
+                self._unquiet.add(around)
 
 
 @functools.lru_cache(maxsize=8192)  # asked of every record whenever a run is read
