@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -42,3 +43,11 @@ def test_every_revision_of_the_schema_follows_another_one() -> None:
 def test_every_bundled_family_passes_what_any_plugin_should() -> None:
     left = [name for name in FAMILIES if not (ROOT / "tests" / "plugins" / name / "test_conformance.py").exists()]
     assert left == [], "see docs/plugin-testing.md"
+
+
+def test_values_are_declared_the_quick_way() -> None:
+    """A start declares hundreds of them, each half a millisecond with the standard library's decorator."""
+    slow = re.compile(r"^\s*from dataclasses import .*\bdataclass\b", re.MULTILINE)
+    core = ROOT / "agent" / "sluice"
+    found = [path for path in core.rglob("*.py") if path.name != "values.py" and slow.search(path.read_text())]
+    assert not found, "import dataclass from sluice.values instead: it is the same to everybody"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -18,6 +17,7 @@ from sluice.server.web import words
 from sluice.server.web.rendering import home_of, page
 from sluice.server.web.signed import Signed
 from sluice.storage import projects
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.runs.check_decisions import Awaited

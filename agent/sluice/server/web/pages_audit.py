@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +13,7 @@ from sluice.server.web import words
 from sluice.server.web.rendering import page
 from sluice.server.web.signed import RunNumber, Signed
 from sluice.storage import audit, projects
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.storage.chain import Link

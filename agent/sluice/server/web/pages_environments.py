@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -24,6 +23,7 @@ from sluice.server.web.signed import Signed
 from sluice.storage import environments as rows
 from sluice.storage import projects
 from sluice.storage.permissions import Resource
+from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.server.caller import Caller
