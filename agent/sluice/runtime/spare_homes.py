@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
-from sluice.runtime.workspace import Lease
+from sluice.runtime.workspace import Lease, WorkspaceError
 from sluice.values import dataclass
 
 _STAMP_SECONDS = 3600
@@ -47,8 +47,11 @@ class SpareHomes:
             if not (spare := self._spare.get(kind)):
                 return False
             path, home = spare.pop()
-        os.rename(path, place)  # noqa: PTH104  # texts and plain calls, as in private_home
-        marks = (_mark(place), *home.marks[1:])  # that of the home itself changes as it is moved
+        try:
+            os.rename(path, place)  # noqa: PTH104  # texts and plain calls, as in private_home
+            marks = (_mark(place), *home.marks[1:])  # that of the home itself changes as it is moved
+        except OSError:  # somebody has removed it
+            return False
         self._lent[place] = _Home(home.kind, home.parts, marks)
         return True
 
@@ -65,7 +68,7 @@ class SpareHomes:
         home = self._lent.pop(place, None)
         if home is None:
             return
-        with contextlib.suppress(OSError):  # something is missing: it goes with its job
+        with contextlib.suppress(OSError, WorkspaceError):  # something is missing: what is there goes with its job
             if any(_mark(_in(place, part)) != mark for part, mark in zip(home.parts, home.marks, strict=True)):
                 return
             with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,25 @@ def test_a_home_that_was_touched_goes_with_its_job(work: Path, tmp_path: Path, t
     assert (second / ".m2").stat().st_ino != number or not first.exists()
     assert tree(second) == tree(make(work, "4", SpareHomes(work)))
     assert first.exists() or touch == "rm -rf ~"
+
+
+def test_a_spare_home_that_is_gone_is_made_anew(work: Path) -> None:
+    homes = SpareHomes(work)
+    homes.give_back(os.fspath(make(work, "1", homes)))
+    for one in (work / "_temp").glob("homes-*/*"):
+        shutil.rmtree(one)
+    second = make(work, "2", homes)
+    assert tree(second) == tree(make(work, "3", SpareHomes(work)))
+    homes.give_back(os.fspath(second))
+    assert not second.exists()
+
+
+def test_a_home_goes_with_its_job_when_there_is_no_place_to_keep_it(work: Path) -> None:
+    homes = SpareHomes(work)
+    home = make(work, "1", homes)
+    homes._folder.symlink_to(work)
+    homes.give_back(os.fspath(home))
+    assert home.exists()
 
 
 def test_a_home_of_another_person_does_not_serve(work: Path) -> None:
