@@ -43,6 +43,7 @@ class Advanced:
     runs, `superseded` ones wait no longer for a lock and `abandoned` ones have lost theirs. Checks in `evaluate` are to
     be evaluated now; at `due` time alone changes something. `unattended`: what is waited for needs no person, only
     time, an evaluation or (`queued`) somebody's lock. `mark` stands for the suites as they are stored after this.
+    `calm`: the run has never waited for anything, and nobody has canceled it.
     """
 
     timeline: Timeline
@@ -58,6 +59,7 @@ class Advanced:
     unattended: bool = False
     queued: bool = False
     mark: str = ""
+    calm: bool = False
     ready: tuple[RecordRow, ...] = ()
     stop: tuple[str, ...] = ()
     result: Result | None = None

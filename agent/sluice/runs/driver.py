@@ -214,7 +214,7 @@ class Driver:
             active = self._active
             if was_active and not active:
                 continue  # a job that has ended meanwhile may wait for something: that is asked for before anybody leaves
-            status, asked = self._look(run_id)
+            status, asked = self._look_after(run_id, advanced)
             if status.completed and not active:
                 return True
             if status.canceled and self._ends_at_once(run_id):
@@ -338,6 +338,12 @@ class Driver:
         if status.canceled != self._seen.canceled or mark != self._seen.mark:
             return True
         return not self._seen.asked <= {request.id for request in asked}
+
+    def _look_after(self, run_id: int, advanced: Advanced) -> tuple[Status, list[RequestRow]]:
+        """As `_look`, right after the run was advanced; what somebody decides meanwhile is seen by `_pause`."""
+        if advanced.calm:
+            return Status(completed=advanced.result is not None, canceled=False), []
+        return self._look(run_id)
 
     def _look(self, run_id: int) -> tuple[Status, list[RequestRow]]:
         with self._orchestrator.database.read() as transaction:

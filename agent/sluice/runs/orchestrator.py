@@ -157,6 +157,8 @@ class Orchestrator:
         loaded = self._loaded(transaction, stored)
         world = _World(self, transaction, loaded, driven=driven, assessed={} if assessed is None else assessed)
         advanced = decide.advance(loaded.situation, world)
+        if not (stored.requests or advanced.asked or loaded.situation.canceled):
+            advanced = replace(advanced, calm=True)
         self._store(transaction, loaded, advanced, world.now)
         self._settle(transaction, stored.run, advanced, afresh=assessed is not None)
         audit.append_all(transaction, [_refused_event(loaded.run, one, world.now) for one in world.refused])
