@@ -49,11 +49,11 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[Server]:
+def serving(home: Path, *options: str, issuer: str = "") -> Iterator[Server]:
     """`sluice serve` on a port that is free, ended by the signal that ends services."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sluice", "serve", "--port", "0", *options],
-        env=_environment(home),
+        env={**_environment(home), **({"SLUICE_ISSUER_URL": issuer} if issuer else {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
