@@ -75,7 +75,7 @@ async function send(submitter) {
   const data = new FormData(form);
   data.set("action", submitter.value);
   try {
-    const response = await fetch(form.action, { method: "POST", body: data });
+    const response = await fetch(location.href, { method: "POST", body: data });
     if (response.redirected) {
       location.assign(response.url);
       return;
@@ -101,6 +101,11 @@ function show(fresh) {
   main.prepend(...notes);
   const trust = fresh.getElementById?.("trust");
   if (trust) form.prepend(trust);
+  // what was found out about the far side has a field of its own by now
+  for (const field of fresh.querySelectorAll?.("#connection .field") ?? []) {
+    const control = field.querySelector("[id^='field-']");
+    if (control && !document.getElementById(control.id)) form.querySelector(".card-in.form").append(field);
+  }
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
   for (const wrong of fresh.querySelectorAll?.("form [aria-invalid]") ?? []) {
     document.getElementById(wrong.id)?.setAttribute("aria-invalid", "true");

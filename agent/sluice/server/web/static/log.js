@@ -193,10 +193,17 @@ export class LogView {
   async readGroups() {
     const found = await this.ask("", "/groups");
     if (!found) return;
+    const { seen, height, factor } = this.heights();
+    const atEnd = this.view.scrollTop >= height - seen - ROW;
+    const top = this.lineOf(Math.floor((this.view.scrollTop * factor) / ROW));
     const known = new Map(this.folds.map((fold) => [fold.start, fold.open]));
     this.folds = found.groups
       .filter(([start, end]) => end > start)
       .map(([start, end]) => ({ start, end, open: known.get(start) ?? this.holds(start, end) }));
+    // what is folded away must not move what is looked at
+    if (this.marked) this.center(this.marked);
+    else if (atEnd) this.toEnd();
+    else this.view.scrollTop = (this.rowOf(top) * ROW) / this.heights().factor;
     this.plan();
   }
 

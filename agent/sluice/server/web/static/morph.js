@@ -12,9 +12,9 @@ export function morph(from, to) {
     if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
     return;
   }
-  if ("keep" in from.dataset && "keep" in to.dataset) return;
   if (from instanceof HTMLDialogElement && from.open) return;
   attributes(from, to);
+  if ("keep" in from.dataset && "keep" in to.dataset) return;
   if ("since" in from.dataset && "since" in to.dataset) return; // it counts on its own
   children(from, to);
 }
