@@ -190,7 +190,9 @@ class Engine:
         if run is None or advanced is None or run.state == "completed" or advanced.result is not None:
             return
         queues = advanced.queued and advanced.unattended
-        if (advanced.ready or advanced.evaluate or queues) and (
+        # nobody drives it, so whoever ran these jobs is gone: the driver finds out what is left of them
+        left = any(record.type == "Job" and record.state == "inProgress" for record in advanced.timeline)
+        if (advanced.ready or advanced.evaluate or queues or left) and (
             run.options.get("detached") or run.cancel_requested_by or advanced.evaluate
         ):
             self._drive(run.id)

@@ -205,3 +205,16 @@ def test_a_run_of_a_terminal_stays_the_terminals_until_somebody_decides_here(
     assert run.state == "inProgress"
     engine.take(waiting)
     assert _until(state, waiting, _over).result == "Succeeded"
+
+
+def test_a_run_whose_process_died_is_taken_up(owner: TestClient, state: ServerState, pipeline: Made) -> None:
+    run_id = _started(owner, pipeline("jobs:\n- job: Work\n  steps:\n  - script: echo hello\n"))
+    state.orchestrator(state.store()).advance(run_id, driven=True)
+    with state.database.write() as transaction:  # as whoever ran it left it
+        [job] = records.of_run(transaction, run_id, kinds=("Job",))
+        records.save(transaction, run_id, [replace(job, state="inProgress", started_at=time.time())])
+    engine = Engine(state)
+    engine.start()
+    assert _until(state, run_id, _over).result in {"Succeeded", "Failed"}
+    engine.stop()
+    assert engine.wait(SECONDS)

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 from selenium import webdriver
@@ -166,6 +166,15 @@ class Browser:
     def click(self, text: str, within: str = "body") -> None:
         self.button(text, within).click()
 
+    def step(self, title: str) -> None:
+        """Open the log of the step of that title."""
+
+        def look() -> WebElement | None:
+            links = self.driver.find_elements(By.CSS_SELECTOR, "#tree a[data-step]")
+            return next((one for one in links if title in one.text.splitlines()), None)
+
+        self.until(look, title).click()
+
     def fill(self, css: str, text: str) -> None:
         element = self.find(css)
         element.clear()
@@ -188,10 +197,10 @@ class Browser:
             shown = self.text[-3000:]
             raise AssertionError(f"the page does not show '{what}': {self.driver.current_url}\n{shown}") from None
         self.listen()
-        return cast("T", found)
+        return found
 
     def run(self, script: str, *arguments: object) -> Any:
-        return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
+        return self.driver.execute_script(script, *arguments)
 
     def keep(self, name: str) -> None:
         """Keep a picture for the eye."""
@@ -209,7 +218,7 @@ class Browser:
         """Note what the browser complains of: a breach of the content policy, a script that fails."""
         for entry in self.driver.get_log("browser"):  # type: ignore[no-untyped-call]
             text = entry["message"]
-            expected = "net::ERR_CONNECTION" in text or "the server responded with a status of 4" in text
+            expected = "net::ERR_" in text or "the server responded with a status of 4" in text
             if entry["level"] == "SEVERE" and not expected:
                 self.complaints.append(text)
 
@@ -287,7 +296,7 @@ def browser(open_browser: OpenBrowser) -> Browser:
 def axe(require_program: Callable[[str, str], Path], request: pytest.FixtureRequest) -> str:
     """The script of axe-core, from npm; kept in pytest's cache."""
     npm = require_program("npm", "apt-get install nodejs npm")
-    cache = request.config.cache
+    cache = getattr(request.config, "cache", None)
     folder = Path(cache.mkdir("axe-core")) if cache is not None else Path(tempfile.gettempdir())
     script = folder / AXE / "node_modules" / "axe-core" / "axe.min.js"
     if not script.exists():

@@ -38,8 +38,8 @@ def test_the_server_is_killed_during_a_run_and_nothing_is_lost(browser: Browser,
     browser.until(lambda: browser.find("#run-head .pill").text == "Succeeded", "the run goes on by itself")
     assert browser.driver.current_url == address
     assert "The server does not answer." not in browser.text
-    browser.click("First")
+    browser.step("First")
     browser.reads("line 100")
-    browser.click("Third")
+    browser.step("Third")
     browser.reads("all is said")
     browser.keep("server-back")

@@ -90,6 +90,7 @@ export class LogView {
       clearTimeout(timer);
       timer = setTimeout(() => this.find(), 200);
     });
+    this.search.addEventListener("search", () => this.search.value || this.find()); // the cross in it
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Enter") {
         event.preventDefault();

@@ -127,6 +127,7 @@ export function tick() {
 prepareDialogs();
 prepareTheme();
 prepareFilters();
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 setInterval(tick, 1000);
 for (const time of document.querySelectorAll("time[datetime]")) {
   time.title = new Date(time.dateTime).toLocaleString();
