@@ -45,6 +45,7 @@ def app_center() -> tuple[AppCenter, dict[str, str], str]:
 
 Case = Callable[[], tuple[Double, dict[str, str], str]]
 CASES: dict[str, Case] = {"jenkins": jenkins, "jira": jira, "chef": chef, "vsmobilecenter": app_center}
+NAMES = {"jenkins": "Jenkins", "jira": "Jira", "chef": "Chef Infra Server", "vsmobilecenter": "App Center"}
 ANSWERS = {
     "jenkins": "Jenkins knows ada, who sees 1 jobs and folders",
     "jira": "Jira knows the credentials as ada@example.com L.",
@@ -73,7 +74,7 @@ def test_right_credentials_are_told_as_right(kind: str, serve: Callable[[Double]
     serve(double)
     assert VERIFY[kind](connection(kind, double, values, path)) == ANSWERS[kind]
     assert VERIFY[kind](connection(kind, double, values, path.rstrip("/"))) == ANSWERS[kind]
-    evidence(kind, connection(kind, double, values, path).scheme, "verified right", f"{type(double).__name__} (double)")
+    evidence(kind, connection(kind, double, values, path).scheme, "verified right", f"{NAMES[kind]} (double)")
 
 
 def test_wrong_credentials_are_told_and_not_shown(kind: str, serve: Callable[[Double], None], evidence: Giver) -> None:
@@ -84,7 +85,7 @@ def test_wrong_credentials_are_told_and_not_shown(kind: str, serve: Callable[[Do
     with pytest.raises(VerificationError, match="does not accept the credentials: they are wrong") as raised:
         VERIFY[kind](connection(kind, double, values | {secret: wrong}, path))
     assert wrong not in str(raised.value)
-    evidence(kind, connection(kind, double, values, path).scheme, "verified wrong", f"{type(double).__name__} (double)")
+    evidence(kind, connection(kind, double, values, path).scheme, "verified wrong", f"{NAMES[kind]} (double)")
 
 
 def test_another_address_is_told(kind: str, serve: Callable[[Double], None]) -> None:
