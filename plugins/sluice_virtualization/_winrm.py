@@ -98,6 +98,18 @@ def _opened(protocol: Protocol) -> Iterator[tuple[Any, str]]:
             protocol.close_shell(shell)
 
 
+def _unreachable(place: str, error: Exception) -> str:
+    """What the library's text tells, which is all that it has of the reason."""
+    known = str(error).casefold()
+    if "refused" in known:
+        return f"{place} refused the connection"
+    if "resolve" in known or "name or service not known" in known:
+        return f"the host name of {place} was not resolved"
+    if "timed out" in known:
+        return f"{place} did not answer in time"
+    return f"the connection to {place} broke"
+
+
 @contextmanager
 def _told(connection: Connection, place: str) -> Iterator[None]:
     """Turns what the libraries raise into what a person understands."""
@@ -126,7 +138,6 @@ def _told(connection: Connection, place: str) -> Iterator[None]:
             what = f"no TLS connection to {place} came about"
         raise VerificationError(what, where=where) from None
     except requests.RequestException as error:
-        refused = "refused the connection" if "refused" in str(error).casefold() else "cannot be reached"
-        raise VerificationError(f"{place} {refused}", where=where, why=type(error).__name__) from None
+        raise VerificationError(_unreachable(place, error), where=where) from None
     except WinRMError as error:
         raise TaskFailedError("WinRM failed", where=where, why=printable(error)) from None

@@ -207,7 +207,7 @@ def account(password: str = "pass-word-0001") -> Connection:
     return make_connection("generic", "person", url=URL, values={"username": "ada@contoso.com", "password": password})
 
 
-def test_a_persons_account_is_a_generic_connection(world: World) -> None:
+def test_a_persons_account_is_a_generic_connection(world: World, evidence: Giver) -> None:
     entra = world.cloud.azure.entra
     entra.accounts["ada@contoso.com"] = "pass-word-0001"
     world.dataverse.users["ada@contoso.com"] = "0e0e-ada"
@@ -216,6 +216,8 @@ def test_a_persons_account_is_a_generic_connection(world: World) -> None:
     assert "does not accept the user name" in act("PowerPlatformWhoAmi@2", account("wrong-secret-0666")).message
     entra.second_factor.add("ada@contoso.com")
     assert "needs a second factor" in act("PowerPlatformWhoAmi@2", account()).message
+    task = "PowerPlatformWhoAmi@2"
+    evidence("generic", "UsernamePassword", "used", "Entra and Dataverse (double)", task=task)
 
 
 def test_variables_hold_what_the_connection_holds_and_are_secret(world: World) -> None:

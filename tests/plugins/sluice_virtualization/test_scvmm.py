@@ -96,8 +96,13 @@ def test_a_certificate_that_nobody_vouches_for_is_told(server: Server, monkeypat
 def test_nobody_at_the_address_and_no_tls_there_are_told(server: Server) -> None:
     with pytest.raises(VerificationError, match=r"https://127.0.0.1:9 refused the connection"):
         verify_scvmm(connection(server, winrmPort="9"))
-    with pytest.raises(VerificationError, match=r"http://127.0.0.1:\d+ cannot be reached"):
+    with pytest.raises(VerificationError, match=r"the connection to http://127.0.0.1:\d+ broke"):
         verify_scvmm(connection(server, winrmProtocol="http"))
+
+
+def test_a_name_that_nobody_has_is_told(server: Server) -> None:
+    with pytest.raises(VerificationError, match=r"the host name of https://vmm.invalid:\d+ was not resolved"):
+        verify_scvmm(connection(server, url="vmm.invalid:8100"))
 
 
 def test_an_address_of_a_metadata_service_is_not_asked(server: Server) -> None:
