@@ -69,6 +69,13 @@ def run_function_app(run: TaskRun) -> None:
     run_function_app(run)
 
 
+def run_file_copy(run: TaskRun) -> None:
+    """`AzureFileCopy@6`: files into blobs."""
+    from sluice_azure._file_copy_task import run_file_copy
+
+    run_file_copy(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -97,6 +104,10 @@ def sluice_family() -> Family:
                 run_function_app,
                 label="Azure Functions Deploy",
                 summary="Update a function app with .NET, Python, JavaScript, PowerShell or Java based web applications",
+            ),
+            *(
+                Task(reference, run_file_copy, label="Azure file copy", summary="Copy files to Azure Blob Storage")
+                for reference in ("AzureFileCopy@4", "AzureFileCopy@5", "AzureFileCopy@6")
             ),
             Task("AzureKeyVault@2", run_vault, label="Azure Key Vault", summary="Download Azure Key Vault secrets"),
             Task(

@@ -116,8 +116,10 @@ def error(code: str, message: str) -> Mapping[str, Any]:
 class Cloud:
     """The double as clients see it: `environment` is what they need, `proxy` the address in it."""
 
-    def __init__(self, azure: Azure, proxy: str, authority: Authority) -> None:
+    def __init__(self, azure: Azure, proxy: str, authority: Authority, others: dict[str, int]) -> None:
         self.azure = azure
+        self.others = others
+        """Ends of host names that real servers of this machine stand for, by their ports."""
         self.proxy = proxy
         self.authority = authority
         self.environment = {
@@ -132,21 +134,26 @@ class Cloud:
 
 @contextlib.contextmanager
 def cloud(folder: Path, *, tenant: str, subscription: str) -> Iterator[Cloud]:
-    """Serve Azure for the length of the block; what was wrong with a request is an `AssertionError` at its end."""
+    """Serve Azure for the length of the block; what was wrong with a request is an `AssertionError` at its end.
+
+    Its certificate lies in the folder: `azure.pem` and `azure.key`, for real servers that stand for some of its hosts.
+    """
     authority = Authority(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.path))
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_cert_chain(*authority.issue("azure", folder, hosts=HOSTS))
     azure = Azure(tenant=tenant, subscription=subscription, trusted=str(authority.path))
-    with served(azure, context), proxied(int(azure.url.rpartition(":")[2])) as proxy:
-        yield Cloud(azure, proxy, authority)
+    others: dict[str, int] = {}
+    with served(azure, context), proxied(int(azure.url.rpartition(":")[2]), others) as proxy:
+        yield Cloud(azure, proxy, authority, others)
     assert azure.complaints == []
 
 
 @contextlib.contextmanager
-def proxied(port: int) -> Iterator[str]:
-    """A proxy that leads every CONNECT to one port of this machine; answers its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Proxy", (_Proxy,), {"port": port}))
+def proxied(port: int, others: Mapping[str, int]) -> Iterator[str]:
+    """A proxy that leads every CONNECT to one port of this machine, or `others` by the host's end; answers its address."""
+    ports = {"port": port, "others": others}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Proxy", (_Proxy,), ports))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -160,9 +167,12 @@ def proxied(port: int) -> Iterator[str]:
 
 class _Proxy(BaseHTTPRequestHandler):
     port: int
+    others: Mapping[str, int]
 
     def do_CONNECT(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.port)) as far:
+        host = self.path.rpartition(":")[0]
+        port = next((one for end, one in self.others.items() if host.endswith(end)), self.port)
+        with socket.create_connection(("127.0.0.1", port)) as far:
             self.send_response(200, "Connection established")
             self.end_headers()
             _pump(self.connection, far)

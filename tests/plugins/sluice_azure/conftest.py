@@ -46,6 +46,8 @@ class World:
     application: Application
     home: Home
     authority: Authority
+    others: dict[str, int]
+    """Ends of host names that real servers of this machine stand for, by their ports."""
 
     def create(
         self,
@@ -106,7 +108,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         served.azure.services["issuer.sluice.test"] = issuer
         application = served.azure.entra.register(Application(keys={KEY}))
         served.azure.readers.update({application.id, served.azure.entra.machine.id})
-        yield World(served.azure, Management(served.azure), store, application, home, served.authority)
+        yield World(served.azure, Management(served.azure), store, application, home, served.authority, served.others)
     database.close()
 
 
