@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,17 @@ def test_every_declared_type_and_scheme_has_its_row() -> None:
 
 def test_every_reason_is_about_a_cell() -> None:
     assert {cell for _, _, cell in read_reasons()} <= {*CELLS, "*"}
+
+
+def test_the_page_that_is_there_has_every_row_and_no_empty_cell() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "connection-type-evidence.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|\n ").split(" | ")]
+        for line in page.splitlines()
+        if line.startswith("| `")
+    ]
+    shown = {(row[0].strip("`"), row[1].strip("`").replace("-", "")) for row in rows}
+    assert set(known_rows(read_reasons())) - shown == set(), "make the page anew: see docs/contributing.md"
+    assert [row for row in rows if len(row) != len(CELLS) + 2 or not all(row)] == []
+    told = {int(number) for number in re.findall(r"no \((\d+)\)", page)}
+    assert told == {int(number) for number in re.findall(r"^(\d+)\. ", page, re.MULTILINE)}
