@@ -17,6 +17,7 @@ RESOURCES = (
     "approvals",
     "pipelines",  # whose paths would take those of the three before for numbers of pipelines
     "projects",
+    "processes",
     "connection_data",
     "discovery",
     "endpoint_proxy",

@@ -36,6 +36,7 @@ _TABLE = """
 e81700f7-3be2-46de-8624-2eb35882fcaa Location ResourceAreas _apis/{resource}/{areaId} 1 3.2 7.2 0.0
 00d9565f-ed9c-4a06-9a50-00e7896ccab4 Location ConnectionData _apis/{resource} 1 1.0 7.2 0.0
 603fe2ac-9723-48b9-88ad-09305aa6c6e1 core projects _apis/{resource}/{*projectId} 4 1.0 7.2 7.1
+93878975-88c5-4e6a-8abb-7ddd77a8a7d8 core processes _apis/process/{resource}/{processId} 1 1.0 7.2 7.1
 4976a71a-4487-49aa-8aab-a1eda469037a core properties _apis/projects/{projectId}/{resource} 1 3.2 7.2 0.0
 9a1b74b4-2ca8-4a9f-8470-c2f2e6fdc949 operations operations _apis/{resource}/{operationId} 1 2.0 7.2 7.1
 14e48fdc-2c8b-41ce-a0c3-e26f6cc55bd0 serviceendpoint endpoints _apis/{area}/{resource}/{endpointId} 4 5.2 7.2 7.1

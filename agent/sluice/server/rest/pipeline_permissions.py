@@ -116,17 +116,21 @@ def change_many(call: Here, project: str, bodies: list[PermissionsBody]) -> Resp
 
 @router.get("/{project}/_apis/build/authorizedresources", summary="What all pipelines may use")
 def authorized(call: OfProject, project: str, type: str = ENDPOINT, id: str = "") -> Response:
-    """List the connections that every pipeline of the project may use."""
-    guard = call.caller.guard
+    """List what every pipeline of the project may use: one resource that is named, or all connections."""
     with call.caller.database.read() as transaction:
         home = call.project(transaction, project)
-        seen = lookup.listed(transaction, home.id, guard) if type.casefold() == ENDPOINT else ()
-        found = [
-            {"type": ENDPOINT, "id": one.id, "name": one.name, "authorized": True}
-            for one in seen
-            if (not id or one.id == id.casefold()) and _is_open(transaction, Resource(home.id, one.id))
+        if id:
+            one = find(call, transaction, home, type, id)
+            found = [(one.resource, one.shown, one.name)]
+        else:
+            seen = lookup.listed(transaction, home.id, call.caller.guard) if type.casefold() == ENDPOINT else ()
+            found = [(Resource(home.id, record.id), record.id, record.name) for record in seen]
+        open_ones = [
+            {"type": resource.type, "id": shown, "name": name, "authorized": True}
+            for resource, shown, name in found
+            if _is_open(transaction, resource)
         ]
-    return call.collection(found)
+    return call.collection(open_ones)
 
 
 @router.patch("/{project}/_apis/build/authorizedresources", summary="Let all pipelines use resources, or not")

@@ -23,6 +23,8 @@ router = resource("projects")
 Operations = Annotated[Call, Depends(call_of("9a1b74b4-2ca8-4a9f-8470-c2f2e6fdc949"))]
 Here = Annotated[Call, Depends(call_of("603fe2ac-9723-48b9-88ad-09305aa6c6e1"))]
 _MAX_SHOWN = 100
+PROCESS, PROCESS_ID = "Basic", "b8a3a935-7e91-48b8-a94c-606d37c3e9f2"
+"""What clients ask after in a project."""
 
 
 def named(transaction: Transaction, name: str) -> Project:
@@ -71,7 +73,7 @@ def get_project(projectId: str, call: Here) -> Response:
         {
             **whole,
             "capabilities": {
-                "processTemplate": {"templateName": "Basic", "templateTypeId": "b8a3a935-7e91-48b8-a94c-606d37c3e9f2"},
+                "processTemplate": {"templateName": PROCESS, "templateTypeId": PROCESS_ID},
                 "versioncontrol": {"sourceControlType": "Git", "gitEnabled": "True", "tfvcEnabled": "False"},
             },
             "_links": {
