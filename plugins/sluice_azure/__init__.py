@@ -5,6 +5,8 @@ from __future__ import annotations
 from sluice.plugin import Connection, Family, Task, TaskRun, hookimpl
 from sluice_azure._types import CLASSIC, RESOURCE_MANAGER, SERVICE_BUS
 
+_BUS = "Sends a message to Azure Service Bus using a service connection (no agent is required)"
+
 
 def verify_resource_manager(connection: Connection) -> str:
     """Get a token and look at what the connection is for."""
@@ -76,6 +78,20 @@ def run_file_copy(run: TaskRun) -> None:
     run_file_copy(run)
 
 
+def run_publish_to_connection(run: TaskRun) -> None:
+    """`PublishToAzureServiceBus@1`: a message into the queue of a connection."""
+    from sluice_azure._service_bus_task import run_publish_to_connection
+
+    run_publish_to_connection(run)
+
+
+def run_publish(run: TaskRun) -> None:
+    """`PublishToAzureServiceBus@2`: a message into a queue."""
+    from sluice_azure._service_bus_task import run_publish
+
+    run_publish(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -109,6 +125,13 @@ def sluice_family() -> Family:
                 Task(reference, run_file_copy, label="Azure file copy", summary="Copy files to Azure Blob Storage")
                 for reference in ("AzureFileCopy@4", "AzureFileCopy@5", "AzureFileCopy@6")
             ),
+            Task(
+                "PublishToAzureServiceBus@1",
+                run_publish_to_connection,
+                label="Publish To Azure Service Bus",
+                summary=_BUS,
+            ),
+            Task("PublishToAzureServiceBus@2", run_publish, label="Publish To Azure Service Bus", summary=_BUS),
             Task("AzureKeyVault@2", run_vault, label="Azure Key Vault", summary="Download Azure Key Vault secrets"),
             Task(
                 "AzureCLI@2", run_cli, label="Azure CLI", summary="Run Azure CLI commands against an Azure subscription"

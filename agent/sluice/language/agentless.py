@@ -11,7 +11,16 @@ from sluice.language.tasks import TaskCatalogue
 if TYPE_CHECKING:
     from sluice.language.plan import Step
 
-AGENTLESS = frozenset({"Delay@1", "ManualValidation@0", "ManualValidation@1", "InvokeRESTAPI@1"})
+AGENTLESS = frozenset(
+    {
+        "Delay@1",
+        "InvokeRESTAPI@1",
+        "ManualValidation@0",
+        "ManualValidation@1",
+        "PublishToAzureServiceBus@1",
+        "PublishToAzureServiceBus@2",
+    }
+)
 """The tasks that Sluice runs in a job with `pool: server`."""
 
 _SERVER = "server"

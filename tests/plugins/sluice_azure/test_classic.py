@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote_plus
 
 import pytest
 from cryptography import x509
@@ -112,62 +108,3 @@ def test_an_account_is_checked(world: World, management: ServiceManagement, evid
     wrong = classic(world, "UsernamePassword", "b", {"password": "wrong-0123456"}, **given)
     assert "does not accept the account" in refused(world, wrong).what
     evidence("azure", "UsernamePassword", "verified wrong", "Azure (double)")
-
-
-class Queues:
-    """The queues of a namespace, described to whoever signs with the right key and has the right Manage."""
-
-    def __init__(self, world: World) -> None:
-        self.host = "ns.servicebus.windows.net"
-        self.manages = True
-        world.azure.services[self.host] = self.answer
-
-    def answer(self, call: Call) -> Reply:
-        kind, _, text = call.headers.get("authorization", "").partition(" ")
-        parts = {name: values[0] for name, values in parse_qs(text).items()}
-        if kind != "SharedAccessSignature" or not self._signed(call, parts):
-            return Reply(401, b"<Error><Code>401</Code><Detail>InvalidSignature</Detail></Error>")
-        if not self.manages:
-            return Reply(
-                401,
-                b"<Error><Code>401</Code><Detail>Unauthorized access. 'Manage' claim(s) are required</Detail></Error>",
-            )
-        if call.path != "/orders":
-            return Reply(200, b"<feed></feed>", content="application/atom+xml")
-        return Reply(200, b"<entry><content><QueueDescription/></content></entry>", content="application/atom+xml")
-
-    def _signed(self, call: Call, parts: dict[str, str]) -> bool:
-        resource = f"https://{self.host}{call.path}"
-        expires = parts.get("se", "0")
-        text = f"{quote_plus(resource)}\n{expires}".encode()
-        right = base64.b64encode(hmac.new(SAS_KEY.encode(), text, hashlib.sha256).digest()).decode()
-        return (
-            parts.get("sr") == resource
-            and parts.get("sig") == right
-            and time.time() < int(expires) <= time.time() + 600
-        )
-
-
-def bus(world: World, name: str, key: str = SAS_KEY, queue: str = "orders") -> ConnectionRecord:
-    text = f"Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey={key}"
-    return world.create(
-        "None",
-        {"subscriptionId": "", "subscriptionName": "", "tenantid": ""},
-        type="AzureServiceBus",
-        name=name,
-        secrets={"serviceBusConnectionString": text},
-        serviceBusQueueName=queue,
-    )
-
-
-def test_a_connection_string_is_checked_against_its_queue(world: World, evidence: Giver) -> None:
-    queues = Queues(world)
-    assert "has the queue 'orders'" in world.verify(bus(world, "right"))
-    evidence("AzureServiceBus", "None", "verified right", "Azure (double)")
-    assert (
-        "does not accept the connection string" in refused(world, bus(world, "wrong", key="d3Jvbmcta2V5LTAxMjM=")).what
-    )
-    assert "has no queue 'nothing'" in refused(world, bus(world, "lost", queue="nothing")).what
-    evidence("AzureServiceBus", "None", "verified wrong", "Azure (double)")
-    queues.manages = False
-    assert "knows the key; it may not look" in world.verify(bus(world, "sender"))
