@@ -9,8 +9,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,13 @@ from sluice.language.webhooks import Webhook, webhooks_of
 from sluice.runs import starting
 from sluice.runs.predefined import SYSTEM_IDENTITY
 from sluice.runs.source import read_pipeline
+from sluice.runtime.logging_commands import neutralise
 from sluice.storage import connections as rows
 from sluice.storage import pipelines, projects, usage
 from sluice.values import dataclass
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
-    from sluice.hooks.connection import Connection
     from sluice.runs.orchestrator import Orchestrator
     from sluice.storage.engine import Transaction
     from sluice.storage.pipelines import Pipeline
@@ -111,6 +110,15 @@ def read_payload(body: bytes) -> Mapping[str, object]:
     return payload
 
 
+def harmless(value: object) -> object:
+    """A payload in which nothing is a logging command any more, whatever a script prints of it."""
+    if isinstance(value, dict):
+        return {neutralise(key): harmless(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [harmless(one) for one in value]
+    return neutralise(value) if isinstance(value, str) else value
+
+
 def _listening(orchestrator: Orchestrator, name: str) -> list[_Listener]:
     wanted = name.strip().casefold()
     found = []
@@ -135,23 +143,22 @@ def _accepts(orchestrator: Orchestrator, listener: _Listener, headers: Mapping[s
     shown = next((value for key, value in headers.items() if key.casefold() == header), "") if header else ""
     if not shown:
         return False
-    with _opened(orchestrator, listener) as connection:
-        secret = connection.secret("secret")
-        return secret is not None and signed(secret.reveal(), shown, body)
+    return _knows_secret(orchestrator, listener, shown, body)
 
 
-@contextmanager
-def _opened(orchestrator: Orchestrator, listener: _Listener) -> Iterator[Connection]:
-    """The connection, for one look at a checksum, which is in the usage history like any use."""
-    store = orchestrator.store
+def _knows_secret(orchestrator: Orchestrator, listener: _Listener, shown: str, body: bytes) -> bool:
+    """Whether a checksum is right; each look at the secret is in the usage history, with what it came to."""
     use = usage.Use(project_id=listener.project.id, actor=SYSTEM_IDENTITY, task=TASK, step_id=str(uuid.uuid4()))
-    result = "Failed"
+    right = False
     try:
-        yield store.open(listener.project.id, listener.record.id, use, version=listener.record.version)
-        result = "Succeeded"
+        opened = orchestrator.store.open(listener.project.id, listener.record.id, use, version=listener.record.version)
+        secret = opened.secret("secret")
+        right = secret is not None and signed(secret.reveal(), shown, body)
     finally:
         with orchestrator.database.write() as transaction:
+            result = "Succeeded" if right else "Failed"
             usage.step_finished(transaction, use.run_id, use.step_id, result, at=orchestrator.clock())
+    return right
 
 
 def _wanted(
@@ -167,7 +174,7 @@ def _wanted(
             for pipeline in pipelines.listed(transaction, project.id):
                 fitting = _fitting(transaction, project, pipeline, ids, payload)
                 if fitting:
-                    found.append((project, pipeline, {one.alias: payload for one in fitting}))
+                    found.append((project, pipeline, {one.alias: harmless(payload) for one in fitting}))
     return found
 
 

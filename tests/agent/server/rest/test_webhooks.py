@@ -192,6 +192,27 @@ def test_each_look_at_the_secret_is_in_the_history(state: ServerState, client: T
     assert (use.task, use.result) == ("webhook", "Succeeded")
 
 
+def test_a_wrong_checksum_is_in_the_history_as_a_failure(state: ServerState, client: TestClient) -> None:
+    connection(state)
+    post(client, EVENT, headers={"x-nexus-webhook-signature": "sha1=00"})
+    store = state.store()
+    (use,) = store.history(store.get("default", "hook"))
+    assert (use.task, use.result) == ("webhook", "Failed")
+
+
+def test_a_message_commands_nothing(state: ServerState, client: TestClient, tmp_path: Path) -> None:
+    connection(state)
+    wanting = pipeline(state, tmp_path)
+    event = {**EVENT, "component": {"name": "app ##vso[task.setvariable variable=PATH]/tmp/evil"}}
+    assert post(client, event) == (200, {"count": 1})
+    (run,) = made(state, wanting)
+    with state.database.read() as transaction:
+        plan = state.orchestrator(state.store()).load(transaction, run.id).plan
+    script = plan.stages[0].jobs[0].steps[-1].inputs["script"].value
+    assert "##vso[" not in script
+    assert "task.setvariable variable=PATH" in script  # the text is there, and is a text
+
+
 def test_guessing_is_slowed_down(state: ServerState, client: TestClient) -> None:
     statuses = [post(client, EVENT, headers={})[0] for _ in range(12)]
     assert statuses[0] == 404
