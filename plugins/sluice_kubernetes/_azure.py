@@ -63,7 +63,8 @@ def access_by_subscription(connection: Connection) -> Access:
         tenant, application, key.reveal(), authority=authority_of(cloud), disable_instance_discovery=True
     )
     asked = AksCluster(id=cluster, is_admin=connection.text("clusterAdmin").casefold() == "true")
-    return aks_access(connection, credential, connection.url or cloud.manager, asked)
+    # the connection's own address becomes the cluster's once that is known: Azure is where its cloud is
+    return aks_access(connection, credential, cloud.manager, asked)
 
 
 def access_by_resource_manager(connection: Connection, cluster: AksCluster) -> Access:

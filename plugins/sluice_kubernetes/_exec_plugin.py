@@ -44,7 +44,7 @@ def run_plugin(plugin: ExecPlugin, *, where: str, environ: Mapping[str, str] = o
     try:
         done = subprocess.run(
             [plugin.command, *plugin.arguments],
-            env={**environ, **plugin.environment, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+            env={**_passed_on(environ), **plugin.environment, "KUBERNETES_EXEC_INFO": json.dumps(info)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -59,6 +59,11 @@ def run_plugin(plugin: ExecPlugin, *, where: str, environ: Mapping[str, str] = o
         why = f"it ended with exit code {done.returncode}"
         raise KubeconfigError(f"{plugin.command} gave no credentials", where=where, why=why)
     return _read(done.stdout, plugin.command, where)
+
+
+def _passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of whoever runs Sluice, without Sluice's own settings: there may be a key among them."""
+    return {name: value for name, value in environ.items() if not name.startswith("SLUICE_")}
 
 
 def _check(plugin: ExecPlugin, where: str, environ: Mapping[str, str]) -> None:

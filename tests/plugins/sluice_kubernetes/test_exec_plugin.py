@@ -49,6 +49,18 @@ def test_a_listed_program_is_asked_for_a_token(program: Path, monkeypatch: pytes
     assert access_of(given).token == Secret("fresh-team-now")
 
 
+def test_a_program_sees_no_setting_of_sluice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = tmp_path / "spy"
+    spy.write_text(f'#!/bin/sh\nenv > {tmp_path}/environment\nprintf \'{{"status": {{"token": "a-token"}}}}\'\n')
+    spy.chmod(0o755)
+    monkeypatch.setenv(SETTING, str(spy))
+    monkeypatch.setenv("SLUICE_MASTER_KEY", "canary-4711")
+    assert access_of(connection(spy)).token == Secret("a-token")
+    seen = (tmp_path / "environment").read_text()
+    assert "KUBERNETES_EXEC_INFO=" in seen
+    assert "SLUICE_" not in seen
+
+
 @pytest.mark.parametrize("spelt", ["log-in", "../log-in", "{folder}/./log-in", "{folder}//log-in", "/bin/sh"])
 def test_only_the_listed_spelling_of_a_path_counts(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelt: str
