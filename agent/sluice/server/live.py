@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ class Live:
         self._task: asyncio.Task[None] | None = None
         self._over = False
 
-    async def watch(self, run_id: int, log: Path | None = None) -> AsyncIterator[bytes]:
+    async def watch(self, run_id: int, log: Path | None = None) -> AsyncGenerator[bytes, None]:
         """Events for somebody who watches a run, and the log of a step that runs: at once how it is, then each change."""
         news = asyncio.Event()
         run = self._runs.setdefault(run_id, _Watched())

@@ -6,6 +6,7 @@ its groups are; a million lines are some thousand numbers. What has come since i
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from array import array
@@ -68,6 +69,7 @@ class LogIndex:
         self._before = array("Q", [0])
         self._lines = 0
         self._size = 0
+        self._number = 0
         self._marked_size = 0
         self._marked_lines = 0
         self._line_start = b""
@@ -134,8 +136,10 @@ class LogIndex:
 
     def _read_on(self, file: BinaryIO) -> None:
         """Count the lines of what was appended. A block is noted once it is whole."""
-        if file.seek(0, 2) < self._size:  # another file by now
+        state = os.fstat(file.fileno())
+        if state.st_size < self._size or state.st_ino != self._number:  # another file by now
             self._begin()
+            self._number = state.st_ino
         file.seek(self._size)
         while block := file.read(BLOCK - self._size % BLOCK):
             self._lines += block.count(b"\n")

@@ -126,3 +126,14 @@ def test_only_the_indexes_that_were_used_last_are_kept(tmp_path: Path) -> None:
     indexes.of(tmp_path / "3")
     assert indexes.of(tmp_path / "1") is first
     assert indexes.of(tmp_path / "2") is not second
+
+
+def test_another_file_in_its_place_is_read_anew(tmp_path: Path) -> None:
+    path = _log(tmp_path, b"one", b"two")
+    index = LogIndex(path)
+    assert index.refresh() == 2
+    other = tmp_path / "other"
+    other.write_bytes(b"".join(STAMP + b"longer than before %d\n" % number for number in range(9)))
+    other.replace(path)
+    assert index.refresh() == 9
+    assert _texts(index, 1, 1) == [b"longer than before 0"]
