@@ -92,6 +92,13 @@ def run_publish(run: TaskRun) -> None:
     run_publish(run)
 
 
+def run_powershell(run: TaskRun) -> None:
+    """`AzurePowerShell@5`: a script with the Az module connected."""
+    from sluice_azure._powershell_task import run_powershell
+
+    run_powershell(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -132,6 +139,12 @@ def sluice_family() -> Family:
                 summary=_BUS,
             ),
             Task("PublishToAzureServiceBus@2", run_publish, label="Publish To Azure Service Bus", summary=_BUS),
+            Task(
+                "AzurePowerShell@5",
+                run_powershell,
+                label="Azure PowerShell",
+                summary="Run a PowerShell script within an Azure environment",
+            ),
             Task("AzureKeyVault@2", run_vault, label="Azure Key Vault", summary="Download Azure Key Vault secrets"),
             Task(
                 "AzureCLI@2", run_cli, label="Azure CLI", summary="Run Azure CLI commands against an Azure subscription"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ _EXIT_CODE = (
     "    exit $LASTEXITCODE",
     "}",
 )
+_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
 _MOST_ERRORS = 10
 _LONGEST = 1000
 
@@ -136,16 +138,14 @@ def script_of(run: TaskRun) -> Iterator[tuple[str, ...]]:
     if kind == "bash":
         shell = run.program("bash", install="install bash")
         with (
-            _written(run, run.required("inlineScript"), suffix)
-            if file is None
-            else contextlib.nullcontext(file) as path
+            written(run, run.required("inlineScript"), suffix) if file is None else contextlib.nullcontext(file) as path
         ):
             yield shell, str(path), *shlex.split(more)
         return
     shell = run.program("pwsh", install=PWSH)
-    text = _powershell(run, run.required("inlineScript") if file is None else f". {_quoted(file)} {more}".strip())
-    with _written(run, f"\ufeff{text}", suffix) as path:
-        yield shell, "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", f". {_quoted(path)}"
+    text = _powershell(run, run.required("inlineScript") if file is None else f". {quoted(file)} {more}".strip())
+    with written(run, f"\ufeff{text}", suffix) as path:
+        yield shell, "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", f". {quoted(path)}"
 
 
 def _powershell(run: TaskRun, script: str) -> str:
@@ -166,12 +166,14 @@ def _file(run: TaskRun, suffix: str) -> Path:
     return path
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def quoted(text: object) -> str:
+    """A text as a literal of PowerShell, which takes typographic quotes for plain ones."""
+    return "'" + _QUOTES.sub(r"\g<0>\g<0>", str(text)) + "'"
 
 
 @contextlib.contextmanager
-def _written(run: TaskRun, text: str, suffix: str) -> Iterator[Path]:
+def written(run: TaskRun, text: str, suffix: str) -> Iterator[Path]:
+    """A script in a file that only we may read, for as long as it runs."""
     # it may hold secrets in the place of macros, which are no business of the steps that follow
     descriptor, name = tempfile.mkstemp(prefix="azureclitaskscript", suffix=suffix, dir=run.temp)
     try:
