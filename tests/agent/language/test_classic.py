@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import UsageError
@@ -204,6 +204,7 @@ ODD = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # big texts take a while to draw
 @given(st.dictionaries(st.sampled_from(sorted(FULL)), ODD, max_size=8), ODD)
 def test_nothing_that_is_json_brings_it_down(parts: dict[str, Any], phase: Any) -> None:
     definition = {**parts, "process": {"type": 1, "phases": [phase, FULL["process"]["phases"][0]]}}

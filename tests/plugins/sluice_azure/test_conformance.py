@@ -30,5 +30,4 @@ class TestConformance(PluginConformance):
     def no_entra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nobody issues tokens here: no test goes beyond this machine."""
         monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:1")
-        monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:1/identity")
-        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")
