@@ -7,7 +7,6 @@ any other statement elsewhere.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,35 +27,43 @@ class Prepared:
     def __init__(self, statement: sqlalchemy.Executable, columns: Iterable[str] = ()) -> None:
         self.statement = statement
         self._columns = list(columns) or None
+        self._texts: dict[str, Text] = {}
 
-    @functools.cache  # noqa: B019  # they are few, and live as long as the process
     def text_for(self, dialect: sqlalchemy.Dialect) -> Text:
         """The statement as a driver takes it whose parameters are known by their places."""
+        if (text := self._texts.get(dialect.name)) is None:
+            text = self._texts[dialect.name] = self._made(dialect)
+        return text
+
+    def _made(self, dialect: sqlalchemy.Dialect) -> Text:
         compiled = self.statement.compile(  # type: ignore[attr-defined]  # every statement of ours has it
             dialect=dialect, column_keys=self._columns
         )
         assert isinstance(compiled, SQLCompiler)  # noqa: S101  # tells mypy; DDL is not prepared
         if compiled.insert_prefetch or compiled.update_prefetch or compiled.post_compile_params:
             raise TypeError(f"that cannot be prepared, since its text depends on its values: {compiled}")
-        known = compiled.construct_params(_check=False)
+        binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
         return Text(
             sql=str(compiled),
-            order=tuple((name, known.get(name)) for name in compiled.positiontup or ()),
+            order=tuple((name, None if bind.required else bind.effective_value) for name, bind in binds),
             decode=_decoder(self.statement, dialect),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a driver takes: SQL, the parameters in order with the values of those that are fixed, and what decodes a row."""
+    """What a driver takes: SQL, the parameters in order, and what decodes a row.
+
+    A parameter that the statement itself has a value for comes with it; for any other it is None.
+    """
 
     sql: str
     order: tuple[tuple[str, Any], ...]
     decode: Callable[[Sequence[Any]], tuple[Any, ...]] | None
 
     def arguments(self, values: Values) -> list[Any]:
-        """The values in order."""
-        return [values.get(name, fixed) for name, fixed in self.order]
+        """The values in order; raises `KeyError` when one is missing."""
+        return [values[name] if fixed is None else fixed for name, fixed in self.order]
 
 
 def _decoder(

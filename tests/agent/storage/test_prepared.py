@@ -50,6 +50,11 @@ def test_what_is_prepared_is_taken_back_with_its_transaction(database: Database)
         assert transaction.fetch(OF_RUN, {"run": 1}) == []
 
 
+def test_a_value_that_is_missing_is_no_null(database: Database) -> None:
+    with database.read() as transaction, pytest.raises(KeyError, match="run"):
+        transaction.fetch(OF_RUN, {})
+
+
 def test_what_depends_on_its_values_is_refused(database: Database) -> None:
     with database.read() as transaction, pytest.raises(TypeError, match="cannot be prepared"):
         transaction.fetch(Prepared(select(table).where(table.c.run_id.in_([1, 2]))))
