@@ -28,6 +28,7 @@ from sluice.errors import (
     TrustNeededError,
     VerificationError,
 )
+from sluice.hooks.arguments import split_arguments
 from sluice.hooks.checks import (
     Callback,
     CheckedArtifact,
@@ -99,4 +100,5 @@ __all__ = [
     "basic",
     "check_host",
     "hookimpl",
+    "split_arguments",
 ]

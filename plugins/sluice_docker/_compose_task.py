@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sluice.plugin import Connection, TaskFailedError, TaskRun
-from sluice_docker._arguments import split_arguments
+from sluice.plugin import Connection, TaskFailedError, TaskRun, split_arguments
 from sluice_docker._cli import Docker, execute
 from sluice_docker._config import VARIABLE, job_config
 from sluice_docker._host import host_environment

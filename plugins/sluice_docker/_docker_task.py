@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.plugin import TaskFailedError, TaskRun
-from sluice_docker._arguments import split_arguments
+from sluice.plugin import TaskFailedError, TaskRun, split_arguments
 from sluice_docker._cli import Docker
 from sluice_docker._config import VARIABLE, DockerConfig, job_config
 from sluice_docker._images import base_image, labels, qualified, tagged, valid_name

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sluice.plugin import TaskFailedError, TaskRun
-from sluice_kubernetes._arguments import split_arguments
+from sluice.plugin import TaskFailedError, TaskRun, split_arguments
 from sluice_kubernetes._cluster import Cluster, ClusterError, Resource
 from sluice_kubernetes._manifests import manifest_files, read_objects, title
 from sluice_kubernetes._objects import delete, place_of

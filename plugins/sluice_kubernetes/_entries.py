@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sluice.plugin import Connection, TaskFailedError
-from sluice_kubernetes._arguments import split_arguments
+from sluice.plugin import Connection, TaskFailedError, split_arguments
 
 OPAQUE = "Opaque"
 DOCKER = "kubernetes.io/dockerconfigjson"

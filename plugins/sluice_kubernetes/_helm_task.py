@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.plugin import TaskFailedError, TaskRun
-from sluice_kubernetes._arguments import split_arguments
+from sluice.plugin import TaskFailedError, TaskRun, split_arguments
 from sluice_kubernetes._helm_values import Pair, split_pairs, write_values
 from sluice_kubernetes._job import target_of, tool_environment
 from sluice_kubernetes._kubectl_task import MAX_OUTPUT, log_in, log_out

@@ -7,8 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from sluice.plugin import TaskFailedError, TaskRun
-from sluice_kubernetes._arguments import split_arguments
+from sluice.plugin import TaskFailedError, TaskRun, split_arguments
 from sluice_kubernetes._entries import Entries, config_map, docker_secret, secret_object
 from sluice_kubernetes._job import VARIABLE, Target, job_kubeconfig, opened_cluster, target_of, tool_environment
 from sluice_kubernetes._objects import put

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sluice.errors import TaskFailedError
+from sluice.hooks.arguments import split_arguments
 from sluice.runtime.handlers.inputs import StepInputs
 from sluice.runtime.handlers.script import run_script, script_file
 from sluice.runtime.step_scope import StepScope
@@ -61,25 +62,3 @@ def _interpreter(scope: StepScope, inputs: StepInputs) -> str:
         why="neither it nor 'python3' is on the PATH",
         do="install Python, or name one with pythonInterpreter",
     )
-
-
-def split_arguments(text: str) -> list[str]:
-    """Arguments as tasks split a line: at blanks outside of double quotes; a backslash makes a quote one of the text."""
-    arguments: list[str] = []
-    current: str | None = None
-    quoted = False
-    index = 0
-    while index < len(text):
-        character = text[index]
-        if character == "\\" and text[index + 1 : index + 2] == '"':
-            current, index = (current or "") + '"', index + 1
-        elif character == '"':
-            quoted, current = not quoted, current or ""
-        elif character.isspace() and not quoted:
-            if current is not None:
-                arguments.append(current)
-            current = None
-        else:
-            current = (current or "") + character
-        index += 1
-    return arguments if current is None else [*arguments, current]

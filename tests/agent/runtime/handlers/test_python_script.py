@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sluice.runtime.handlers.python_script import split_arguments
+from sluice.hooks.arguments import split_arguments
 
 if TYPE_CHECKING:
     from tests.agent.runtime.conftest import Jobs, Ran
@@ -67,7 +67,8 @@ def test_a_machine_with_python3_only_is_enough(jobs: Jobs) -> None:
         (" a  b ", ["a", "b"]),
         ('"a b" c', ["a b", "c"]),
         ('--x="a b"', ["--x=a b"]),
-        (r"say \"hi\"", ["say", '"hi"']),
+        (r'"say \"hi\""', ['say "hi"']),
+        (r"say \"hi\"", ["say", r'\hi"']),  # as the task library does: a backslash counts within quotes alone
         ('""', [""]),
         (r"C:\x", ["C:\\x"]),
         ("it's", ["it's"]),

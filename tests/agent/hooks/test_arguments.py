@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_docker._arguments import split_arguments
+from sluice.plugin import split_arguments
 
 
 @pytest.mark.parametrize(
