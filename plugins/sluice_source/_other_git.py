@@ -10,6 +10,14 @@ BEGIN = 64
 
 def verify(connection: Connection) -> str:
     """Answer whether there is a repository that the credentials open."""
+    is_ssh, has_key = connection.url.startswith("ssh://"), connection.scheme.casefold() == "privatekey"
+    if is_ssh and has_key:
+        from sluice_source._ssh_key import verify
+
+        return verify(connection)
+    if is_ssh or has_key:
+        what = "an SSH key goes with a URL of the form ssh://, and with nothing else"
+        raise VerificationError(what, where=connection.name)
     username, password = connection.text("username"), connection.secret("password")
     given = bool(username or password)
     probe = Probe(connection=connection, authorization=basic(username, password) if given else None)

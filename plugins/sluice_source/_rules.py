@@ -59,11 +59,28 @@ def _tfs_url(repository: SourceRepository, connection: Connection) -> str:
 
 def _git_url(repository: SourceRepository, connection: Connection) -> str:
     """The connection's own repository; a name that is not its end lies below it."""
-    path = urlsplit(connection.url).path.rstrip("/")
+    url = without_user(connection.url)
+    path = urlsplit(url).path.rstrip("/")
     name = "/".join(segments(repository)) if repository.name.strip() else ""
     if not name or f"{path.removesuffix('.git')}/".casefold().endswith(f"/{name.removesuffix('.git')}/".casefold()):
-        return connection.url
-    return _below(connection.url, segments(repository))
+        return url
+    return _below(url, segments(repository))
+
+
+def without_user(url: str) -> str:
+    """An address of SSH without the user in it: `ssh://git@host/path` is written out of habit."""
+    parts = urlsplit(url)
+    if parts.scheme != "ssh" or parts.username is None:
+        return url
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _git_login(connection: Connection) -> Login:
+    if connection.scheme.casefold() != "privatekey":
+        return _plain_login(connection)
+    from sluice_source._ssh_key import account, open_key, pinned
+
+    return Login(username=account(connection), key=open_key(connection), host_keys=pinned(connection))
 
 
 def _svn_url(repository: SourceRepository, connection: Connection) -> str:
@@ -114,7 +131,7 @@ RULES = {
         types=("bitbucket",), url=_bitbucket_url, login=_bitbucket_login, public=_bitbucket_public, provider="Bitbucket"
     ),
     "externaltfs": RepositoryRule(types=("git", "tfsgit"), url=_tfs_url, login=_tfs_login, provider="TfsGit"),
-    "git": RepositoryRule(types=("git",), url=_git_url, login=_plain_login),
+    "git": RepositoryRule(types=("git",), url=_git_url, login=_git_login),
     "subversion": RepositoryRule(types=("svn",), url=_svn_url, login=_plain_login, tool="svn", provider="Svn"),
 }
 """By connection type."""

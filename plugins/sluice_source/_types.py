@@ -213,7 +213,11 @@ GIT = ConnectionType(
     "git",
     "Other Git",
     summary="Git server that is none of the named ones.",
-    url=Url(label="Git repository URL", help="Address of the repository; or of a server, below which names lie."),
+    url=Url(
+        label="Git repository URL",
+        help="Address of the repository; or of a server, below which names lie.",
+        schemes=("https", "http", "ssh"),
+    ),
     schemes=(
         Scheme(
             "UsernamePassword",
@@ -221,6 +225,29 @@ GIT = ConnectionType(
             (
                 Field("username", "Username", help="Account name sent to the remote service."),
                 Field("password", "Password/Token", secret=True, help="Password or token."),
+            ),
+        ),
+        Scheme(
+            "PrivateKey",
+            "SSH key",
+            (
+                Field("username", "Username", default="git", help="An addition of Sluice: the account at the host."),
+                Field(
+                    "privatekey",
+                    "Private key",
+                    secret=True,
+                    required=True,
+                    kind="multiline",
+                    validation=r"(?s).*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*",
+                    validation_message="it is no private key: give the whole file",
+                    help="An addition of Sluice: the whole private key file, for a URL with ssh://.",
+                ),
+                Field(
+                    "passphrase",
+                    "Passphrase",
+                    secret=True,
+                    help="An addition of Sluice: the passphrase of the private key, where it has one.",
+                ),
             ),
         ),
     ),
@@ -232,6 +259,14 @@ GIT = ConnectionType(
             default="true",
             help="Whether the service itself looks at the server for changes, as Azure Pipelines has it; kept as it is. "
             "Sluice contacts the server for runs and verification only.",
+        ),
+        Field(
+            "HostKey",
+            "Host key",
+            kind="multiline",
+            generated=True,
+            help="An addition of Sluice: the public key that an SSH host must show, such as 'ssh-ed25519 AAAA...'; several are "
+            "allowed, one a line. Without it nothing connects: 'sluice connection verify NAME' shows the key that the host has.",
         ),
     ),
 )

@@ -24,19 +24,25 @@ class Login:
     """Who asks a repository's server.
 
     Over HTTP that is Basic authentication with user name and password, or the `header` (a whole value of
-    `Authorization`) where there is one. With `trust_any_certificate` the server's certificate is not checked.
+    `Authorization`) where there is one. With `trust_any_certificate` the server's certificate is not checked. Over SSH it
+    is the user name and the private `key` (OpenSSH or PEM, without passphrase); the server has to show one of `host_keys`
+    (public keys, `type base64` each).
     """
 
     username: str = ""
     password: Secret | None = None
     header: Secret | None = None
     trust_any_certificate: bool = False
+    key: Secret | None = None
+    host_keys: tuple[str, ...] = ()
 
     @property
     def authorization(self) -> Secret | None:
         """The value of the `Authorization` header; None for nobody."""
         if self.header is not None:
             return self.header
+        if self.key is not None:
+            return None
         return basic(self.username, self.password) if self.username or self.password else None
 
 

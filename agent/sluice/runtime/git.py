@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sluice.errors import CanceledError, TaskFailedError
 from sluice.runtime.cancellation import Cancellation
 from sluice.runtime.process import Sink, run_process
-from sluice.runtime.remote import Remote
+from sluice.runtime.remote import SSH, Remote
 from sluice.values import dataclass
 
 PROTOCOLS = "http:https"
@@ -25,7 +28,9 @@ _SLOW = (("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", "120"))
 _REDIRECT = re.compile(r"error: 30[12378]\b|unable to update url base")
 _MEANINGS = (
     (
-        re.compile(r"error: 401\b|Authentication failed|could not read (Username|Password)|error: 407\b"),
+        re.compile(
+            r"error: 401\b|Authentication failed|could not read (Username|Password)|error: 407\b|Permission denied \(publickey"
+        ),
         "{server} {refused}",
     ),
     (re.compile(r"error: 403\b"), "{server} knows who asks, but forbids the repository"),
@@ -33,6 +38,7 @@ _MEANINGS = (
         re.compile(r"error: 404\b|repository .* not found|does not appear to be a git"),
         "there is no repository at {url}",
     ),
+    (re.compile(r"Host key verification failed"), "{server} shows another host key than the connection's"),
     (_REDIRECT, "{server} sends to another place, where credentials are not sent"),
     (re.compile(r"certificate|SSL_ERROR|SSL routines|gnutls", re.IGNORECASE), "no trusted TLS connection to {server}"),
     (re.compile(r"Could not resolve"), "the host name of {server} was not resolved"),
@@ -54,6 +60,8 @@ class Git:
     cwd: Path
     remote: Remote | None = None
     more: Mapping[str, str] = field(default_factory=dict)
+    private: Path | None = None
+    """A folder of ours that goes by itself, for the key of a server that is spoken with over SSH; else one in `cwd`."""
 
     def __call__(self, *arguments: str, of: Path | None = None, may_fail: bool = False) -> str:
         """Run it in the folder `of`; answers what it printed.
@@ -73,14 +81,15 @@ class Git:
         errors: list[bytes] = []
         place = ("-C", os.fspath(of)) if of is not None else ()
         environ = self.environ if self.remote is None else remote_environment(self.environ, self.remote)
-        end = run_process(
-            ("git", *_ALWAYS, *place, *arguments),
-            cwd=self.cwd,
-            env={**environ, **_ENVIRONMENT, **self.more},
-            output=collect(pieces),
-            errors=collect(errors),
-            cancellation=self.cancellation,
-        )
+        with over_ssh(self.remote, self.private or self.cwd) as ssh:
+            end = run_process(
+                ("git", *_ALWAYS, *place, *arguments),
+                cwd=self.cwd,
+                env={**environ, **_ENVIRONMENT, **self.more, **ssh},
+                output=collect(pieces),
+                errors=collect(errors),
+                cancellation=self.cancellation,
+            )
         return end.code, b"".join(pieces), b"".join(errors).decode("utf-8", "replace").strip()
 
     def _failed(self, arguments: Sequence[str], code: int, said: str) -> GitFailedError:
@@ -94,7 +103,8 @@ class Git:
 
 def explain(said: str, remote: Remote) -> str:
     """What git's words about a server mean; '' when they are about something else."""
-    refused = "does not accept the credentials" if remote.login.authorization else "wants credentials"
+    known = remote.login.authorization or remote.login.key
+    refused = "does not accept the credentials" if known else "wants credentials"
     for pattern, text in _MEANINGS:
         if pattern.search(said):
             return text.format(server=remote.origin, url=remote.url, refused=refused)
@@ -113,7 +123,7 @@ def remote_environment(environ: Mapping[str, str], remote: Remote) -> dict[str, 
         for name, value in environ.items()
         if (not name.startswith("GIT_") or name in _KEPT) and name != "SSH_ASKPASS"
     }
-    found["GIT_ALLOW_PROTOCOL"] = PROTOCOLS
+    found["GIT_ALLOW_PROTOCOL"] = PROTOCOLS if remote.login.key is None else SSH
     # A step may have written into the person's settings what leads credentials elsewhere, or a program to give them to.
     found["GIT_CONFIG_GLOBAL"] = os.devnull
     found["GIT_NO_REPLACE_OBJECTS"] = "1"
@@ -136,6 +146,42 @@ def _settings(remote: Remote) -> Iterator[tuple[str, str]]:
         yield f"http.{remote.origin}/.extraHeader", f"Authorization: {authorization.reveal()}"
     if remote.login.trust_any_certificate:
         yield f"http.{remote.origin}/.sslVerify", "false"
+
+
+@contextlib.contextmanager
+def over_ssh(remote: Remote | None, folder: Path) -> Iterator[Mapping[str, str]]:
+    """What git needs for a server that it speaks with over SSH: a key, and what the server has to show, in private files.
+
+    The person's own keys, agent, settings and known hosts do not count.
+    """
+    if remote is None or remote.login.key is None:
+        yield {}
+        return
+    parts = urlsplit(remote.url)
+    host = parts.hostname or ""
+    known = f"[{host}]:{parts.port}" if parts.port not in {None, 22} else host
+    with tempfile.TemporaryDirectory(prefix=".git-ssh-", dir=folder, ignore_cleanup_errors=True) as name:
+        key, hosts = Path(name) / "key", Path(name) / "known_hosts"
+        _write_private(key, remote.login.key.reveal().rstrip("\n") + "\n")
+        _write_private(hosts, "".join(f"{known} {one}\n" for one in remote.login.host_keys))
+        options = {
+            "IdentitiesOnly": "yes",
+            "IdentityAgent": "none",
+            "BatchMode": "yes",
+            "UserKnownHostsFile": os.fspath(hosts),
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            "ConnectTimeout": "20",
+        }
+        command = ["ssh", "-F", "/dev/null", "-l", remote.login.username or "git", "-i", os.fspath(key)]
+        for option, value in options.items():
+            command += ["-o", f"{option}={value}"]
+        yield {"GIT_SSH_COMMAND": shlex.join(command), "GIT_SSH_VARIANT": "ssh"}
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_settings(folder: Path, remote: Remote) -> Path:

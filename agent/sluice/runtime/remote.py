@@ -16,6 +16,7 @@ Rules = Mapping[str, RepositoryRule]
 """Rules by casefolded connection type."""
 
 _SCHEMES = {"git": ("https", "http"), "svn": ("https", "http", "svn")}
+SSH = "ssh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Remote:
             yield Secret(authorization.reveal().rpartition(" ")[2])
         if self.login.password:
             yield self.login.password
+        if self.login.key:
+            yield self.login.key
 
 
 def locate(rules: Rules, repository: SourceRepository, connection: Connection | None) -> Remote:
@@ -56,15 +59,19 @@ def locate(rules: Rules, repository: SourceRepository, connection: Connection | 
             f"the service connection '{connection.name}' does not open repositories of type '{repository.type}'",
             why=f"it is of type '{connection.type}'",
         )
-    url = _checked(rule, rule.url(repository, connection))
-    return Remote(url=url, login=rule.login(connection), tool=rule.tool, provider=rule.provider)
+    login = rule.login(connection)
+    url = _checked(rule, rule.url(repository, connection), login)
+    return Remote(url=url, login=login, tool=rule.tool, provider=rule.provider)
 
 
 def _public(rules: Rules, repository: SourceRepository) -> Remote:
     for rule in rules.values():
         if repository.type in rule.types and rule.public is not None:
             return Remote(
-                url=_checked(rule, rule.public(repository)), login=Login(), tool=rule.tool, provider=rule.provider
+                url=_checked(rule, rule.public(repository), Login()),
+                login=Login(),
+                tool=rule.tool,
+                provider=rule.provider,
             )
     raise TaskFailedError(
         f"where the repository '{repository.name}' of type '{repository.type}' is cannot be known",
@@ -73,14 +80,17 @@ def _public(rules: Rules, repository: SourceRepository) -> Remote:
     )
 
 
-def _checked(rule: RepositoryRule, url: str) -> str:
-    """The address, once it is one that may be asked; whatever a plugin puts together."""
+def _checked(rule: RepositoryRule, url: str, login: Login) -> str:
+    """The address, once it is one that may be asked; whatever a plugin puts together. A key is for SSH, and the other way round."""
+    allowed = (SSH,) if rule.tool == "git" and login.key is not None else _SCHEMES[rule.tool]
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
         host = None
     bare = host and parts.username is None and parts.password is None
-    if not bare or parts.scheme not in _SCHEMES[rule.tool] or not url.isprintable() or " " in url:
-        raise TaskFailedError("the repository's address cannot be used", why="it is no plain http or https address")
+    if not bare or parts.scheme not in allowed or not url.isprintable() or " " in url:
+        raise TaskFailedError(
+            "the repository's address cannot be used", why=f"it is no plain address of {' or '.join(allowed)}"
+        )
     return url

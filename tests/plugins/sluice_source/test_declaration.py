@@ -64,6 +64,7 @@ def test_schemes_have_the_keys_of_azure_pipelines(kind: ConnectionType) -> None:
             ),
         )
         for scheme in kind.schemes
+        if scheme.name != "PrivateKey"  # an addition
     }
     assert found == SCHEMES[kind]
     assert list(found) == list(SCHEMES[kind])
@@ -77,7 +78,7 @@ def test_names_labels_addresses_and_data_are_those_of_azure_pipelines() -> None:
         "githubenterprise": ("GitHub Enterprise Server", "Server URL", [certificates]),
         "bitbucket": ("Bitbucket Cloud", "Server Url", ["displayName", "avatarUrl"]),
         "externaltfs": ("Azure Repos/Team Foundation Server", "Connection URL", []),
-        "git": ("Other Git", "Git repository URL", ["accessExternalGitServer"]),
+        "git": ("Other Git", "Git repository URL", ["accessExternalGitServer", "HostKey"]),  # the second is an addition
         "subversion": ("Subversion", "Subversion repository URL", [certificates, "realmName"]),
     }
     assert (GITHUB.url.template, BITBUCKET.url.template) == ("https://github.com", "https://api.bitbucket.org/")

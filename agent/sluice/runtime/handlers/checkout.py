@@ -169,7 +169,13 @@ def _git_work(
         commit=repository.commit,
         target=target,
         private=scope.job.workspace.temp,
-        git=Git(environ=scope.job.environ, cancellation=scope.stop, cwd=target.parent, remote=remote),
+        git=Git(
+            environ=scope.job.environ,
+            cancellation=scope.stop,
+            cwd=target.parent,
+            remote=remote,
+            private=scope.job.workspace.temp,
+        ),
         options=options,
     ).run
 
