@@ -22,6 +22,7 @@ from sluice.values import dataclass
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
     from sluice.server.caller import Caller
+    from sluice.storage.deleted import Deleted
 
 router = APIRouter(include_in_schema=False)
 
@@ -87,14 +88,22 @@ def restore(request: Request, project: str, connection: str, caller: Signed) -> 
 
 def _deleted(request: Request, project: str, caller: Caller, problem: SluiceError | None = None) -> Response:
     found = caller.connections.deleted(project)
+    with caller.database.read() as transaction:
+        home = projects.find(transaction, project)
+
+        def may(one: Deleted) -> bool:
+            resource, require = Resource(home.id, one.row.id), caller.guard.require
+            return why_not(lambda: require(transaction, Right.DELETE, resource, one.row.name)) is None
+
+        rows = [(one, may(one)) for one in found]
     status = problem_of(problem).status if problem else 200
     return page(
         request,
         "connections_deleted.html",
         caller,
-        project=project,
+        project=home.name,
         active="connections",
-        deleted=found,
+        deleted=rows,
         problem=problem,
         status=status,
     )

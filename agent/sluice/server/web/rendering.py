@@ -76,7 +76,7 @@ def page(
         "csrf": caller.csrf if caller else "",
         "project": project,
         "home": home_of(caller, project) if caller and project else "",
-        "nav": NAVIGATION,
+        "nav": [area for area in NAVIGATION if area[0] != "audit" or (caller and caller.actor.administrator)],
         "active": active,
         "problem": problem,
         "said": said,
