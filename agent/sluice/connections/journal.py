@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sluice.connections.connection import ConnectionRecord, Key
 from sluice.secret import Secret
@@ -65,7 +66,9 @@ def resolved(
     """What the references of a connection name was read; keyed hashes tell whether two uses got the same, never what."""
     named = {key[1]: record.references[key] for key in secrets}
     more = {**_of_use(use), "References": named, **value_codes(voucher, record, secrets), "Leases": leases}
-    return changed(actions.SECRETS_RESOLVED, record, project, by=use.actor, at=at, more=more)
+    event = changed(actions.SECRETS_RESOLVED, record, project, by=use.actor, at=at, more=more)
+    # it is no word on what is stored: the connection may have been changed or deleted while another machine was asked
+    return replace(event, resource_version=0)
 
 
 def lease_ended(row: LeaseRow, *, revoked: bool, at: float) -> audit.Event:

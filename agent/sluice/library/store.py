@@ -190,7 +190,9 @@ class VariableGroupStore:
             raise ConflictError(f"the variable group '{group.name}' was changed while it was opened")
         usage.started(transaction, group.id, use, at=now)
         project = projects.get(transaction, group.project_id)
-        audit.append(transaction, journal.opened(group, project, use, at=now))
+        audit.append(
+            transaction, journal.opened(group, project, use, fetched=fetched, voucher=transaction.voucher, at=now)
+        )
         return OpenedGroup(id=group.id, name=group.name, variables={**group.variables, **stored, **fetched})
 
     def _refuse_taken_name(self, transaction: Transaction, before: VariableGroup, after: VariableGroup) -> None:

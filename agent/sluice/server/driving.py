@@ -61,6 +61,8 @@ _USES = frozenset(
         actions.SECURE_FILE_OPENED,
         actions.PIPELINE_SECRETS_OPENED,
         actions.RUN_SECRETS_OPENED,
+        actions.SECRETS_RESOLVED,
+        actions.SECRET_LEASE_ENDED,
     )
 )
 """What runs do while they are carried out: it lets no other run go on."""

@@ -52,7 +52,7 @@ class Maker:
 @pytest.fixture
 def maker(store: ConnectionStore) -> Iterator[Maker]:
     made = Maker()
-    store.sources = {"make": made, "plain": lambda name: Secret(f"<{name}>")}
+    store.sources = {"make": made, "plain": lambda name: Secret(f"<{name}>"), "slow": Secret}
     return made  # type: ignore[return-value]  # nothing to end
 
 
@@ -129,6 +129,32 @@ def test_what_cannot_be_given_back_is_tried_again_until_it_has_ended(
     assert leases.end_left_over(store.database, store.sources, lambda _: True, clock=lambda: now + 101) == []
     assert (rows(store), maker.back) == ([], [])
     assert entries(store, "Sluice.SecretLeaseEnded")[0]["Revoked"] is False
+
+
+def test_a_lease_ends_after_its_connection_is_gone_and_the_audit_log_holds(
+    store: ConnectionStore, maker: Maker, use: usage.Use
+) -> None:
+    store.open(1, make(store, "one", "make:a").id, use)
+    store.delete("default", "one", by="ann", for_good=True)
+    assert leases.end_of_job(store.database, store.sources, use.run_id, use.stage, use.job, clock=store._clock) == []
+    assert (maker.back, rows(store)) == (["lease-1"], [])
+    with store.database.read() as transaction:
+        assert audit.verify(transaction).breaches == ()
+
+
+def test_a_connection_that_goes_while_its_secret_is_read_leaves_a_sound_log(
+    store: ConnectionStore, maker: Maker, use: usage.Use
+) -> None:
+    record = make(store, "one", "slow:a")
+
+    def slow(reference: str) -> Secret:
+        store.delete("default", "one", by="ann", for_good=True)
+        return Secret(reference)
+
+    store.sources = {"slow": slow}
+    store.open(1, record.id, use)
+    with store.database.read() as transaction:
+        assert audit.verify(transaction).breaches == ()
 
 
 def test_what_a_job_still_holds_stays(store: ConnectionStore, maker: Maker, use: usage.Use) -> None:

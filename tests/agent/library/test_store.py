@@ -88,7 +88,16 @@ def test_a_reference_is_read_when_the_group_is_opened(
     with pytest.raises(NotFoundError, match="APP_TEST_KEY"):
         open_it(store, "refs", use)
     monkeypatch.setenv("APP_TEST_KEY", "k-12345")
-    assert values(open_it(store, "refs", use)) == {"key": "k-12345"}
+    for _ in range(2):
+        assert values(open_it(store, "refs", use)) == {"key": "k-12345"}
+    monkeypatch.setenv("APP_TEST_KEY", "k-67890")
+    open_it(store, "refs", use)
+    with store.database.read() as transaction:
+        found = [json.loads(one.entry.details) for one in audit.newest(transaction, 3)]
+    assert [one["References"] for one in found] == [{"key": "env:APP_TEST_KEY"}] * 3
+    hashes = [one["ValueHashes"]["key"] for one in found]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert "k-12345" not in repr(found)
 
 
 def test_what_was_fetched_for_another_version_does_not_open_it(store: VariableGroupStore, use: usage.Use) -> None:

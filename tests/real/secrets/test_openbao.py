@@ -218,6 +218,7 @@ def test_a_job_is_given_what_the_vault_makes_and_the_lease_ends_with_it(
     assert "Sluice.SecretReferencesResolved" in text
     assert "Sluice.SecretLeaseEnded" in text
     assert PASSWORD not in text
+    run("audit", "verify")
     stored = b"".join(path.read_bytes() for path in (run.folder / "home").rglob("*") if path.is_file())
     assert PASSWORD.encode() not in stored
 
