@@ -99,6 +99,13 @@ def run_powershell(run: TaskRun) -> None:
     run_powershell(run)
 
 
+def run_container_apps(run: TaskRun) -> None:
+    """`AzureContainerApps@1`: make a container app, or change its image."""
+    from sluice_azure._container_apps_task import run_container_apps
+
+    run_container_apps(run)
+
+
 @hookimpl
 def sluice_family() -> Family:
     return Family(
@@ -144,6 +151,12 @@ def sluice_family() -> Family:
                 run_powershell,
                 label="Azure PowerShell",
                 summary="Run a PowerShell script within an Azure environment",
+            ),
+            Task(
+                "AzureContainerApps@1",
+                run_container_apps,
+                label="Azure Container Apps Deploy",
+                summary="Deploy an image to Azure Container Apps",
             ),
             Task("AzureKeyVault@2", run_vault, label="Azure Key Vault", summary="Download Azure Key Vault secrets"),
             Task(

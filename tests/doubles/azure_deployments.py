@@ -66,6 +66,8 @@ class Deployments:
         for scope in _SCOPES:
             if found := scope.fullmatch(call.path):
                 parts = found.groupdict()
+                if parts.get("rest") and not _DEPLOYMENT.fullmatch(parts["rest"]):
+                    continue  # of another resource provider
                 return self._refused(call) or self._scoped(call, parts.get("group") or "", parts.get("rest") or "")
         return None
 
