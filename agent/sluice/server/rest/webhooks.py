@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -43,6 +45,8 @@ async def post(request: Request, webHookName: str) -> Response:
         raise Problem(400, "VssPropertyValidationException", error.what) from None
     for run in received.runs:
         state.go_on(run.id)
+    for pipeline, why in received.refused:  # whoever posts could do nothing about it: the server's log tells
+        sys.stderr.write(f"sluice: webhook {webHookName[:100]!r} did not start '{pipeline}': {why}\n")
     return Response(encode({"count": len(received.runs)}), media_type="application/json; charset=utf-8")
 
 

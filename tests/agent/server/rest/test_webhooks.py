@@ -153,7 +153,7 @@ def test_each_project_has_its_own_connections(state: ServerState, client: TestCl
 
 
 def test_a_pipeline_that_does_not_compile_keeps_no_other_from_its_run(
-    state: ServerState, client: TestClient, tmp_path: Path
+    state: ServerState, client: TestClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     connection(state)
     broken = pipeline(state, tmp_path, "broken", yaml=YAML.format(connection="hook") + "- nonsense: 1\n")
@@ -162,6 +162,7 @@ def test_a_pipeline_that_does_not_compile_keeps_no_other_from_its_run(
     Path(gone.source).unlink()
     assert post(client, EVENT) == (200, {"count": 1})
     assert (len(made(state, broken)), len(made(state, good)), len(made(state, gone))) == (0, 1, 0)
+    assert "sluice: webhook 'nexus' did not start 'broken':" in capsys.readouterr().err
 
 
 def test_a_pipeline_needs_a_permit_for_the_connection_as_ever(
