@@ -49,10 +49,14 @@ class Maker:
         self.back.append(lease)
 
 
+def _plain(reference: str) -> Secret:
+    return Secret(reference)
+
+
 @pytest.fixture
 def maker(store: ConnectionStore) -> Iterator[Maker]:
     made = Maker()
-    store.sources = {"make": made, "plain": lambda name: Secret(f"<{name}>"), "slow": Secret}
+    store.sources = {"make": made, "plain": lambda name: Secret(f"<{name}>"), "slow": _plain}
     return made  # type: ignore[return-value]  # nothing to end
 
 
