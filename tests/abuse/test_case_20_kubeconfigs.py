@@ -181,3 +181,10 @@ def test_whoever_permits_a_skipped_verification_is_told(team: Sluice) -> None:
     assert status == 0, shown
     assert caution in shown
     assert f"Mind: {caution}." in shown
+
+
+def test_whoever_approves_a_use_of_a_skipped_verification_is_told(team: Sluice) -> None:
+    store(team, kubeconfig({"token": TOKEN}), "--set", "acceptUntrustedCerts=true")
+    team("check", "add", "approval", "--connection", "cluster", "--approver", "Project Administrators")
+    team("run", "--non-interactive", "--permit", "cluster", status=4)
+    assert "mind: nobody checks the server's certificate (acceptUntrustedCerts)" in team("runs", "show", "1")

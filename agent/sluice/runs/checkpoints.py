@@ -213,6 +213,7 @@ class Checkpoints:
                 name=one.name,
                 version=one.version,
                 named_at_run_time=bool(spot.job_id) and not any(stage.covers(one.kind, one.id) for stage in named),
+                caution=one.caution,
             )
             for one in missing
         )
@@ -318,6 +319,8 @@ def detail(check: Check, holder: str = "") -> str:
             text += f" ({given} of {wanted} approved)"
         if instructions := textwrap.shorten(check.settings.get("instructions", ""), _LONGEST, placeholder="..."):
             text += f"; instructions: {instructions}"
+        if check.resource.caution:
+            text += f"; mind: {check.resource.caution}"
     elif suite.is_lock(check):
         text = f"its turn to use the resource alone{f', {holder} has it now' if holder else ''}"
     else:

@@ -66,7 +66,8 @@ class Configuration:
 class Covered:
     """A resource that a suite decides about, in the version that it had then (0 for what has none).
 
-    `named_at_run_time`: the pipeline does not name it; a variable did when a step ran.
+    `named_at_run_time`: the pipeline does not name it; a variable did when a step ran. `caution` is what an approver
+    should know of it.
     """
 
     kind: str
@@ -74,6 +75,7 @@ class Covered:
     name: str
     version: int = 0
     named_at_run_time: bool = False
+    caution: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,8 @@ def _approval(transaction: Transaction, caller: Caller, run: RunRow, check: Chec
     facts = [f"on {words.label(resource.kind).lower()} {resource.name}"]
     if resource.named_at_run_time:
         facts.append("a variable named it at run time")
+    if resource.caution:
+        facts.append(resource.caution)
     parts = tuple(
         Part(
             approver=words.plain(step.approver),
