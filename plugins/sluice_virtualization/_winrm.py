@@ -74,7 +74,7 @@ class Shell:
         from winrm.protocol import Protocol
 
         password = self._connection.secret("password")
-        return Protocol(
+        made = Protocol(
             endpoint=f"{self.place}/wsman",
             transport="ntlm",
             username=self._connection.text("username"),
@@ -86,6 +86,8 @@ class Shell:
             operation_timeout_sec=POLL_SECONDS,
             read_timeout_sec=READ_SECONDS,
         )
+        made.transport.build_session().max_redirects = 0  # nobody else is proved to who we are
+        return made
 
 
 @contextmanager
@@ -132,6 +134,9 @@ def _told(connection: Connection, place: str) -> Iterator[None]:
     except WinRMTransportError as error:
         what = f"there is no WinRM at {place}"
         raise VerificationError(what, where=where, why=printable(error)) from None
+    except requests.TooManyRedirects:
+        what = f"{place} redirects to another address, where credentials are not sent"
+        raise VerificationError(what, where=where) from None
     except requests.exceptions.SSLError as error:
         what = f"the certificate of {place} is not trusted"
         if "CERTIFICATE_VERIFY_FAILED" not in str(error):

@@ -79,6 +79,7 @@ class Server:
         self.console = True
         self.role = True
         self.silent = False
+        self.redirect = ""
         self.shells: dict[str, str] = {}
         self.commands: dict[str, Command] = {}
 
@@ -249,7 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"] or 0))
         self.server_of.requests += 1
-        if self.path != "/wsman":
+        if self.server_of.redirect:
+            self._reply(307, b"", {"Location": self.server_of.redirect})
+        elif self.path != "/wsman":
             self._reply(404, b"")
         elif self._knows_client():
             self._message(content)

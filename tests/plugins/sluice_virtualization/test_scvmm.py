@@ -105,6 +105,13 @@ def test_a_name_that_nobody_has_is_told(server: Server) -> None:
         verify_scvmm(connection(server, url="vmm.invalid:8100"))
 
 
+def test_a_redirect_is_not_followed(server: Server) -> None:
+    server.redirect = f"{server.url}/wsman"
+    with pytest.raises(VerificationError, match="redirects to another address, where credentials are not sent"):
+        verify_scvmm(connection(server))
+    assert server.requests == 1
+
+
 def test_an_address_of_a_metadata_service_is_not_asked(server: Server) -> None:
     with pytest.raises(VerificationError, match="is a link-local or special address"):
         verify_scvmm(connection(server, url="169.254.169.254:8100"))
