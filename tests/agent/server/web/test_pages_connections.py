@@ -203,7 +203,7 @@ def test_roles_are_given_and_taken_in_security(house: House, browser: Browser, o
     assert "ada" in given.text
     wrong = browser.get(path).submit("/role", subject="nobody-here", role="User")
     assert wrong.status == 404
-    assert "there is no user or group 'nobody-here'" in wrong.text
+    assert "There is no user or group 'nobody-here'" in wrong.text
 
 
 def test_a_check_is_added_changed_disabled_and_removed(house: House, browser: Browser) -> None:

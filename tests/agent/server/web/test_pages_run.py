@@ -40,7 +40,7 @@ def test_a_permit_that_is_sent_twice_says_that_it_was_decided(house: House, brow
     page.submit("/permit")
     again = page.submit("/permit")
     assert again.status == 409
-    assert "somebody has decided this already" in again.text
+    assert "Somebody has decided this already" in again.text
 
 
 def test_who_may_not_permit_finds_the_button_disabled_and_whom_to_ask(house: House, open_browser: OpenBrowser) -> None:
