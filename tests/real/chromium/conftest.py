@@ -5,6 +5,8 @@ Pictures of what the tests see are kept for the eye in the folder that `SLUICE_S
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import signal
@@ -241,24 +243,41 @@ def served(tmp_path: Path) -> Iterator[Served]:
     made.stop()
 
 
+@pytest.fixture(scope="session")
+def drivers(chromium: tuple[Path, Path]) -> Iterator[Callable[[int], webdriver.Chrome]]:
+    """Browsers by number, each with a new and empty profile; started when they are asked for, and used again."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start(_: int) -> webdriver.Chrome:
+            profile = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="sluice-chromium-", ignore_cleanup_errors=True)
+            )
+            options = webdriver.ChromeOptions()
+            options.binary_location = str(chromium[0])
+            for flag in (*_FLAGS, f"--user-data-dir={profile}", "--window-size=1360,900"):
+                options.add_argument(flag)
+            options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+            driver = webdriver.Chrome(options=options, service=Service(str(chromium[1])))
+            stack.callback(driver.quit)
+            return driver
+
+        yield start
+
+
 @pytest.fixture
-def open_browser(served: Served, chromium: tuple[Path, Path], tmp_path: Path) -> Iterator[OpenBrowser]:
-    """Opens a browser of its own for a person: the owner by the one-time link, others with a token."""
+def open_browser(served: Served, drivers: Callable[[int], webdriver.Chrome], tmp_path: Path) -> Iterator[OpenBrowser]:
+    """Opens a browser for a person: the owner by the one-time link, others with a token."""
     opened: list[Browser] = []
-    profiles: list[tempfile.TemporaryDirectory[str]] = []
     pictures = Path(os.environ.get("SLUICE_SCREENSHOTS", "") or tmp_path / "pictures")
     pictures.mkdir(parents=True, exist_ok=True)
 
     def make(user: str = "") -> Browser:
-        profile = tempfile.TemporaryDirectory(prefix="sluice-chromium-", ignore_cleanup_errors=True)
-        profiles.append(profile)
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(chromium[0])
-        for flag in (*_FLAGS, f"--user-data-dir={profile.name}", "--window-size=1360,900"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(str(chromium[1])))
-        browser = Browser(driver, served, pictures)
+        browser = Browser(drivers(len(opened)), served, pictures)
+        browser.driver.get_log("browser")  # type: ignore[no-untyped-call]  # what an earlier test left
+        browser.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        browser.size(1360)
+        browser.colours("light")
         opened.append(browser)
         if user:
             _make_user(served, user)
@@ -274,9 +293,7 @@ def open_browser(served: Served, chromium: tuple[Path, Path], tmp_path: Path) ->
     yield make
     complaints = [text for browser in opened for text in browser.complaints]
     for browser in opened:
-        browser.driver.quit()
-    for profile in profiles:
-        profile.cleanup()
+        browser.driver.get("about:blank")
     assert complaints == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sluice.server.log_index import LogIndex
 
 router = APIRouter(include_in_schema=False)
+
+STREAM_SECONDS = 600.0
+"""After so long a stream of events ends."""
 
 MAX_LINES = 5000
 MAX_TEXT = 400
@@ -82,9 +86,11 @@ async def live(request: Request, project: str, caller: Signed, run_id: Run, step
 
 
 async def _stream(request: Request, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What is told, for a while: the browser then asks again, and whether the person still may see it is asked anew."""
+    end = time.monotonic() + STREAM_SECONDS
     yield b"retry: 1000\n\n"
     async for event in events:
-        if await request.is_disconnected():
+        if time.monotonic() > end or await request.is_disconnected():
             return
         yield event
 

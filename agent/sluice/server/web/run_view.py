@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SHOWN_JOBS = 3
 """Up to so many jobs show their steps unasked."""
 
+MANY_STEPS = 300
+"""Of more steps only those of jobs that are looked at, run or failed stand on the page."""
+
 MAX_ISSUES = 50
 
 
@@ -94,6 +97,8 @@ class RunView:
     steps: Mapping[str, StepView]
     issues: tuple[IssueView, ...]
     selected: StepView | None
+    small: bool = True
+    """Whether there are few enough steps to show those of every job."""
 
     @classmethod
     def empty(cls) -> RunView:
@@ -122,6 +127,7 @@ def view_of(plan: Plan, records: Sequence[RecordRow], waits: Mapping[str, str], 
         steps=steps,
         issues=tuple(_issues(tree))[:MAX_ISSUES],
         selected=steps.get(chosen),
+        small=len(steps) <= MANY_STEPS,
     )
 
 

@@ -155,3 +155,17 @@ def test_a_pipeline_is_run_from_its_page_with_parameters(house: House, browser: 
     wrong = page.submit("/run", parameters="nobody: ada\n")
     assert wrong.status == 400
     assert "nobody" in wrong.text
+
+
+def test_a_run_of_very_many_steps_shows_those_that_are_looked_at(house: House, browser: Browser) -> None:
+    legs = ", ".join(f"leg{number}: {{n: '{number}'}}" for number in range(60))
+    steps = "".join(
+        f"  - script: echo step\n    displayName: Step {number}\n    condition: {'always' if number == 3 else 'and'}()\n"
+        for number in range(6)
+    ).replace("and()", "false")
+    run = house.run(f"jobs:\n- job: Many\n  strategy:\n    matrix: {{{legs}}}\n  steps:\n  - checkout: none\n{steps}")
+    page = browser.get("/local/default/_build/results", buildId=run.id)
+    assert "Show its 6 steps" in page.text
+    assert page.text.count("Step 3") < 5
+    chosen = next(one for one in house.records(run.id) if "leg7" in one.identifier and one.name == "Step 3")
+    assert "Step 3" in browser.get("/local/default/_build/results", buildId=run.id, s=chosen.id).text
