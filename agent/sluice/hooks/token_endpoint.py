@@ -6,9 +6,6 @@ connections of this one step, to whoever shows the step's key, as long as the st
 
 from __future__ import annotations
 
-import hmac
-import json
-import secrets
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +15,7 @@ from sluice.hooks.connection import Connection
 from sluice.secret import Secret
 
 if TYPE_CHECKING:
+    import json
     from http.server import ThreadingHTTPServer
 
 REQUEST_VARIABLE = "SYSTEM_OIDCREQUESTURI"
@@ -42,7 +40,7 @@ class TokenEndpoint:
     """Serves the tokens of a step's connections while it is entered. `path` names the job, as clients write it; `key` is a new one unless given."""
 
     def __init__(self, connections: Iterable[Connection], *, path: str = "job", key: Secret | None = None) -> None:
-        self.key = key or Secret(secrets.token_urlsafe(32))
+        self.key = key or _new_key()
         self._connections = {one.id.lower(): one for one in connections if one.federation is not None}
         self._path = path.strip("/")
         self._server: ThreadingHTTPServer | None = None
@@ -74,6 +72,8 @@ class TokenEndpoint:
 
     def answer(self, authorization: str, connection_id: str) -> tuple[int, dict[str, Any]]:
         """The status and the body for a request."""
+        import hmac
+
         kind, _, shown = authorization.partition(" ")
         if kind.casefold() != "bearer" or not hmac.compare_digest(shown.encode(), self.key.reveal().encode()):
             return 401, {"message": "the access token of the step is wrong or missing"}
@@ -86,6 +86,12 @@ class TokenEndpoint:
             return 403, {"message": str(error)}
         except SluiceError as error:
             return 500, {"message": str(error)}
+
+
+def _new_key() -> Secret:
+    import secrets
+
+    return Secret(secrets.token_urlsafe(32))
 
 
 def _server(endpoint: TokenEndpoint) -> ThreadingHTTPServer:
