@@ -15,7 +15,6 @@ from sluice.hooks.connection import Connection
 from sluice.secret import Secret
 
 if TYPE_CHECKING:
-    import json
     from http.server import ThreadingHTTPServer
 
 REQUEST_VARIABLE = "SYSTEM_OIDCREQUESTURI"
@@ -95,6 +94,7 @@ def _new_key() -> Secret:
 
 
 def _server(endpoint: TokenEndpoint) -> ThreadingHTTPServer:
+    import json
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
     from urllib.parse import parse_qs, urlsplit
 
