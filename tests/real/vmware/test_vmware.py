@@ -16,6 +16,7 @@ from sluice_virtualization._vcenter import session
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.timeout(400),  # the first of them builds the simulator
     pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"),  # see `leftovers`
 ]
 MACHINE = "DC0_H0_VM0"
