@@ -26,4 +26,9 @@ def prepare(connection: Connection) -> Connection:
         identity = kept_identity(connection)
         return identity.token(connection, scope or identity.cloud.scope)
 
-    return replace(prepared, tokens=tokens)
+    def registry(host: str) -> tuple[str, Secret]:
+        from sluice_azure._registry import log_in
+
+        return log_in(connection, host)
+
+    return replace(prepared, tokens=tokens, registry=registry)

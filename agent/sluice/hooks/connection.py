@@ -20,7 +20,8 @@ class Connection:
     `Secret`. `linked` holds, by data key, the connections that this one names (such as a jump host). `notes` are
     sentences for whoever looks at the use, such as that it expires soon. `federation` issues identity tokens for it,
     where it has workload identity federation: see `federated_token`. `tokens` answers access tokens for a scope, where
-    its type's `prepare` knows how: see `access_token`.
+    its type's `prepare` knows how: see `access_token`. `registry` answers a user name and a password for the host of a
+    container registry, where its identity can log in there: see `registry_login`.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Connection:
     notes: tuple[str, ...] = ()
     federation: Callable[[], Secret] | None = field(default=None, repr=False, compare=False)
     tokens: Callable[[str], Secret] | None = field(default=None, repr=False, compare=False)
+    registry: Callable[[str], tuple[str, Secret]] | None = field(default=None, repr=False, compare=False)
 
     def value(self, key: str) -> Value | None:
         """The parameter or data value of that key, ignoring case; None when it is not set."""
@@ -83,6 +85,15 @@ class Connection:
                 f"the service connection '{self.name}' has no identity that is given access tokens", where=self.name
             )
         return self.tokens(scope)
+
+    def registry_login(self, host: str) -> tuple[str, Secret]:
+        """The user name and the password with which its identity pulls from the container registry at that host.
+
+        Raises `SluiceError` when it has none, or the registry refuses.
+        """
+        if self.registry is None:
+            raise SluiceError(f"the service connection '{self.name}' opens no container registry", where=self.name)
+        return self.registry(host)
 
     def secrets(self) -> Iterator[Secret]:
         """Every secret value of this connection and of those linked to it, for the mask."""

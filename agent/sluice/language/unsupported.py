@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from sluice.errors import PipelineError, Problem
 from sluice.language.agentless import problem_of_target
-from sluice.language.plan import Text
 
 if TYPE_CHECKING:
-    from sluice.language.plan import Container, Job, Plan, Pool, Step
+    from sluice.language.plan import Job, Plan, Pool, Step
 
 
 def refuse_unsupported(plan: Plan) -> None:
@@ -26,26 +25,6 @@ def unsupported(plan: Plan) -> Iterator[Problem]:
             for step, agentless in _targeted(job):
                 if problem := problem_of_target(job.name, step, agentless=agentless):
                     yield problem
-            for container in _containers(plan, job):
-                if container.type.casefold() == "acr":
-                    yield Problem(
-                        f"the image {container.image} is pulled with an Azure subscription, which Sluice cannot yet",
-                        container.image.where,
-                        do="give 'image' and 'endpoint', a Docker Registry connection of the kind ACR",
-                    )
-
-
-def _containers(plan: Plan, job: Job) -> Iterator[Container]:
-    """The containers that a job starts, as far as that is known before it does."""
-    listed = {each.alias.casefold(): each for each in plan.containers}
-    hooks = job.deployment.hooks if job.deployment is not None else ()
-    for step in (*job.steps, *(step for hook in hooks for step in hook.steps)):
-        if step.target is not None and (known := listed.get(step.target.container.casefold())):
-            yield known
-    for container in (job.container, *job.services.values()):
-        known = listed.get(container.value.casefold()) if isinstance(container, Text) else container
-        if known is not None:
-            yield known
 
 
 def _targeted(job: Job) -> Iterator[tuple[Step, bool]]:

@@ -13,7 +13,8 @@ from sluice.runtime.request import ConnectionInput, JobContainer, StepRequest
 from sluice.values import dataclass
 
 REGISTRY = "dockerregistry"
-"""The type of the connections that open registries."""
+SUBSCRIPTION = "azurerm"
+"""The types of the connections that open registries."""
 
 OWN = "job"
 """What the job's container is called where the pipeline gives it no alias."""
@@ -71,7 +72,10 @@ def starting(step: StepRequest, containers: JobContainers, where: Mapping[str, s
     closed = [each for each in containers.containers if each.endpoint]
     asked = tuple(
         ConnectionInput(
-            name=each.connection_input, written="endpoint", type=REGISTRY, where=where.get(each.alias.casefold(), "")
+            name=each.connection_input,
+            written="azureSubscription" if each.subscription else "endpoint",
+            type=SUBSCRIPTION if each.subscription else REGISTRY,
+            where=where.get(each.alias.casefold(), ""),
         )
         for each in closed
     )
@@ -118,6 +122,7 @@ def _request(container: Container, alias: str) -> JobContainer:
         options=properties.get("options", ""),
         docker_socket=properties.get("mapdockersocket", "").casefold() == "true",
         local_image=properties.get("localimage", "").casefold() == "true",
+        subscription=container.type.casefold() == "acr",
         read_only=frozenset(name for name, chosen in container.mount_read_only.items() if chosen),
     )
 

@@ -169,7 +169,8 @@ class JobContainer:
 
     `alias` is unique in the job, ignoring case, and what steps call it; a service has a `service` name, by which the
     network knows it. `endpoint` names the service connection of its registry ('' for none), `connection_input` the
-    input of the starting step that opens it. Texts may hold macros of the job's variables. `docker_socket` maps the
+    input of the starting step that opens it; with `subscription` it is an Azure subscription's instead, whose identity
+    logs in at the registry of the image. Texts may hold macros of the job's variables. `docker_socket` maps the
     engine's own socket, `local_image` never pulls; `read_only` are the folders of the job mounted so: of `work`,
     `externals`, `tools` and `tasks`.
     """
@@ -185,6 +186,7 @@ class JobContainer:
     options: str = ""
     docker_socket: bool = False
     local_image: bool = False
+    subscription: bool = False
     read_only: frozenset[str] = frozenset()
 
 

@@ -81,14 +81,14 @@ def test_the_schema_knows_the_language(sluice: Sluice) -> None:
     "pipeline",
     [
         "pool: server\njobs:\n- job: A\n  steps:\n  - task: AzureFunction@1",
-        "resources: {containers: [{container: box, type: ACR, azureSubscription: s, registry: r, repository: app}]}\nsteps: [{script: echo, target: box}]",
+        "pool: server\njobs:\n- job: A\n  steps:\n  - task: queryWorkItems@0",
     ],
 )
 @pytest.mark.parametrize("command", ["validate", "explain"])
 def test_what_run_refuses_is_a_problem_with_the_same_words(sluice: Sluice, command: str, pipeline: str) -> None:
     sluice.folder.joinpath("refused.yml").write_text(pipeline)
     refused = sluice("run", "refused.yml", status=2)
-    assert "by Sluice" in refused or "Sluice cannot yet" in refused
+    assert "by Sluice" in refused
     assert sluice(command, "refused.yml", status=2) == refused
 
 

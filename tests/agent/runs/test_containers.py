@@ -93,6 +93,15 @@ def test_only_the_first_step_opens_registries(task: str) -> None:
         assert step.connection_inputs == ()
 
 
+def test_a_container_of_an_azure_registry_is_opened_with_the_subscription() -> None:
+    image = Container(alias="acr", image=text("reg.azurecr.io/app"), endpoint=text("sub"), type="ACR")
+    found = containers_of((image,), job(container=text("acr")), (), lambda written: written.value)
+    assert found.containers[0].subscription
+    step = starting(StepRequest(id="1", name="n", display_name="n", task=CONTAINERS), found, {})
+    (asked,) = step.connection_inputs
+    assert (asked.written, asked.type) == ("azureSubscription", "azurerm")
+
+
 def test_the_place_of_a_connection_is_known_where_it_is_written() -> None:
     in_place = Container(alias="", image=text("a"), endpoint=Text("r", Location("f.yml", 7, 3)))
     found = places((BOX,), job(container=in_place, services={"DB": in_place}))

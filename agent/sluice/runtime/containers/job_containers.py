@@ -149,7 +149,7 @@ class JobContainers:
         engine.create_network(network, self._lookup)
         targeted = {step.target.casefold() for step in self._job.request.steps if step.target}
         for one in containers:
-            login = _login(opened.get(one.connection_input, ()))
+            login = _login(scope, opened.get(one.connection_input, ()), one)
             image = qualified(one.image, login.registry if login is not None else "")
             around = Surroundings(
                 lookup=self._lookup,
@@ -288,11 +288,16 @@ def _earlier(job: JobState) -> Path | None:
     return None if inside else sources.parent
 
 
-def _login(opened: Sequence[Connection]) -> RegistryLogin | None:
-    """The log-in that a registry's connection has: of whatever kind it is, its plugin has put it there."""
+def _login(scope: StepScope, opened: Sequence[Connection], container: JobContainer) -> RegistryLogin | None:
+    """The log-in that a registry's connection has, of whatever kind it is, or that of a subscription's identity there."""
     if not opened:
         return None
     connection = opened[0]
+    if container.subscription:
+        host = container.image.partition("/")[0]
+        user, token = connection.registry_login(host)
+        scope.learn(token, f"of the registry {host}")
+        return RegistryLogin(registry=host, username=user, password=token)
     password = connection.secret("password")
     username = connection.text("username")
     if not password or not username:
