@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +13,17 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sluice.plugin import CanceledError, TaskFailedError, basic, check_host
 from sluice_kubernetes._access import Access
+from sluice_kubernetes._transport import Line, client_of, watch_peers, write_private
 
 if TYPE_CHECKING:
-    import socket
-
     from kubernetes.client import ApiClient
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
 MAX_ANSWER = 64 << 20
 """Bytes of an answer, beyond which nothing is read: a list of all pods of a large cluster has a few."""
+
+TRIES = 5
+TOO_MANY = 429
+LONGEST_PAUSE = 30.0
 
 FIELD_MANAGER = "sluice"
 JSON = "application/json"
@@ -66,34 +65,6 @@ class Resource:
         return "/".join(parts)
 
 
-class Line:
-    """The sockets of a cluster's connections, which are shut down when nobody wants to wait for them any more."""
-
-    def __init__(self) -> None:
-        self.is_cut = False
-        self._sockets: list[socket.socket] = []
-        self._lock = threading.Lock()
-
-    def add(self, opened: socket.socket) -> None:
-        # a duplicate: TLS takes the descriptor out of the object that it wraps
-        with self._lock:
-            self._sockets.append(opened.dup())
-        if self.is_cut:
-            self.cut()
-
-    def cut(self) -> None:
-        self.is_cut = True
-        with self._lock:
-            for one in self._sockets:
-                with contextlib.suppress(OSError):
-                    one.shutdown(2)  # SHUT_RDWR: it wakes a reader in another thread, which closing does not
-
-    def close(self) -> None:
-        with self._lock:
-            while self._sockets:
-                self._sockets.pop().close()
-
-
 @dataclass(kw_only=True)
 class Cluster:
     """An opened API server; `where` names the connection in errors. To be had from `open_cluster`."""
@@ -117,13 +88,27 @@ class Cluster:
         body: object = None,
         content_type: str = JSON,
     ) -> Object:
-        """The JSON object that the server answers; raises `ClusterError`, and `CanceledError` after `hang_up`."""
+        """The JSON object that the server answers; raises `ClusterError`, and `CanceledError` after `hang_up`.
+
+        A server that is asked too often says when it may be asked again; that is waited for, a few times.
+        """
+        url = self.access.server + path + (f"?{urlencode(query)}" if query else "")
+        text = None if body is None else json.dumps(body)
+        for _ in range(TRIES - 1):
+            status, content, later = self._send(method, url, text, content_type)
+            if status != TOO_MANY:
+                return self._answer(status, content)
+            if self.line.wait(min(later, LONGEST_PAUSE)):
+                raise _canceled()
+        status, content, _ = self._send(method, url, text, content_type)
+        return self._answer(status, content)
+
+    def _send(self, method: str, url: str, text: str | None, content_type: str) -> tuple[int, bytes, float]:
+        """Status and content of an answer, and the seconds after which to ask again."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
-        url = self.access.server + path + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": JSON, "User-Agent": "sluice", **self._authorization()}
-        text = None if body is None else json.dumps(body)
         if text is not None:
             headers["Content-Type"] = content_type
         try:
@@ -132,14 +117,14 @@ class Cluster:
                 method, url, body=text, headers=headers, preload_content=False
             ) as response:
                 content = response.read(MAX_ANSWER + 1)
-                status = int(response.status)
+                status, later = int(response.status), str(response.headers.get("Retry-After", ""))
         except (HTTPError, ApiException, OSError) as error:
             if self.line.is_cut:
-                raise CanceledError("canceled while the cluster was asked") from None
+                raise _canceled() from None
             raise self._unreachable(error) from None
         if len(content) > MAX_ANSWER:
             raise self._error(f"{self.access.server} answers more than {MAX_ANSWER >> 20} MiB", status=status)
-        return self._answer(status, content)
+        return status, content, float(later) if later.isdecimal() else 1.0
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """How objects of a kind are addressed, as the server tells; raises `ClusterError` for one it does not have."""
@@ -285,87 +270,19 @@ def open_cluster(access: Access, *, where: str, temp: Path | None = None) -> Ite
         if access.certificate and access.key:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kubernetes-", dir=temp)))
             client_files = (
-                _written(folder / "client.pem", access.certificate.reveal()),
-                _written(folder / "client.key", access.key.reveal()),
+                write_private(folder / "client.pem", access.certificate.reveal()),
+                write_private(folder / "client.key", access.key.reveal()),
             )
-        client = _client(access, client_files)
+        client = client_of(access, client_files)
         line = Line()
         stack.callback(line.close)
         stack.callback(client.rest_client.pool_manager.clear)
-        _watch_peers(client.rest_client.pool_manager, where, line)
+        watch_peers(client.rest_client.pool_manager, where, line)
         yield Cluster(access=access, where=where, client=client, line=line)
 
 
-def _client(access: Access, client_files: tuple[str, str] | None) -> ApiClient:
-    import urllib3
-    from kubernetes.client import ApiClient, Configuration
-
-    certificate, key = client_files or (None, None)
-    configuration = Configuration(
-        host=access.server,
-        verify_ssl=not access.insecure,
-        ca_cert_data=access.authority or None,
-        tls_server_name=access.server_name or None,
-        # nothing is sent twice unasked, and nothing to where a stranger redirects
-        retries=urllib3.Retry(0, redirect=0, raise_on_redirect=False),
-        cert_file=certificate,
-        key_file=key,
-    )
-    client = ApiClient(configuration)
-    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-    client.rest_client.pool_manager.connection_pool_kw["timeout"] = timeout
-    return client
-
-
-def _watch_peers(manager: Any, where: str, line: Line) -> None:
-    """Look at the address that each connection has reached before anything is said: names may change their mind."""
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-    def check(connection: Any) -> None:
-        with contextlib.suppress(OSError, AttributeError):
-            host, port = connection.sock.getpeername()[:2]
-            check_host(str(host), int(port), name=where)
-
-    def shown(opened: socket.socket) -> socket.socket:
-        line.add(opened)  # before a handshake, which may take its time too
-        return opened
-
-    class Watched(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return shown(super()._new_conn())
-
-        def connect(self) -> None:
-            super().connect()
-            check(self)
-
-    class WatchedTls(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return shown(super()._new_conn())
-
-        def connect(self) -> None:
-            super().connect()
-            check(self)
-
-    class Plain(HTTPConnectionPool):
-        ConnectionCls = Watched
-
-    class Tls(HTTPSConnectionPool):
-        ConnectionCls = WatchedTls
-
-        def _validate_conn(self, conn: Any) -> None:
-            # as the base class, without its warning on standard error: the connection itself says what it trusts
-            if conn.is_closed:
-                conn.connect()
-
-    manager.pool_classes_by_scheme = {"http": Plain, "https": Tls}
-
-
-def _written(path: Path, text: str) -> str:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w") as file:
-        file.write(text)
-    return str(path)
+def _canceled() -> CanceledError:
+    return CanceledError("canceled while the cluster was asked")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

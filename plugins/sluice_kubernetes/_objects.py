@@ -62,7 +62,9 @@ def apply(cluster: Cluster, namespace: str, described: Mapping[str, Any]) -> Obj
     """Make an object what is described, leaving alone what others have set of it (server-side apply)."""
     _, path = place_of(cluster, namespace, described)
     query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-    return cluster.ask("PATCH", path, query=query, body=described, content_type=APPLY)
+    # a manifest that was read from a cluster says who manages what, which is the cluster's to say
+    metadata = {key: value for key, value in described["metadata"].items() if key != "managedFields"}
+    return cluster.ask("PATCH", path, query=query, body={**described, "metadata": metadata}, content_type=APPLY)
 
 
 def delete(cluster: Cluster, path: str, *, query: Mapping[str, str] | None = None) -> bool:

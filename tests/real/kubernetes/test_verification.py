@@ -15,6 +15,7 @@ from tests.real.kubernetes.conftest import SERVER, ApiServer, Namespace
 
 from sluice.plugin import Connection, Secret, VerificationError
 from sluice_kubernetes import prepare, verify
+from sluice_kubernetes._cluster import open_cluster
 from sluice_kubernetes._connection import access_of
 
 pytestmark = pytest.mark.real
@@ -207,3 +208,12 @@ def test_an_unknown_context_is_told(api_server: ApiServer, shop: Namespace) -> N
 def test_credentials_that_the_cluster_does_not_look_at_are_told(api_server: ApiServer) -> None:
     with pytest.raises(VerificationError, match=r"does not (accept|know) the credentials"):
         verify(by_kubeconfig(api_server, {"username": "me", "password": "pw"}))
+
+
+def test_one_connection_serves_all_requests(shop: Namespace) -> None:
+    opened: set[int] = set()
+    with open_cluster(access_of(shop.connection()), where="cluster") as cluster:
+        for _ in range(3):
+            cluster.ask("GET", f"{shop.path}/configmaps")
+            opened.update(one.getsockname()[1] for one in cluster.line.sockets())
+    assert len(opened) == 1
