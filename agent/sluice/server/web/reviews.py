@@ -204,9 +204,7 @@ def _approval(transaction: Transaction, caller: Caller, run: RunRow, check: Chec
         else f"Waits for {' or '.join(approval.waits_for(check)) or 'its time'}"
     )
     resource = check.resource
-    facts = [f"on {words.label(resource.kind).lower()} {resource.name}"]
-    if resource.named_at_run_time:
-        facts.append("a variable named it at run time")
+    facts = ["a variable named it at run time"] if resource.named_at_run_time else []
     if resource.caution:
         facts.append(resource.caution)
     parts = tuple(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
 import pytest
 from tests.agent.server.web.conftest import Browser, House, OpenBrowser
 
+from sluice.connections.contributed import FOLDER
 from sluice.connections.guard import Unrestricted
 from sluice.errors import NotFoundError
 from sluice.hooks.manager import installed
@@ -234,16 +236,32 @@ def test_a_contributor_creates_and_cannot_open_to_all_pipelines(house: House, op
     assert "The service connection is stored" in made.text
 
 
-def test_help_of_an_extension_is_text(house: House, browser: Browser) -> None:
-    from sluice.hooks.declaration import ConnectionType, Field, Url
-    from sluice.server.web import entry
-    from sluice.server.web.rendering import environment
-
-    hostile = Field("Token", "<img src=x onerror=alert(1)>", help="<script>alert(2)</script>")
-    kind = ConnectionType("evil", "Evil", url=Url(), data=(hostile,))
-    template = environment().from_string("{% from 'fields.html' import field %}{{ field(one) }}")
-    html = template.render(one=entry.shown(kind.data, {})[0])
-    assert "<script>" not in html
-    assert "<img" not in html
-    assert house is not None
-    assert browser is not None
+def test_the_type_of_an_extension_appears_by_itself_and_its_words_are_text(
+    house: House, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    contributed = {
+        "name": "Fabrikam",
+        "displayName": f"Fabrikam {hostile}",
+        "helpMarkDown": hostile,
+        "url": {"displayName": f"Server {hostile}", "helpText": hostile, "required": "true"},
+        "authenticationSchemes": [{"type": "ms.vss-endpoint.endpoint-auth-scheme-token"}],
+        "inputDescriptors": [{"id": "Tenant", "name": f"Tenant {hostile}", "description": hostile}],
+    }
+    monkeypatch.setenv("SLUICE_HOME", str(house.state.home.root))
+    folder = house.state.home.root / FOLDER
+    folder.mkdir()
+    (folder / "acme.json").write_text(json.dumps({"name": "acme.tools", "types": [contributed]}))
+    house.connection()
+    gallery, form = browser.get(f"{HOME}/new"), browser.get(f"{HOME}/new/fabrikam")
+    assert "Fabrikam" in gallery.text
+    assert "Tenant" in form.text
+    for page in (gallery, form):
+        assert hostile in page.text
+        assert "<img" not in page.html
+        assert "alert(2)</script>" not in page.html
+    made = form.submit(
+        "", name="fab", action="save", url="https://f.example/", **{"f.Tenant": "t", "s.apitoken": "x-1234567"}
+    )
+    assert "The service connection is stored" in made.text
+    assert house.caller.connections.get("default", "fab").type == "Fabrikam"
