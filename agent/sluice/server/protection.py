@@ -112,9 +112,9 @@ def _named(scope: Scope) -> tuple[str, str, str]:
 
 
 def _organization_off(path: str, organization: str) -> str:
-    """What of a path names the organization, to be taken off; '' where it is left out."""
-    first = path[1:].partition("/")[0]
-    return f"/{first}" if first.casefold() == organization.casefold() else ""
+    """What of a path names the organization, to be taken off; '' where it is left out, or is all there is."""
+    first, slash, _ = path[1:].partition("/")
+    return f"/{first}" if slash and first.casefold() == organization.casefold() else ""
 
 
 def _length(scope: Scope) -> int:

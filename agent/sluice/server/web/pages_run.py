@@ -117,20 +117,25 @@ def _context(
         "banners": banners(found),
         "left": left_behind(transaction, run.id) if run.whole else LeftBehind(),
         "not_queue": why_not(lambda: require_queue(transaction, caller.guard, run)),
-        "tail": _tail(caller, run, view, attempt),
+        "attempt": attempt,
+        "logged": (logged := _logged(view, attempt)),
+        "tail": _tail(caller, run, logged),
         "texts": texts,
         "mark_of_run": "",
     }, problem
 
 
-def _tail(caller: Caller, run: RunRow, view: RunView, attempt: int) -> str:
-    """The end of the chosen step's log as plain text."""
+def _logged(view: RunView, attempt: int) -> str:
+    """The record whose log is shown: of the chosen step, or of an earlier attempt of it; '' for none."""
     chosen = view.selected
-    if chosen is None:
+    if chosen is None or not 0 < attempt < chosen.attempt:
+        return chosen.id if chosen else ""
+    return record_id(attempted(chosen.identifier, attempt))
+
+
+def _tail(caller: Caller, run: RunRow, step_id: str) -> str:
+    """The end of a log as plain text."""
+    if not step_id:
         return ""
-    step_id = chosen.id
-    if 0 < attempt < chosen.attempt:
-        first = chosen.identifier.removesuffix(f".{chosen.attempt}")
-        step_id = record_id(attempted(first, attempt))
     found = caller.state.logs.of(caller.state.home.logs / str(run.id) / f"{step_id}.log").lines(0, TAIL)
     return "\n".join(words.plain(line[STAMP_LENGTH:].decode("utf-8", "replace")) for line in found.texts)

@@ -65,7 +65,9 @@ def projects_page(request: Request, caller: Signed) -> Response:
 @router.get("/{project}")
 @router.get("/{project}/")
 def project_page(project: str, caller: Signed) -> Response:
-    """A project opens with its runs."""
+    """A project opens with its runs, and the organization with its projects."""
+    if project.casefold() == caller.state.settings.organization.casefold():
+        return RedirectResponse("/", 303)
     with caller.database.read() as transaction:
         found = projects.find(transaction, project)
     return RedirectResponse(f"{home_of(caller, found.name)}/_build", 303)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.agent.server.web.conftest import WAITS, Browser, House, OpenBrowser
 
 from sluice.storage import permissions, projects, requests
@@ -115,6 +117,10 @@ def test_what_failed_is_run_again_and_a_job_from_a_step_on(house: House, browser
     assert step.attempt == 2
     again = browser.get("/local/default/_build/results", buildId=run.id, s=step.id)
     assert "Rerun from here" in again.text
+    first = browser.get("/local/default/_build/results", buildId=run.id, s=step.id, attempt=1)
+    [log] = re.findall(r'id="log-bar" data-step="([^"]+)"', first.html)
+    assert log != step.id
+    assert "Bash exited with code '3'." in browser.get("/local/default/_build/log/text", buildId=run.id, step=log).html
     [form] = [one for one in again.forms() if one.values.get("from")]
     assert form.values["from"] == step.identifier
 
@@ -169,3 +175,14 @@ def test_a_run_of_very_many_steps_shows_those_that_are_looked_at(house: House, b
     assert page.text.count("Step 3") < 5
     chosen = next(one for one in house.records(run.id) if "leg7" in one.identifier and one.name == "Step 3")
     assert "Step 3" in browser.get("/local/default/_build/results", buildId=run.id, s=chosen.id).text
+
+
+def test_every_way_to_write_the_first_address_leads_to_the_projects(house: House, browser: Browser) -> None:
+    house.run("steps: [{script: echo hello}]")
+    for path in ("/", "/local/", "/local", "/LOCAL/"):
+        page = browser.get(path)
+        assert page.status == 200, path
+        assert "Projects" in page.text, path
+    assert "Pipelines" in browser.get("/local/default").text
+    assert "Pipelines" in browser.get("/default").text
+    assert browser.get("/local/nothing/_build").status == 404
