@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -119,12 +120,14 @@ class Live:
     async def _look(self) -> None:
         """Look again and again, as long as anybody watches."""
         changes = self._database.changes()
-        looks = 0
+        looks, took = 0, 0.0
         try:
             while self._runs:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(max(LOOK_SECONDS, 4 * took))  # a fifth of one thread at most
                 looks += 1
+                begun = time.monotonic()
                 await self._round(changes, anyway=looks % ANYWAY_LOOKS == 0)
+                took = time.monotonic() - begun
         finally:
             changes.close()
 

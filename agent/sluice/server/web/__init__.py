@@ -25,6 +25,7 @@ def routers() -> list[APIRouter]:
         pages_connection_form,
         pages_connections,
         pages_environments,
+        pages_groups,
         pages_library,
         pages_log,
         pages_resource_checks,
@@ -34,6 +35,7 @@ def routers() -> list[APIRouter]:
         pages_run_actions,
         pages_run_new,
         pages_runs,
+        pages_secure_files,
         pages_sign_in,
         pages_static,
     )
@@ -54,6 +56,8 @@ def routers() -> list[APIRouter]:
         pages_approvals,
         pages_environments,
         pages_library,
+        pages_groups,
+        pages_secure_files,
         pages_audit,
         pages_runs,  # last: '/{project}' takes whatever has one part
     )
