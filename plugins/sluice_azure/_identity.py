@@ -20,8 +20,18 @@ from sluice_azure._refusals import entra_refusal
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-PATIENCE: dict[str, Any] = {"retry_total": 4, "connection_timeout": 10, "read_timeout": 20}
+PATIENCE: dict[str, Any] = {"retry_total": 4, "retry_connect": 1, "connection_timeout": 10, "read_timeout": 20}
 """azure-identity waits as long as Entra says (`Retry-After`) when it is asked too often."""
+
+_REASONS = (
+    "certificate verify failed",
+    "Failed to resolve",
+    "Connection refused",
+    "timed out",
+    "Unable to connect to proxy",
+    "Network is unreachable",
+)
+"""What of a library's long text says why nobody answered."""
 
 MOST_KEPT = 256
 """Identities that tokens are kept of."""
@@ -39,18 +49,42 @@ class Identity:
 
     def token(self, connection: Connection, scope: str) -> Secret:
         """A token for a scope; raises `SluiceError` that says what to do."""
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+        from azure.identity import CredentialUnavailableError
 
         with self.lock:
             self.asking, self.failed = connection, None
             try:
                 return Secret(self.credential.get_token(scope).token)
+            except CredentialUnavailableError as error:
+                raise self._unavailable(connection, error) from None
+            except (ServiceRequestError, ServiceResponseError) as error:
+                raise self._unreachable(connection, error) from None
             except (AzureError, ValueError) as error:
                 if self.failed is not None:
                     raise self.failed from None
+                if "AADSTS" not in str(error) and _reason(error):
+                    raise self._unreachable(connection, error) from None
                 raise entra_refusal(connection, str(error)) from None
             finally:
                 self.asking = None
+
+    @staticmethod
+    def _unavailable(connection: Connection, error: Exception) -> TaskFailedError:
+        return TaskFailedError(
+            "this machine has no managed identity that answers",
+            where=connection.name,
+            why=str(error).partition("\n")[0][:200],
+            do="run the job on a machine of Azure that has one, or choose another authentication scheme",
+        )
+
+    def _unreachable(self, connection: Connection, error: Exception) -> TaskFailedError:
+        return TaskFailedError(
+            f"{self.cloud.authority} cannot be asked for a token",
+            where=connection.name,
+            why=_reason(error) or type(error).__name__,
+            do="check the network; behind a proxy set HTTPS_PROXY, and REQUESTS_CA_BUNDLE where that has a certificate of its own",
+        )
 
     def assertion(self) -> str:
         """What Sluice signs for the use of the connection that is under way: whether it is permitted is asked again."""
@@ -100,6 +134,11 @@ def fresh_identity(connection: Connection) -> Identity:
     made = Identity(cloud, _Nothing())
     made.credential = _credential(connection, scheme, made)
     return made
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).casefold()
+    return next((one for one in _REASONS if one.casefold() in text), "")
 
 
 class _Nothing:

@@ -142,8 +142,21 @@ def test_a_managed_identity_is_that_of_this_machine(
     assert "the identity of this machine reaches" in world.verify(record)
     evidence("azurerm", "ManagedServiceIdentity", "verified right", DOUBLE)
     monkeypatch.setenv("IDENTITY_HEADER", "wrong")
-    assert refused(world, record).what == "Entra gives no token for this identity"
+    assert refused(world, record).what == "this machine has no managed identity that answers"
     evidence("azurerm", "ManagedServiceIdentity", "verified wrong", DOUBLE)
+
+
+def test_who_cannot_be_asked_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    error = refused(world, world.create())
+    assert error.what == "login.microsoftonline.com cannot be asked for a token"
+    assert "set HTTPS_PROXY" in error.do
+    assert "Connection" not in error.what
+    monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:9/identity")
+    monkeypatch.setenv("IDENTITY_HEADER", "x")
+    machine = world.create("ManagedServiceIdentity", name="machine")
+    assert "cannot be asked" in refused(world, machine).what or "no managed identity" in refused(world, machine).what
 
 
 def test_a_user_assigned_identity_is_asked_for_by_its_client_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from tests.doubles.azure_deployments import Deployments
 from tests.doubles.azure_vault import StoredSecret, Vault
 from tests.doubles.entra import Application, FederatedCredential
-from tests.plugins.sluice_azure.conftest import ISSUER, KEY
+from tests.plugins.sluice_azure.conftest import CERTIFICATE, ISSUER, KEY, PEM
 from tests.real.azure.conftest import ProcessWatch, World
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("az")]
@@ -124,3 +125,22 @@ def test_what_a_killed_run_has_left_is_gone_when_the_next_one_starts(
     (example.folder / "azure-pipelines.yml").write_text("steps: [{bash: echo hello}]\n")
     example("run", "--non-interactive")
     assert example.holds(KEY) == []
+
+
+def test_a_run_that_is_killed_at_any_moment_leaves_no_credential(world: World, example: Installation) -> None:
+    world.application.certificates.append(CERTIFICATE)
+    certificate = {"authenticationType": "spnCertificate"}
+    world.create(name="cloud")
+    world.create(values=certificate, name="certified", secrets={"servicePrincipalCertificate": PEM})
+    key = PEM.partition("-----BEGIN PRIVATE KEY-----\n")[2].partition("\n")[0]
+    for name in ("cloud", "certified"):
+        (example.folder / "azure-pipelines.yml").write_text(PIPELINE.replace("cloud", name))
+        seconds = random.uniform(1.0, 6.0)  # any moment will do
+        with example.start("run", "--non-interactive", "--permit", name) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+            process.kill()
+        (example.folder / "azure-pipelines.yml").write_text("steps: [{bash: echo hello}]\n")
+        example("run", "--non-interactive")
+        assert example.holds(KEY) == [], f"killed after {seconds} s"
+        assert example.holds(key) == [], f"killed after {seconds} s"
