@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -93,10 +92,9 @@ async def _http(request: Request, error: Any) -> Response:
     return await _tell(request, Problem(error.status_code, type_key, message, dict(error.headers or {})))
 
 
-async def _defect(request: Request, error: Any) -> Response:
-    """A defect of ours: the traceback goes to the log of the server, and nothing of it to whoever asked."""
+async def _defect(request: Request, _: Any) -> Response:
+    """A defect of ours: the server's log says where (uvicorn writes the traceback), and whoever asked nothing of it."""
     sys.stderr.write(f"sluice: defect at {request.method} {request.scope.get('route', '')}\n")
-    sys.stderr.write("".join(traceback.format_exception(error)))
     return await _tell(request, Problem(500, "SluiceException", "Sluice itself failed; the server's log says how"))
 
 

@@ -89,7 +89,7 @@ def _watching(send: Send, memory: Memory, key: Any, read_at: int) -> Send:
         elif start is not None and not message.get("more_body"):
             body = message.get("body", b"")
             if len(body) <= MAX_BODY:
-                memory.put(key, _Kept(start, body), read_at=read_at, until=until)
+                memory.put(key, _Kept(start, body), read_at=read_at, until=until, size=len(body))
         await send(message)
 
     return watching

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from sluice.storage import digests
-from sluice.storage.engine import Row, Transaction
+from sluice.storage.engine import Transaction
 from sluice.storage.names import name_key
+from sluice.storage.prepared import Prepared
 from sluice.storage.seals import SealedRow, joined
 from sluice.storage.tables import audit, connection_projects, connections
 from sluice.values import dataclass
@@ -46,8 +47,13 @@ _COLUMNS = [(connection_projects if name in _IN_PROJECT else connections).c[name
 _JOINED = connections.join(connection_projects, connection_projects.c.connection_id == connections.c.id)
 _PUBLIC = select(*_COLUMNS).select_from(_JOINED)
 _HERE = connection_projects.c.project_id == bindparam("project")
-_BY_NAME = _PUBLIC.where(_HERE, connection_projects.c.name_key == bindparam("key"))
-_BY_ID = _PUBLIC.where(_HERE, connection_projects.c.connection_id == bindparam("id"))
+_BY_NAME = Prepared(_PUBLIC.where(_HERE, connection_projects.c.name_key == bindparam("key")))
+_BY_ID = Prepared(_PUBLIC.where(_HERE, connection_projects.c.connection_id == bindparam("id")))
+_PLACES = Prepared(
+    select(connection_projects.c.project_id, connection_projects.c.name, connection_projects.c.description)
+    .where(connection_projects.c.connection_id == bindparam("id"))
+    .order_by(connection_projects.c.project_id)
+)
 RECORDED = (
     select(sqlalchemy.func.max(audit.c.resource_version))
     .where(audit.c.resource_id == bindparam("id"))
@@ -63,12 +69,12 @@ _SEAL = select(
 
 def by_name(transaction: Transaction, project_id: int, name: str) -> PublicRow | None:
     """The connection of that name in a project; names are compared as `name_key` says."""
-    return _public(transaction.row(_BY_NAME, {"project": project_id, "key": name_key(name)}))
+    return _first(transaction.fetch(_BY_NAME, {"project": project_id, "key": name_key(name)}))
 
 
 def by_id(transaction: Transaction, project_id: int, connection_id: str) -> PublicRow | None:
     """The connection of that id, if the project has it."""
-    return _public(transaction.row(_BY_ID, {"project": project_id, "id": connection_id}))
+    return _first(transaction.fetch(_BY_ID, {"project": project_id, "id": connection_id}))
 
 
 def seal_of(transaction: Transaction, connection_id: str) -> SealedRow | None:
@@ -95,14 +101,14 @@ def public_text(row: PublicRow) -> bytes:
 def listed(transaction: Transaction, project_id: int) -> tuple[PublicRow, ...]:
     """The connections of a project, by name."""
     rows = transaction.rows(_PUBLIC.where(_HERE).order_by(connection_projects.c.name_key), {"project": project_id})
-    return tuple(row for row in map(_public, rows) if row)
+    return tuple(map(_public, rows))
 
 
 def listed_after(transaction: Transaction, project_id: int, after: str, limit: int) -> tuple[PublicRow, ...]:
     """As `listed`, but so many at most, behind the one whose name has that key ('' for the first ones)."""
     query = _PUBLIC.where(_HERE, connection_projects.c.name_key > after).order_by(connection_projects.c.name_key)
     rows = transaction.rows(query.limit(limit), {"project": project_id})
-    return tuple(row for row in map(_public, rows) if row)
+    return tuple(map(_public, rows))
 
 
 def names(transaction: Transaction, project_id: int) -> list[str]:
@@ -150,10 +156,7 @@ def places_of_shared(transaction: Transaction, project_id: int) -> dict[str, lis
 
 def places(transaction: Transaction, connection_id: str) -> list[tuple[int, str, str]]:
     """The projects that a connection is in, and its name and description in each."""
-    reference = connection_projects.c
-    query = select(reference.project_id, reference.name, reference.description)
-    query = query.where(reference.connection_id == connection_id).order_by(reference.project_id)
-    return [(row[0], row[1], row[2]) for row in transaction.rows(query)]
+    return [(row[0], row[1], row[2]) for row in transaction.fetch(_PLACES, {"id": connection_id})]
 
 
 def of_type(transaction: Transaction, type_name: str) -> tuple[PublicRow, ...]:
@@ -162,7 +165,7 @@ def of_type(transaction: Transaction, type_name: str) -> tuple[PublicRow, ...]:
     if type_name:
         query = query.where(sqlalchemy.func.lower(connections.c.type) == type_name.lower())
     rows = transaction.rows(query.order_by(connection_projects.c.name_key, connection_projects.c.project_id))
-    return tuple(row for row in map(_public, rows) if row)
+    return tuple(map(_public, rows))
 
 
 def in_other_projects(transaction: Transaction, project_id: int, name: str) -> list[tuple[int, str]]:
@@ -206,8 +209,12 @@ def remove(transaction: Transaction, project_id: int, connection_id: str) -> boo
     return True
 
 
-def _public(row: Row | None) -> PublicRow | None:
-    return None if row is None else PublicRow(**dict(zip(PublicRow.__slots__, row, strict=True)))
+def _public(row: Sequence[Any]) -> PublicRow:
+    return PublicRow(**dict(zip(PublicRow.__slots__, row, strict=True)))
+
+
+def _first(rows: Sequence[Sequence[Any]]) -> PublicRow | None:
+    return _public(rows[0]) if rows else None
 
 
 def _own_columns(row: PublicRow, sealed: SealedRow) -> dict[str, Any]:

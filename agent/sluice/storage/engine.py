@@ -149,6 +149,11 @@ class Changes:
         self._connection = connection
         self._seen = self._version()
 
+    @property
+    def told(self) -> bool:
+        """Whether the database can tell at all."""
+        return self._connection is not None
+
     def happened(self) -> bool:
         """Whether another process (or another connection of this one) has written since the last call.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
@@ -12,6 +13,7 @@ from sluice.storage import audit, people_actions
 from sluice.storage.action import Action
 from sluice.storage.engine import Transaction
 from sluice.storage.names import clean_name, hidden_characters, is_guid, name_key
+from sluice.storage.prepared import Prepared
 from sluice.storage.tables import (
     connection_projects,
     environments,
@@ -32,9 +34,11 @@ DEFAULT = "default"
 MAX_NAME = 64
 _MARKS = set('/\\[]:*?"<>|')
 
-_BY_KEY = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.name_key == bindparam("key"))
-_BY_ID = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.id == bindparam("id"))
-_BY_GUID = select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.guid == bindparam("guid"))
+_BY_KEY = Prepared(
+    select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.name_key == bindparam("key"))
+)
+_BY_ID = Prepared(select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.id == bindparam("id")))
+_BY_GUID = Prepared(select(projects.c.id, projects.c.guid, projects.c.name).where(projects.c.guid == bindparam("guid")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +50,38 @@ class Project:
     name: str
 
 
+def _first(rows: list[tuple[Any, ...]]) -> Project | None:
+    return Project(*rows[0]) if rows else None
+
+
 def find(transaction: Transaction, name: str) -> Project:
     """The project of that name, ignoring case; raises `NotFoundError`."""
-    row = transaction.row(_BY_KEY, {"key": name_key(name)})
-    if row is None:
+    project = look_up(transaction, name)
+    if project is None:
         known = transaction.rows(select(projects.c.name).order_by(projects.c.name_key).limit(5))
         raise NotFoundError(
             f"there is no project '{clean_name(name)}'",
             do=f"known: {', '.join(row.name for row in known)}; a new one is made with 'sluice project create'",
         )
-    return Project(*row)
+    return project
 
 
 def look_up(transaction: Transaction, name: str) -> Project | None:
     """The project of that name, ignoring case, if there is one."""
-    row = transaction.row(_BY_KEY, {"key": name_key(name)})
-    return Project(*row) if row else None
+    return _first(transaction.fetch(_BY_KEY, {"key": name_key(name)}))
 
 
 def by_guid(transaction: Transaction, guid: str) -> Project | None:
     """The project of that id in the REST interface, if there is one."""
-    row = transaction.row(_BY_GUID, {"guid": guid.strip().lower()})
-    return Project(*row) if row else None
+    return _first(transaction.fetch(_BY_GUID, {"guid": guid.strip().lower()}))
 
 
 def get(transaction: Transaction, project_id: int) -> Project:
     """The project of that number; raises `NotFoundError`."""
-    row = transaction.row(_BY_ID, {"id": project_id})
-    if row is None:
+    project = _first(transaction.fetch(_BY_ID, {"id": project_id}))
+    if project is None:
         raise NotFoundError(f"there is no project {project_id}")
-    return Project(*row)
+    return project
 
 
 def listed(transaction: Transaction) -> tuple[Project, ...]:
@@ -86,9 +92,8 @@ def listed(transaction: Transaction) -> tuple[Project, ...]:
 
 def ensure(transaction: Transaction, name: str) -> Project:
     """The project of that name, made when it does not exist; raises `UsageError` for an empty name."""
-    row = transaction.row(_BY_KEY, {"key": name_key(name)})
-    if row is not None:
-        return Project(*row)
+    if project := look_up(transaction, name):
+        return project
     if not clean_name(name):
         raise UsageError("a project needs a name")
     return _add(transaction, name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.testclient import TestClient
 from tests.agent.server.conftest import TokenOf
 
+from sluice.server.state import ServerState
+
 
 def test_nobody_is_told_how_to_sign_in(client: TestClient) -> None:
     answer = client.get("/local/_apis/projects")
@@ -36,13 +38,14 @@ def test_a_token_that_nobody_has_is_refused_without_being_repeated(client: TestC
     assert "madeup" not in answer.text
 
 
-def test_a_revoked_token_counts_no_more_from_that_moment(owner: TestClient, token_of: TokenOf) -> None:
+def test_a_revoked_token_counts_no_more_from_that_moment(
+    owner: TestClient, state: ServerState, token_of: TokenOf
+) -> None:
     from sluice.connections.guard import Unrestricted
     from sluice.identity.administration import Administration
 
     token = token_of("ada")
     assert owner.get("/_apis/connectionData", auth=("", token)).status_code == 200
-    state = owner.app._app.state.sluice  # type: ignore[attr-defined]
     with state.database.write() as transaction:
         Administration(Unrestricted("root")).revoke_token(transaction, "ada", "test", at=state.clock())
     assert owner.get("/_apis/connectionData", auth=("", token)).status_code == 401

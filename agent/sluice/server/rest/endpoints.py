@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from http import HTTPStatus
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from sluice.connections import lookup, sharing
@@ -39,7 +42,7 @@ _ACTIONS = {"manage": Right.EDIT, "2": Right.EDIT, "use": Right.USE, "16": Right
 
 
 @router.get(IN_PROJECT, summary="The service connections of a project")
-def list_endpoints(
+async def list_endpoints(
     call: Here,
     project: str,
     type: str = "",
@@ -58,9 +61,12 @@ def list_endpoints(
         owners=_texts(owner),
     )
     found = _listed(call, project, wanted, _ACTIONS.get(actionFilter.casefold()))
-    if wanted.few:
-        return call.lasting(call.collection(one for batch in found for one in batch))
-    return call.listing(found)
+    if not wanted.few:
+        return await run_in_threadpool(call.listing, found)
+    # what names single connections is asked all the time: where nothing waits for another machine, it is read here
+    if call.caller.state.memory.local:
+        return call.lasting(call.collection(chain.from_iterable(found)))
+    return call.lasting(await run_in_threadpool(call.collection, chain.from_iterable(found)))
 
 
 def _listed(call: Call, project: str, wanted: Filter, right: Right | None) -> Iterator[list[dict[str, Any]]]:
@@ -69,7 +75,7 @@ def _listed(call: Call, project: str, wanted: Filter, right: Right | None) -> It
     with call.caller.database.read() as transaction:
         home = call.project(transaction, project)
         sees = guard.seen(transaction, home.id, ENDPOINT)
-        homes = homes_of_all(call, transaction, home)
+        homes = partial(homes_of, call, transaction, home) if wanted.few else homes_of_all(call, transaction, home)
         for batch in wanted.batches(transaction, home.id):
             yield [
                 view(one, call.base, homes(one))
@@ -123,10 +129,9 @@ def create(call: Above, body: EndpointBody) -> Response:
 async def create_in_project(request: Request, call: Here, project: str, endpointIds: str = "") -> Response:
     """Store a new connection; with `endpointIds`, answer those: whatever they need is made anew at each use."""
     from pydantic import ValidationError
-    from starlette.concurrency import run_in_threadpool
 
     if endpointIds:
-        return await run_in_threadpool(list_endpoints, call, project, endpointIds=endpointIds)
+        return await list_endpoints(call, project, endpointIds=endpointIds)
     try:
         body = EndpointBody.model_validate(await request.json())
     except (ValidationError, ValueError, RecursionError):

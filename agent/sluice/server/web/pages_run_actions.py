@@ -146,7 +146,6 @@ def _done(
         run_of(transaction, caller, project, run_id)
     try:
         act()
-        caller.state.go_on(run_id)
     except SluiceError as error:
         return show_run(request, caller, project, run_id, problem=error, status=problem_of(error).status)
     caller.state.go_on(run_id)
