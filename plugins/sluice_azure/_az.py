@@ -30,6 +30,15 @@ _CERTIFICATE_OPTION = (2, 66)
 _CLIENT_ID_OPTION = (2, 69)
 """From these versions on `az login` has options of its own for what `--password` and `--username` were before."""
 
+_LOGINS = (
+    "azureProfile.json",
+    "msal_token_cache.bin",
+    "msal_token_cache.json",
+    "service_principal_entries.bin",
+    "service_principal_entries.json",
+)
+"""Files of a configuration that hold log-ins."""
+
 _VERSION = re.compile(r'"azure-cli":\s*"(\d+)\.(\d+)')
 
 
@@ -141,6 +150,7 @@ def opened(run: TaskRun, *, own: bool, visible: bool, more: Mapping[str, str]) -
     program = run.program("az", install=INSTALL)
     environment = {**run.environment, **_quietly(run), **more}
     if not own:
+        _keep_as_it_is(run, environment)
         az = Az(run=run, program=program, environment=environment, visible=visible)
         try:
             yield az
@@ -153,6 +163,15 @@ def opened(run: TaskRun, *, own: bool, visible: bool, more: Mapping[str, str]) -
         yield Az(run=run, program=program, environment={**environment, CONFIG_VARIABLE: str(folder)}, visible=visible)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_as_it_is(run: TaskRun, environment: Mapping[str, str]) -> None:
+    """Have the user's own configuration put back when the job ends, also one that was killed: log-ins are kept in it."""
+    home = environment.get("HOME", "")
+    folder = Path(environment.get(CONFIG_VARIABLE, "") or os.path.join(home, ".azure"))  # noqa: PTH118  # '' stays ''
+    if folder.is_absolute():
+        for name in _LOGINS:
+            run.restore_at_end(folder / name)
 
 
 @contextlib.contextmanager

@@ -29,5 +29,6 @@ class TestConformance(PluginConformance):
     @pytest.fixture(autouse=True)
     def no_entra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nobody issues tokens here: no test goes beyond this machine."""
-        monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:1")
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
         monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")

@@ -8,6 +8,7 @@ import pytest
 from tests.doubles.azure_vault import StoredSecret, Vault
 from tests.doubles.entra import LOGIN_HOST
 
+from sluice.connections.connection import Update
 from sluice.plugin import Secret
 from sluice.testing.task_runner import TaskOutcome, run_task
 
@@ -97,3 +98,13 @@ def test_tokens_are_kept_for_what_sluice_asks_itself(world: World, vault: Vault)
         assert fetch(world, record, "token").result == "Succeeded"
     asked = [call for call in world.azure.asked(LOGIN_HOST) if call.path.endswith("/token")]
     assert len(asked) == 1
+
+
+def test_a_connection_that_changes_loses_the_tokens_that_it_was_given(world: World, vault: Vault) -> None:
+    record = world.create()
+    assert fetch(world, record, "token").result == "Succeeded"
+    update = Update(secrets={"serviceprincipalkey": Secret("revoked-secret-1234")})
+    changed = world.store.update("default", "cloud", update, by="ann").record
+    done = fetch(world, changed, "token")
+    assert "Entra does not accept the client secret" in done.message
+    assert not done.variables

@@ -147,3 +147,4 @@ def test_the_configuration_of_the_user_is_used_and_logged_out_of(
     assert done.result == "Succeeded", done.log
     left = [path for path in (home / ".azure").rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     assert left == []
+    assert home / ".azure" / "service_principal_entries.json" in done.restored, "a killed job forgets it, too"
