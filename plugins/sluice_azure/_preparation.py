@@ -23,12 +23,12 @@ def prepare(connection: Connection) -> Connection:
     def tokens(scope: str) -> Secret:
         from sluice_azure._identity import kept_identity
 
-        identity = kept_identity(connection)
-        return identity.token(connection, scope or identity.cloud.scope)
+        identity = kept_identity(prepared)
+        return identity.token(prepared, scope or identity.cloud.scope)
 
     def registry(host: str) -> tuple[str, Secret]:
         from sluice_azure._registry import log_in
 
-        return log_in(connection, host)
+        return log_in(prepared, host)
 
     return replace(prepared, tokens=tokens, registry=registry)
