@@ -69,8 +69,8 @@ class Filled:
     references: Mapping[str, str] = field(default_factory=dict)
 
 
-def filled(form: FormData, fields: Iterable[Field]) -> Filled:
-    """What of a form belongs to these fields. A secret that was left empty stays as it is."""
+def filled(form: FormData, fields: Sequence[Field]) -> Filled:
+    """What of a form belongs to these fields, as far as they go with the others. A secret left empty stays as it is."""
     values: dict[str, str] = {}
     secrets: dict[str, Secret] = {}
     references: dict[str, str] = {}
@@ -85,7 +85,14 @@ def filled(form: FormData, fields: Iterable[Field]) -> Filled:
                 values[one.key] = "true" if VALUE + one.key in form else "false"
         elif VALUE + one.key in form:
             values[one.key] = text_of(form, VALUE + one.key)
-    return Filled(values=values, secrets=secrets, references=references)
+    declared = {one.key: one for one in fields}
+    known = {key: one.default for key, one in declared.items()} | values
+    apply = {key for key, one in declared.items() if one.applies(known)}
+    return Filled(
+        values={key: value for key, value in values.items() if key in apply},
+        secrets={key: value for key, value in secrets.items() if key in apply},
+        references={key: value for key, value in references.items() if key in apply},
+    )
 
 
 def text_of(form: FormData, name: str) -> str:
@@ -96,7 +103,8 @@ def text_of(form: FormData, name: str) -> str:
 
 def is_advanced(one: Field, among: Sequence[Field]) -> bool:
     """Whether a field is out of sight at first: of many, those that are fine as they are."""
-    fine = not one.required and not one.secret and not one.generated
+    fine = not one.required and not one.secret and not one.generated and not one.when
+    fine = fine and all(one.key.casefold() != other.when[0].casefold() for other in among if other.when)
     return len(among) > FEW and fine and one.kind in {"multiline", "choice", "connection", "boolean"}
 
 

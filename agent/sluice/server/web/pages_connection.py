@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from sluice.authorization.resources import ENDPOINT
-from sluice.connections import expiry, lookup, sharing
+from sluice.connections import expiry, federation, lookup, sharing
 from sluice.connections.catalogue import fields_of
 from sluice.errors import SluiceError
 from sluice.rights import Right
@@ -160,6 +160,7 @@ def _overview(
         used=used[0] if used else None,
         places=places,
         is_shared=is_shared,
+        trusted=_trusted(caller, about.project, record),
         others=others,
         rights=rights,
     )
@@ -169,6 +170,21 @@ def _requiring(transaction: Transaction, caller: Caller, record: ConnectionRecor
     from sluice.storage.permissions import Resource
 
     return lambda: caller.guard.require(transaction, right, Resource(record.project_id, record.id), record.name)
+
+
+def _trusted(caller: Caller, project: str, record: ConnectionRecord) -> list[tuple[str, str]]:
+    """What to enter at the far side so that it trusts the connection's identity tokens; nothing for other schemes."""
+    if record.scheme.casefold() != federation.SCHEME.casefold():
+        return []
+    try:
+        issuer = caller.connections.federation.issuer
+    except SluiceError as error:  # it is told where the address is looked for; what else there is to enter is known
+        issuer = f"{error.what}: {error.do}"
+    return [
+        ("Issuer", issuer),
+        ("Subject identifier", federation.subject(project, record.name)),
+        ("Audience", federation.AUDIENCE),
+    ]
 
 
 def _facts(transaction: Transaction, caller: Caller, record: ConnectionRecord) -> list[tuple[str, str, str]]:

@@ -53,6 +53,7 @@ class Review:
     instructions: str = ""
     parts: tuple[Part, ...] = ()
     bypassable: bool = False
+    caution: str = ""
 
     @property
     def question(self) -> str:
@@ -182,8 +183,10 @@ def _permission(transaction: Transaction, caller: Caller, base: Review) -> Revie
             facts.insert(0, " · ".join(part for part in (record.type, record.url) if part))
     if request.step_id:
         facts.append("a variable named it at run time")
-    told = words.plain(request.detail[:1].upper() + request.detail[1:]) if request.detail else texts.PERMISSION_NEEDED
-    return replace(base, told=told, facts=tuple(map(words.plain, facts)), refusal=why_not(permit))
+    disabled = request.detail == texts.DISABLED
+    told = words.capitalize_first(texts.DISABLED) if disabled else texts.PERMISSION_NEEDED
+    caution = "" if disabled else words.plain(words.capitalize_first(request.detail))
+    return replace(base, told=told, facts=tuple(map(words.plain, facts)), refusal=why_not(permit), caution=caution)
 
 
 def _see(transaction: Transaction, caller: Caller, resource: Resource) -> None:
@@ -205,8 +208,6 @@ def _approval(transaction: Transaction, caller: Caller, run: RunRow, check: Chec
     )
     resource = check.resource
     facts = ["a variable named it at run time"] if resource.named_at_run_time else []
-    if resource.caution:
-        facts.append(resource.caution)
     parts = tuple(
         Part(
             approver=words.plain(step.approver),
@@ -225,6 +226,7 @@ def _approval(transaction: Transaction, caller: Caller, run: RunRow, check: Chec
         instructions=words.plain(check.settings.get("instructions", "")),
         parts=parts,
         bypassable=_may_bypass(transaction, caller, run, check),
+        caution=words.plain(words.capitalize_first(resource.caution)),
     )
 
 

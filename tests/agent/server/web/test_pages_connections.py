@@ -265,3 +265,21 @@ def test_the_type_of_an_extension_appears_by_itself_and_its_words_are_text(
     )
     assert "The service connection is stored" in made.text
     assert house.caller.connections.get("default", "fab").type == "Fabrikam"
+
+
+def test_a_federated_connection_says_what_to_enter_at_the_far_side(house: House, browser: Browser) -> None:
+    house.connection()
+    azure = {
+        "name": "azure-prod",
+        "scheme": "WorkloadIdentityFederation",
+        "action": "save",
+        "f.subscriptionId": "11111111-1111-4111-8111-111111111111",
+        "f.subscriptionName": "Production",
+        "f.serviceprincipalid": "22222222-2222-4222-8222-222222222222",
+        "f.tenantid": "33333333-3333-4333-8333-333333333333",
+    }
+    made = browser.get(f"{HOME}/new/azurerm", scheme="WorkloadIdentityFederation").submit("", **azure)
+    assert "The service connection is stored" in made.text, made.text
+    assert "Federated credential" in made.text
+    assert "sc://" in made.text
+    assert "api://AzureADTokenExchange" in made.text

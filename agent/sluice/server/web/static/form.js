@@ -2,7 +2,24 @@
 
 const form = document.getElementById("connection") ?? document.querySelector("form[data-checked]");
 
+/** Show the fields that go with the values of others, as the plugin declares; what is hidden is not sent. */
+function arrange() {
+  const values = new Map();
+  for (const input of form.querySelectorAll("[name^='f.']")) {
+    values.set(input.name.slice(2).toLowerCase(), (input.type === "checkbox" ? String(input.checked) : input.value).toLowerCase());
+  }
+  for (const field of form.querySelectorAll("[data-when]")) {
+    const value = values.get(field.dataset.when) ?? "";
+    const fits = field.dataset.is !== undefined ? field.dataset.is.split("\n").includes(value) : !field.dataset.not.split("\n").includes(value);
+    field.hidden = !fits;
+    for (const input of field.querySelectorAll("input, select, textarea")) input.disabled = !fits;
+  }
+}
+form?.addEventListener("change", arrange);
+if (form) arrange();
+
 function told(input) {
+  if (input.disabled) return "";
   const value = input.value.trim();
   if (input.dataset.required && !value && !reference(input)) return "This is required.";
   if (input.dataset.pattern && value) {
