@@ -191,3 +191,14 @@ def test_a_permit_by_keyboard_alone(browser: Browser, served: Served) -> None:
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     browser.until(lambda: "This pipeline needs permission" not in browser.text, "the permit is given")
+
+
+def test_fields_follow_the_values_that_they_go_with(browser: Browser, served: Served) -> None:
+    served.sluice("connection", "create", "other", "--type", "generic", "--url", "https://files.example/")
+    browser.open(f"{SETTINGS}/new/azurerm?scheme=ServicePrincipal")
+    assert browser.find("#field-subscriptionId").is_displayed()
+    assert not browser.driver.find_element(By.ID, "field-managementGroupId").is_displayed()
+    browser.find("#field-scopeLevel option[value='ManagementGroup'], #field-scopeLevel").send_keys("ManagementGroup")
+    browser.until(lambda: browser.find("#field-managementGroupId").is_displayed(), "the group's fields")
+    assert not browser.driver.find_element(By.ID, "field-subscriptionId").is_displayed()
+    browser.keep("form-follows")
