@@ -6,10 +6,14 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from tests import evidence as ledger
 
 if TYPE_CHECKING:
     from tests.evidence import Cell
+
+settings.register_profile("sluice", deadline=None)  # how long an example takes is the machine's load, no property
+settings.load_profile("sluice")
 
 _FOUND = pytest.StashKey[list[ledger.Evidence]]()
 

@@ -151,6 +151,19 @@ class Checkpoints:
             return Passage(result=_result(current), message=current.message, suite=current)
         return Passage(suite=current)
 
+    def wait(self, spot: Spot) -> Passage:
+        """A Permit is missing: time goes on for checks that were asked before that, and nobody waits for their locks."""
+        for one in self._of(spot):
+            if not one.open or (one.job_id, one.step_id) != (spot.job_id, spot.step_id):
+                continue
+            advanced = suite.advance(one, self._facts.now, takes_locks=lambda _: False)
+            advanced = suite.without_turn(advanced)
+            self._suites[one.id] = advanced
+            self._publish(advanced, spot)
+            if advanced.state in NEGATIVE:
+                return Passage(result=_result(advanced), message=advanced.message, suite=advanced)
+        return Passage()
+
     def close(self, stage: str, attempt: int, *, job_id: str = "") -> list[Suite]:
         """The stage is over: nothing is asked for it any more, and its locks are free. Answers what was closed.
 

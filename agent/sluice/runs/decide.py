@@ -212,6 +212,9 @@ class _Advance:
             self._end(stage, record, Result.CANCELED, texts.ABORTED)
             return True
         if assessment.pending:
+            if (passage := self.checkpoints.wait(self._spot(stage))).result is not None:
+                self._not_passed(stage, record, passage)
+                return True
             self._wait(stage, record, len(assessment.pending), for_condition=bool(unasked))
             self.waits.ask(assessment.pending, stage.name, record.attempt)
             return before != "waiting"
@@ -224,14 +227,17 @@ class _Advance:
         if not passage.passed:
             if passage.result is None and not self.situation.canceled:
                 return record.state != before
-            late = {**record.details, GAVE_UP_ON: True} if passage.result is Result.SKIPPED else record.details
-            record = self.timeline.put(record, details=late)
-            self._end(stage, record, passage.result or Result.CANCELED, passage.message or texts.ABORTED)
+            self._not_passed(stage, record, passage)
             return True
         end_checkpoint(self.timeline, record, Result.SUCCEEDED, self.world.now)
         details = {**record.details, STARTED_AFTER: CANCELED} if self.situation.canceled else record.details
         self.timeline.put(record, state="inProgress", operation="", started_at=self.world.now, details=details)
         return True
+
+    def _not_passed(self, stage: Stage, record: RecordRow, passage: Passage) -> None:
+        late = {**record.details, GAVE_UP_ON: True} if passage.result is Result.SKIPPED else record.details
+        record = self.timeline.put(record, details=late)
+        self._end(stage, record, passage.result or Result.CANCELED, passage.message or texts.ABORTED)
 
     def _checks(self, stage: Stage, record: RecordRow, permitted: Sequence[Known]) -> Passage:
         """Ask the checks of what is permitted; while they are open the stage waits for them."""

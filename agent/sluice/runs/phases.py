@@ -234,17 +234,14 @@ class Phases:
     def _waiting(self, stage: Stage, job: RecordRow) -> bool:
         requests = self.waits.of_job(job.id)
         if refusal := self.waits.refusal(stage.name, requests, canceled=self.canceled):
-            self.waits.close(requests, refusal[2])
-            self.checkpoints.close(stage.name, self.timeline.stage(stage).attempt, job_id=job.id)
-            if job.started_at is None:
-                self._end(job, Result.CANCELED, refusal[1])
-                return True
-            # the job goes on, canceled, so that its `always()` steps still run
-            details = {**job.details, "canceled": True}
-            self.timeline.put(job, state="pending", operation="", message=refusal[1], details=details)
+            self._refused(stage, job, refusal[1], refusal[2])
             return True
         assessment = self.world.assess(needs_of(job))
         if assessment.pending and not assessment.refusals:
+            passage = self.checkpoints.wait(self._spot(stage, job))
+            if passage.result is not None:
+                self._refused(stage, job, passage.message, "canceled")
+                return True
             attempt = self.timeline.stage(stage).attempt
             self.waits.ask(assessment.pending, stage.name, attempt, job.id, str(job.details.get("suspendedAt", "")))
             self.timeline.put(job, operation=texts.banner(len(assessment.pending)))
@@ -256,17 +253,29 @@ class Phases:
         self.timeline.put(job, state="pending", operation="")
         return True
 
-    def _waits_for_checks(self, stage: Stage, job: RecordRow, assessment: Assessment) -> bool:
-        """Whether a job that asks late waits for the checks of what it asks for."""
-        record = self.timeline.stage(stage)
-        spot = Spot(
+    def _refused(self, stage: Stage, job: RecordRow, message: str, state: str) -> None:
+        """What a job waits for it does not get: it ends, or goes on canceled, so that its `always()` steps still run."""
+        self.waits.close(self.waits.of_job(job.id), state)
+        self.checkpoints.close(stage.name, self.timeline.stage(stage).attempt, job_id=job.id)
+        if job.started_at is None:
+            self._end(job, Result.CANCELED, message)
+            return
+        details = {**job.details, "canceled": True}
+        self.timeline.put(job, state="pending", operation="", message=message, details=details)
+
+    def _spot(self, stage: Stage, job: RecordRow) -> Spot:
+        return Spot(
             stage=stage.name,
-            attempt=record.attempt,
+            attempt=self.timeline.stage(stage).attempt,
             job_id=job.id,
             step_id=str(job.details.get("suspendedAt", "")),
             lock_behavior=stage.lock_behavior or self.lock_behavior,
         )
-        passage = self.checkpoints.enter(spot, assessment.permitted)
+
+    def _waits_for_checks(self, stage: Stage, job: RecordRow, assessment: Assessment) -> bool:
+        """Whether a job that asks late waits for the checks of what it asks for."""
+        record = self.timeline.stage(stage)
+        passage = self.checkpoints.enter(self._spot(stage, job), assessment.permitted)
         show_checks(self.timeline, record, passage.suite, self.world.now)
         if passage.passed or passage.result is not None:
             return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.agent.runs.model_pipelines import Run, Trouble
 from tests.agent.runs.model_stores import Stores, draft_of, url_of
-from tests.agent.runs.reference import ENDPOINT, GROUP, Limit, Thing
+from tests.agent.runs.reference import ENDPOINT, GROUP, Limit, Rule, Thing
 
 from sluice.authorization.checks.approval import Verdict
 from sluice.authorization.checks.kinds import APPROVAL, EXCLUSIVE_LOCK
@@ -26,6 +26,25 @@ from sluice.storage import requests as request_rows
 
 if TYPE_CHECKING:
     from sluice.storage.requests import RequestRow
+
+BOTH = ("alice", "bob")
+APPROVALS = {
+    "approval": (Rule(("alice",), 1), {"approvers": "alice"}),
+    "both": (Rule(BOTH, 2), {"approvers": "alice, bob"}),
+    "either": (Rule(BOTH, 1), {"approvers": "alice, bob", "minRequiredApprovers": "1"}),
+    "in turn": (Rule(BOTH, 2, in_turn=True), {"approvers": "alice, bob", "executionOrder": "inSequence"}),
+    "crew": (Rule(BOTH, 2), {"approvers": "alice, crew"}),  # alice is of the crew, and counts once
+    "independent": (
+        Rule(("alice",), 1),
+        {"approvers": "tester, alice", "minRequiredApprovers": "1", "requesterCannotBeApprover": "true"},
+    ),
+}
+"""The approvals that there are, by what is said of them, and as they are configured."""
+
+
+def _moved(name: str, place: int) -> Update:
+    """Another address, with the secret: without it the old one would have to be given again, and nothing be changed."""
+    return Update(url=url_of(name, place), secrets=draft_of(name, place).secrets)
 
 
 class People(Stores):
@@ -94,6 +113,9 @@ class People(Stores):
             assert len(granted) in {0, len(wanted)}
             for one in granted:
                 thing = self.reference.by_id(one.resource_id)
+                seen = self.reference.asked.get((one.id, one.resource_version), thing.place)
+                assert seen == thing.place, f"{thing} leads elsewhere than when it was asked for"
+                assert one.expires_at > self.clock(), f"it was waited for {thing} long enough"
                 thing.permits[run.pipeline] = Limit()
 
         self._person(lambda: done.extend(self._decisions().permit(run.id, names)), then, trouble)
@@ -135,7 +157,7 @@ class People(Stores):
         until = now + later if later else None
 
         def then() -> None:
-            self.reference.approvals.setdefault(check, {})[who] = until or now
+            self.reference.approve(check, who, until or now, now)
 
         self._person(
             lambda: self._checks(who).decide(run_id, Verdict.APPROVE, [check], deferred_to=until), then, trouble
@@ -197,11 +219,12 @@ class People(Stores):
             return
         change, then = {
             "describe": (Update(description=said), lambda: setattr(thing, "described", said)),
-            "move": (Update(url=url_of(name, thing.place + 1)), thing.move),
+            "move": (_moved(name, thing.place + 1), thing.move),
             "disable": (Update(disabled=True), lambda: setattr(thing, "enabled", False)),
             "enable": (Update(disabled=False), lambda: setattr(thing, "enabled", True)),
         }[how]
-        self._person(lambda: self.desk.store.update("default", name, change, by="tester"), then, trouble)
+        done = self._person(lambda: self.desk.store.update("default", name, change, by="tester"), then, trouble)
+        assert done or trouble or not thing.there, f"{name} cannot be changed: {how}"
 
     def delete(self, name: str, trouble: Trouble | None = None) -> None:
         thing = self.reference.thing(name)
@@ -234,15 +257,16 @@ class People(Stores):
         thing = self.reference.thing(name)
         if not thing.there or len(thing.checks) > 2:
             return
-        approvers = {"approval": "alice", "both": "alice, bob"}.get(kind)
-        declared = APPROVAL if approvers else EXCLUSIVE_LOCK if kind == "lock" else self.gate
-        entered = Entered(settings={"approvers": approvers} if approvers else {})
+        rule, declared = Rule(), EXCLUSIVE_LOCK if kind == "lock" else self.gate
+        settings: dict[str, str] = {}
+        if kind in APPROVALS:
+            (rule, settings), declared = APPROVALS[kind], APPROVAL
         try:
-            row = self._configurations().add("default", thing.kind, name, declared, entered)
+            row = self._configurations().add("default", thing.kind, name, declared, Entered(settings=settings))
         except SluiceError:
             assert kind == "lock"  # there is one already
         else:
-            thing.checks[row.id] = row.kind
+            thing.checks[row.id], thing.rules[row.id] = row.kind, rule
 
     def configure(self, name: str, kind: str, *, add: bool) -> None:
         if add:

@@ -80,4 +80,5 @@ class Run:
     branch: str
     late: str
     started: set[tuple[str, int]] = field(default_factory=set)
+    opened: list[str] = field(default_factory=list)
     over: bool = False

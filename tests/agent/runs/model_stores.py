@@ -14,7 +14,6 @@ from tests.agent.runs.model_pipelines import PIPELINES, Run, Trouble
 from tests.agent.runs.nodes import Active, Jobs, Killed, Node
 from tests.agent.runs.reference import ENDPOINT, GROUP, TASK, Asked, Checkpoint, Limit, Reference, Thing, kinds_of
 
-from sluice.authorization.checks import approval
 from sluice.authorization.checks.lock import places
 from sluice.authorization.checks.model import State
 from sluice.authorization.limits import Limits
@@ -25,7 +24,7 @@ from sluice.language.tasks import TaskCatalogue
 from sluice.library.group import GroupDraft
 from sluice.runs import suites
 from sluice.secret import Secret
-from sluice.storage import connections, people, permissions, pipelines, projects, records
+from sluice.storage import connections, groups, people, permissions, pipelines, projects, records
 from sluice.storage import requests as request_rows
 from sluice.storage import runs as run_rows
 from sluice.storage.home import Home
@@ -51,6 +50,7 @@ class Stores(abc.ABC):
     def __init__(self, folder: Path) -> None:
         self.clock = Clock(now=BEGAN)
         self.gate_says = "approved"
+        self.when_asked: Callable[[], object] = lambda: None
         self.gate = CheckType("gate", "Gate", self._evaluate, retry_interval=1, timeout=600, bypassable=True)
         self.catalogue = TaskCatalogue([DELIVER])
         template = folder / "template"
@@ -83,6 +83,12 @@ class Stores(abc.ABC):
         with node.database.write() as transaction:
             for person in ("tester", "alice", "bob"):
                 people.create(transaction, person, by="tester", at=BEGAN)
+            crew = groups.create(transaction, None, "crew", by="tester", at=BEGAN)
+            for person in ("alice", "bob"):
+                member = people.find(transaction, person)
+                assert member is not None
+                groups.add_member(transaction, crew, member, by="tester", at=BEGAN)
+                crew = groups.get(transaction, projects.find(transaction, "default"), "crew")
             project = projects.find(transaction, "default")
             for name in PIPELINES:
                 pipelines.ensure(transaction, project, name=name, source=f"/{name}.yml", by="tester", at=BEGAN)
@@ -132,8 +138,11 @@ class Stores(abc.ABC):
             node.database.at = lambda _: None
             self.look()
 
-    def _person(self, act: Callable[[], object], then: Callable[[], None], trouble: Trouble | None) -> None:
-        """What a person does: the reference learns of it once it was acknowledged, or stored before a kill."""
+    def _person(self, act: Callable[[], object], then: Callable[[], None], trouble: Trouble | None) -> bool:
+        """What a person does: the reference learns of it once it was acknowledged, or stored before a kill.
+
+        Whether it was not refused.
+        """
         self._arm(self.desk, trouble)
         try:
             act()
@@ -142,11 +151,12 @@ class Stores(abc.ABC):
             if killed.stored:
                 then()
         except SluiceError:
-            pass
+            return False
         else:
             then()
         finally:
             self.desk.database.at = lambda _: None
+        return True
 
     def die(self, node: Node) -> None:
         node.die()
@@ -196,6 +206,9 @@ class Stores(abc.ABC):
                 self._look_at(transaction, run)
 
     def _look_at(self, transaction: Transaction, run: Run) -> None:
+        for asked in request_rows.of_run(transaction, run.id, state="running"):
+            if thing := self.reference.find(asked.resource_id):
+                self.reference.asked.setdefault((asked.id, asked.resource_version), thing.place)
         for suite in suites.of_run(transaction, run.id):
             if suite.id not in self.reference.checkpoints:
                 self._begun(suite)
@@ -210,7 +223,7 @@ class Stores(abc.ABC):
     def _begun(self, suite: Suite) -> None:
         things = {one.id: self.reference.by_id(one.id) for one in suite.resources}
         asked = tuple(
-            Asked(check.id, check.kind, check.resource.id, approval.names_in(check.settings.get("approvers", "")))
+            Asked(check.id, check.kind, check.resource.id, self.reference.rule(check.configuration_id))
             for check in suite.checks
         )
         assert kinds_of(asked) == {one.id: sorted(one.checks.values()) for one in things.values() if one.checks}
@@ -248,6 +261,10 @@ class Stores(abc.ABC):
         stage = job.request.identifier.partition(".")[0]
         attempt = self._stage_attempt(run, stage)
         assert (stage, attempt) in run.started
+        key = (run.id, job.request.id)
+        same = [one for _, one in self.active() if (one.request.run_id, one.request.id) == key]
+        assert same == [job], "a job runs twice"
+        self.check_locks()
         values = [one.value.reveal() for one in job.request.variables if isinstance(one.value, Secret)]
         if SECRET in values and job.request.progress is None:
             self._lawful(run, "settings", stage, attempt, job.request.id)
@@ -256,6 +273,8 @@ class Stores(abc.ABC):
         """A step was given a connection: that has to be lawful at this moment."""
         run = self._run(request.run_id)
         stage = request.identifier.partition(".")[0]
+        run.opened.append(connection.name)
+        self.check_locks()
         thing = self.reference.thing(connection.name)
         assert connection.id == thing.id
         assert connection.url.rstrip("/") == url_of(thing.name, thing.place)
@@ -263,6 +282,7 @@ class Stores(abc.ABC):
 
     def _evaluate(self, run: CheckRun) -> Decision:
         facts = run.facts
+        self.when_asked()
         if self.gate_says == "approved":
             about = [
                 one
@@ -320,7 +340,7 @@ class Stores(abc.ABC):
                     if suite.stage == stage and suite.state is State.APPROVED and self._is_current(suite):
                         for place in places(suite):
                             using.setdefault(place, set()).add((suite.run_id, stage))
-        assert all(len(stages) == 1 for stages in using.values()), using
+        assert all(len(stages) == 1 for stages in using.values()), f"a lock is used by several: {using}"
 
     def _is_current(self, suite: Suite) -> bool:
         return suite.attempt == self._stage_attempt(self._run(suite.run_id), suite.stage)

@@ -116,7 +116,8 @@ class World(People):
             return
         active = node.jobs[run.id].running
         assert active or waits or advanced.evaluate or not began, self._shown(run)
-        assert all(one.expires_at > self.clock() for one in waits)
+        late = [one.resource_name for one in waits if one.expires_at <= self.clock()]
+        assert not late, f"{late} timed out\n{self._shown(run)}"
 
     def work(self, node: Node, job: Active, trouble: Trouble | None = None) -> None:
         with self._process(node, trouble):
@@ -135,10 +136,10 @@ class World(People):
                 for run in chosen:
                     node.drive(run.id)
                 for mine, run in self.driven():
-                    if mine is node:
+                    if mine is node and run in chosen:
                         self._turn(node, run, trouble)
                 for mine, job in self.active():
-                    if mine is node:
+                    if mine is node and self._run(job.request.run_id) in chosen:
                         self._work(node, job)
 
     def process(self, act: str, number: int, choice: int, trouble: Trouble | None) -> None:
@@ -170,6 +171,7 @@ class World(People):
 
     def meanwhile(self, trouble: Trouble, node: Node) -> None:
         """What somebody else does between two transactions of a process."""
+        self.look()
         act, choice = trouble.act, trouble.choice
         name = ("north", "south", "settings")[choice % 3]
         connection = ("north", "south")[choice % 2]
@@ -210,13 +212,12 @@ class World(People):
 
     # the end
 
-    def come_to_an_end(self) -> None:
-        """Everything is given, or nobody decides and time passes: every run comes to its end."""
-        given = len(self.reference.checkpoints) % 2 == 0
+    def come_to_an_end(self, *, given: bool) -> None:
+        """Everything is `given`, or nobody decides and time passes: every run comes to its end."""
         self.gate_says = "approved" if given else "waiting"
         for _ in range(60):
             self.look()
-            if all(self._is_over(run) for run in self.runs):
+            if all(self.is_over(run) for run in self.runs):
                 break
             if given:
                 self._give_everything()
@@ -238,11 +239,13 @@ class World(People):
                     self.grant(name, pipeline, Limit())
         for run in self.runs:
             for who in ("alice", "bob"):
+                self.look()
                 with contextlib.suppress(SluiceError):
                     for one in self._checks(who).decide(run.id, Verdict.APPROVE):
-                        self.reference.approvals.setdefault(one.check.id, {})[who] = self.clock()
+                        self.reference.approve(one.check.id, who, self.clock(), self.clock())
 
-    def _is_over(self, run: Run) -> bool:
+    def is_over(self, run: Run) -> bool:
+        """Whether a run has come to its end."""
         with self.desk.database.read() as transaction:
             row = self.stored(transaction, run)
         return row.state == "completed"

@@ -40,6 +40,7 @@ class Thing:
     described: str = ""
     permits: dict[str, Limit] = field(default_factory=dict)
     checks: dict[int, str] = field(default_factory=dict)
+    rules: dict[int, Rule] = field(default_factory=dict)
     aside: dict[str, Limit] = field(default_factory=dict)
 
     def is_permitted(self, pipeline: str, stage: str, branch: str, task: str) -> bool:
@@ -63,13 +64,22 @@ class Thing:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What an approval asks for: so many of these people, in turn or as they come. The requester is none of them."""
+
+    approvers: tuple[str, ...] = ()
+    needed: int = 0
+    in_turn: bool = False
+
+
+@dataclass(frozen=True)
 class Asked:
     """A check of a checkpoint, as it was when the checkpoint began."""
 
     id: str
     kind: str
     thing: str
-    approvers: tuple[str, ...] = ()
+    rule: Rule = Rule()
 
 
 @dataclass(frozen=True)
@@ -97,12 +107,21 @@ class Reference:
     canceled: set[int] = field(default_factory=set)
     denied: dict[int, tuple[int, str, int, str, str]] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
+    asked: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def thing(self, name: str) -> Thing:
         return self.things[name]
 
     def by_id(self, resource_id: str) -> Thing:
         return next(one for one in self.things.values() if one.id == resource_id)
+
+    def find(self, resource_id: str) -> Thing | None:
+        """A thing by its id, if it is one that there is now."""
+        return next((one for one in self.things.values() if one.id == resource_id), None)
+
+    def rule(self, configuration: int) -> Rule:
+        """What a check asks of people, by its number."""
+        return next(rules[configuration] for one in self.things.values() if configuration in (rules := one.rules))
 
     def objection(
         self,
@@ -119,6 +138,8 @@ class Reference:
     ) -> str:
         """Why that use is unlawful now; '' when it is lawful."""
         thing = self.thing(name)
+        if branch.startswith("refs/pull/"):
+            return f"{name} lets in no run of a pull request"
         if not thing.is_permitted(pipeline, stage, branch, task):
             return f"{name} is not permitted: {thing}"
         for denied_run, denied_stage, denied_attempt, denied_job, resource in self.denied.values():
@@ -141,6 +162,18 @@ class Reference:
             return ""
         return f"the checks of {thing.name} have not passed: {about}"
 
+    def approve(self, check: str, who: str, at: float, now: float) -> None:
+        """An approval was acknowledged, which counts from a moment on: it has to be one that could be given."""
+        rule = next(asked.rule for one in self.checkpoints.values() for asked in one.asked if asked.id == check)
+        given = self.approvals.setdefault(check, {})
+        assert who in rule.approvers, f"{who} is no approver: {rule}"
+        assert who not in given, f"{who} has approved before"
+        assert check not in self.rejected, "it was rejected"
+        if rule.in_turn:
+            before = rule.approvers[: rule.approvers.index(who)]
+            assert all(given.get(one, now + 1) <= now for one in before), f"it is not the turn of {who}: {given}"
+        given[who] = at
+
     def has_passed(self, one: Checkpoint, now: float) -> bool:
         return all(self._passed(one, asked, now) for asked in one.asked)
 
@@ -151,7 +184,7 @@ class Reference:
             return False
         if asked.kind == "approval":
             given = self.approvals.get(asked.id, {})
-            return all(given.get(who, now + 1) <= now for who in asked.approvers)
+            return sum(given.get(who, now + 1) <= now for who in asked.rule.approvers) >= asked.rule.needed
         if asked.kind == "gate":
             return (one.run, one.stage, one.attempt, asked.thing, one.places[asked.thing]) in self.passed_gates
         return True  # who has a lock is seen by who runs

@@ -185,6 +185,17 @@ def timed_out(suite: Suite) -> Check | None:
     return next((check for check in suite.checks if check.state is State.TIMED_OUT), None)
 
 
+def without_turn(suite: Suite) -> Suite:
+    """The suite of a stage that could not start now: its locks keep their places in the queue, and nobody waits for it."""
+    return replace(
+        suite,
+        checks=tuple(
+            replace(check, state=State.QUEUED) if is_lock(check) and check.state is State.RUNNING else check
+            for check in suite.checks
+        ),
+    )
+
+
 def lost_locks(suite: Suite, now: float) -> Suite:
     """The suite of a started stage whose locks went to somebody else: they are asked for again."""
 
