@@ -18,8 +18,6 @@ from sluice.server.state import ServerState
 from sluice.storage import runs
 from sluice.storage.marks import marks
 
-pytest_plugins = ("tests.agent.server.web.conftest",)
-
 SECONDS = 20.0
 
 
