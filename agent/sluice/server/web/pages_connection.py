@@ -22,6 +22,7 @@ from sluice.server.web.resources import shown
 from sluice.server.web.reviews import why_not
 from sluice.server.web.signed import Signed
 from sluice.storage import expiries, policies, projects, usage
+from sluice.storage.permissions import Resource
 
 if TYPE_CHECKING:
     from sluice.connections.connection import ConnectionRecord
@@ -167,8 +168,6 @@ def _overview(
 
 
 def _requiring(transaction: Transaction, caller: Caller, record: ConnectionRecord, right: Right) -> Any:
-    from sluice.storage.permissions import Resource
-
     return lambda: caller.guard.require(transaction, right, Resource(record.project_id, record.id), record.name)
 
 
@@ -211,8 +210,6 @@ def _facts(transaction: Transaction, caller: Caller, record: ConnectionRecord) -
         what = f"{one.kind}{f' in {labels.get(one.field, one.field)}' if one.field and one.kind != 'declared' else ''}"
         phrase = expiry.phrase(one.at, caller.state.clock())
         facts.append(("Expires", f"{words.day(one.at)}: {phrase} ({what})", "text"))
-    from sluice.storage.permissions import Resource
-
     untrusted = policies.untrusted(transaction, Resource(record.project_id, record.id))
     if untrusted in _UNTRUSTED:
         facts.append(("Runs of others' code", _UNTRUSTED[untrusted], "text"))

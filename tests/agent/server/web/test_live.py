@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.agent.server.web.conftest import House
 
 from sluice.runs.logs import RunLogs
@@ -19,6 +20,11 @@ from sluice.storage import runs
 from sluice.storage.marks import marks
 
 SECONDS = 20.0
+
+
+@pytest.fixture
+def house(state: ServerState, tmp_path: Path) -> House:
+    return House(state, tmp_path)
 
 
 def _data(event: bytes) -> dict[str, Any]:
