@@ -161,7 +161,18 @@ CHECKS = (
         "suites=[one for one in stored.suites if one.attempt == attempts.get(one.stage)]",
         "suites=[replace(one, attempt=attempts.get(one.stage, 1)) for one in stored.suites]",
     ),
-    _one("anybody approves", APPROVAL, "if not any(matches(step.who, person) for step in check.steps):", "if False:"),
+    Fault(
+        "anybody approves",
+        (
+            Edit(APPROVAL, "if not any(matches(step.who, person) for step in check.steps):", "if False:"),
+            Edit(APPROVAL, "if not any(matches(step.who, person) for step in pending(check)):", "if False:"),
+            Edit(
+                APPROVAL,
+                "if step.state is StepState.PENDING and matches(step.who, statement.by)",
+                "if step.state is StepState.PENDING",
+            ),
+        ),
+    ),
     _one(
         "the requester approves", APPROVAL, 'casefold() == "true" and same_person', 'casefold() == "x" and same_person'
     ),
@@ -185,6 +196,12 @@ CHECKS = (
         "True:",
     ),
     _one("a rejection is ignored", APPROVAL, "if step.state is StepState.REJECTED), None)", "if False), None)"),
+    _one(
+        "of many approvals at once some are lost",
+        "runs/check_decisions.py",
+        "for d in reversed(decided) if",
+        "for d in decided if",
+    ),
     _one("a check never times out", SUITE, "    if check.is_late(now):\n", "    if False:\n"),
     Fault(
         "an approval counts after its time-out",
@@ -273,8 +290,8 @@ RUNS = (
     _one(
         "a job that asks late is not told so",
         "runs/phases.py",
-        'self.timeline.put(job, state="pending", operation="")\n        return True\n\n    def _waits',
-        "return False\n\n    def _waits",
+        'self.timeline.put(job, state="pending", operation="")\n        return True\n\n    def _refused',
+        "return False\n\n    def _refused",
     ),
 )
 

@@ -92,7 +92,8 @@ class CheckDecisions:
             )
             for one, check in self._chosen(transaction, run, checks, matches):
                 after = approval.decide(check, statement, run.requested_by, matches)
-                stored = suite.put(next((d.suite for d in decided if d.suite.id == one.id), one), after)
+                newest = next((d.suite for d in reversed(decided) if d.suite.id == one.id), one)
+                stored = suite.put(newest, after)
                 suites.save(transaction, [stored])
                 more: dict[str, Any] = {"Comment": comment} if comment else {}
                 if deferred_to is not None:

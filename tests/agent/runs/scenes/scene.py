@@ -6,6 +6,8 @@ from tests.agent.runs.model_pipelines import PIPELINES, Job, Run, Spec, Stage, T
 from tests.agent.runs.model_world import World
 from tests.agent.runs.reference import Limit
 
+from sluice.authorization.checks.approval import Verdict
+
 DAY = 24 * 3600.0
 MOST = 24
 
@@ -79,6 +81,13 @@ class Scene(World):
         for run_id, check in self.approvals():
             if run_id == run.id:
                 self.approve(run_id, check, who, later)
+        self.always()
+
+    def approve_at_once(self, run: Run, who: str) -> None:
+        """Somebody approves all that waits for them, in one decision."""
+        self.look()
+        for one in self._checks(who).decide(run.id, Verdict.APPROVE):
+            self.reference.approve(one.check.id, who, self.clock(), self.clock())
         self.always()
 
     def always(self) -> None:

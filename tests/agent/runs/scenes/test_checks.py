@@ -36,6 +36,16 @@ def test_an_approval_passes_when_those_who_may_have_approved(scene: Scene, kind:
     assert scene.until_over(run) == "Succeeded"
 
 
+def test_many_approvals_in_one_decision_all_count(scene: Scene) -> None:
+    for _ in range(3):
+        scene.configure("north", "approval", add=True)
+    scene.permit_all("north")
+    run = scene.run("north")
+    scene.stays(run)
+    scene.approve_at_once(run, "alice")
+    assert scene.until_over(run) == "Succeeded"
+
+
 @pytest.mark.parametrize("kind", OTHERS)
 def test_nobody_else_approves_and_nobody_twice(scene: Scene, kind: str) -> None:
     scene.configure("north", kind, add=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.agent.runs.model_pipelines import Trouble
+from tests.agent.runs.nodes import Killed
 from tests.agent.runs.scenes.scene import Scene
 
 
@@ -36,6 +37,22 @@ def test_a_decision_is_stored_wholly_or_not_at_all(scene: Scene, act: str, at: i
     scene.decide(act, 0, 0, "alice", 0, Trouble(at=at, act="kill"))
     scene.always()
     scene.come_to_an_end(given=True)
+
+
+def test_an_evaluation_whose_process_died_is_begun_again(scene: Scene) -> None:
+    scene.configure("north", "gate", add=True)
+    scene.permit_all("north")
+    run = scene.run("north")
+
+    def die() -> None:
+        scene.when_asked = lambda: None
+        raise Killed(stored=True)
+
+    scene.when_asked = die
+    scene.turns(run, 1)
+    scene.stays(run, 1)
+    scene.time_passes(240, "approved")
+    assert scene.until_over(run, 1) == "Succeeded"
 
 
 def test_one_process_drives_a_run(scene: Scene) -> None:

@@ -171,6 +171,7 @@ def test_a_wait_for_a_permit_ends_after_seven_days(scene: Scene, late: bool) -> 
     scene.stays(run)
     opened = list(run.opened)
     scene.time_passes(7 * DAY, "approved")
+    scene.always()
     scene.permit(run, 0)
     assert not scene.reference.thing("south").permits, "it is too late"
     scene.until_over(run)
