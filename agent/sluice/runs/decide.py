@@ -288,7 +288,7 @@ class _Advance:
         for job in stage.jobs:
             phase = self.timeline.phase(stage, job)
             if not phase.completed:
-                self.timeline.complete(phase, Result.SKIPPED, self.world.now)
+                self.phases.skip(phase)
         self.waits.close(self.waits.of_stage(stage.name), "canceled")  # what it asked for, and cannot have
         for suite in self.checkpoints.close(stage.name, record.attempt):
             show_checks(self.timeline, record, suite, self.world.now)

@@ -141,6 +141,13 @@ class Phases:
         instances = self.timeline.jobs(phase)
         return [instance.id for instance in instances if instance.state == "inProgress"]
 
+    def skip(self, phase: RecordRow) -> None:
+        """A job that is not to run: neither do the instances that a retry has made of it."""
+        for instance in self.timeline.jobs(phase):
+            if not instance.completed:
+                self._end(instance, Result.SKIPPED)
+        self.timeline.complete(phase, Result.SKIPPED, self.world.now)
+
     def _start(self, stage: Stage, job: Job, record: RecordRow, instances: Iterable[Instance], at_once: int) -> None:
         details = {"maxParallel": at_once, STARTED_AFTER: self._stop(stage)}
         phase = self.timeline.put(record, state="inProgress", started_at=self.world.now, details=details)

@@ -211,3 +211,15 @@ def test_a_retry_asks_for_what_is_not_permitted_any_more(scene: Scene) -> None:
     scene.stays(run)
     scene.permit(run, 0)
     assert scene.until_over(run) == "Succeeded"
+
+
+def test_nothing_of_a_retried_stage_that_is_refused_stays_pending(scene: Scene) -> None:
+    scene.permit_all("north")
+    run = scene.run("north", "north")
+    scene.until_opened(run, 1)
+    scene.cancel(run)
+    scene.until_over(run)
+    scene.retry(run)
+    scene.delete("north")
+    assert scene.until_over(run) == "Failed"
+    scene.come_to_an_end(given=False)
