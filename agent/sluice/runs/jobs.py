@@ -12,6 +12,7 @@ from sluice.connections.sealing import Sealed
 from sluice.dispatch.port import Dispatcher, Ended
 from sluice.errors import NotPermittedError, SluiceError
 from sluice.language.plan import Job, Stage
+from sluice.runs import vouched_waits
 from sluice.runs.access import RunAccess
 from sluice.runs.checkouts import listed
 from sluice.runs.decide import Advanced
@@ -116,7 +117,7 @@ class Starter:
             else:
                 self._claim(timeline, record, request)
                 claimed.append((locate(loaded, timeline, record), request))
-        changed = timeline.changed()
+        changed = vouched_waits.vouched(transaction, loaded.run.id, timeline.changed())
         records.save(transaction, loaded.run.id, changed)
         return Claims(loaded=loaded, changed=changed, jobs=claimed, complete=len(claimed) == len(pending))
 
@@ -129,7 +130,7 @@ class Starter:
             for record in map(timeline.by_id, job_ids):
                 if record and record.state == "pending":
                     self._end(timeline, record, Result.CANCELED)
-            changed = timeline.changed()
+            changed = vouched_waits.vouched(transaction, run_id, timeline.changed())
             records.save(transaction, run_id, changed)
         for record in changed:
             self.changed(record)

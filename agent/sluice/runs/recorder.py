@@ -204,7 +204,7 @@ class JobRecorder:
                 self._seal(transaction, runs.OUTPUTS, encode_secrets(secrets))
             if event.result in {Result.SUCCEEDED, Result.SUCCEEDED_WITH_ISSUES}:
                 runs.drop_progress(transaction, self._run.id, job.id)
-            records.save(transaction, self._run.id, [*left, job])
+            records.save(transaction, self._run.id, vouched_waits.vouched(transaction, self._run.id, [*left, job]))
             usage.step_finished(transaction, self._run.id, job.id, job.result, at=now)
         self._job = job
         for record in (*left, job):

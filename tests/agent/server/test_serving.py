@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from tests.doubles.certificates import Authority
 
@@ -32,7 +32,7 @@ def test_with_a_certificate_it_speaks_tls_and_its_link_signs_in_once(tmp_path: P
         link = lines[2].strip()
         assert link.startswith("https://127.0.0.1:"), lines
         trusting = ssl.create_default_context(cafile=str(authority.path))
-        with httpx.Client(verify=trusting, trust_env=False, timeout=SECONDS) as client:
+        with httpx2.Client(verify=trusting, trust_env=False, timeout=SECONDS) as client:
             answer = client.get(link)
             cookie = answer.headers["set-cookie"]
             assert cookie.startswith("__Host-")
@@ -40,10 +40,10 @@ def test_with_a_certificate_it_speaks_tls_and_its_link_signs_in_once(tmp_path: P
             assert "samesite=strict" in cookie.casefold()
             home = client.get(link.partition("/sign-in")[0] + "/local/_apis/connectionData")
             assert home.json()["authenticatedUser"]["providerDisplayName"]
-        with httpx.Client(verify=trusting, trust_env=False, timeout=SECONDS) as other:
+        with httpx2.Client(verify=trusting, trust_env=False, timeout=SECONDS) as other:
             assert other.get(link).status_code == 403
-        with pytest.raises(httpx.HTTPError):
-            httpx.get(link.replace("https://", "http://"), trust_env=False, timeout=SECONDS)
+        with pytest.raises(httpx2.HTTPError):
+            httpx2.get(link.replace("https://", "http://"), trust_env=False, timeout=SECONDS)
     finally:
         process.terminate()
         _, errors = process.communicate(timeout=SECONDS)
