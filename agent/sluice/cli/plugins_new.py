@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import click
 
@@ -35,6 +39,8 @@ def command(*, name: str, label: str, target: str, output: str) -> None:
     \b
     Example: sluice plugins new acme-depot --label 'Acme depot'
     """  # noqa: D301  # \b is click's mark for a paragraph that is not wrapped
+    from importlib.metadata import distribution
+
     words = _words(name, label)
     folder = Path(target or f"sluice-{name}")
     files = write(folder, words)
@@ -43,7 +49,8 @@ def command(*, name: str, label: str, target: str, output: str) -> None:
         return
     click.echo(f"wrote {folder}: {', '.join(files)}")
     click.echo("\nnext:")
-    for line in (f"cd {folder}", "python3 -m venv .venv && . .venv/bin/activate", "pip install -e '.[test]'", "pytest"):
+    install = install_line(distribution("sluicegate").read_text("direct_url.json"))
+    for line in (f"cd {shlex.quote(str(folder))}", "python3 -m venv .venv && . .venv/bin/activate", install, "pytest"):
         click.echo(f"  {line}")
 
 
@@ -60,6 +67,17 @@ def write(folder: Path, words: Mapping[str, str]) -> list[str]:
         written.append(place)
     (folder / words["MODULE"] / "py.typed").touch()
     return sorted([*written, f"{words['MODULE']}/py.typed"])
+
+
+def install_line(direct_url: str | None) -> str:
+    """How the plugin is installed with the Sluice that wrote it; `direct_url` is what pip noted of that one's origin.
+
+    One that came from a folder has to come from there again: in a fresh environment pip would look for it in an index.
+    """
+    url = urlsplit(json.loads(direct_url)["url"]) if direct_url else None
+    if url is None or url.scheme != "file":
+        return "pip install -e '.[test]'"
+    return f"pip install {shlex.quote(url2pathname(url.path))} -e '.[test]'"
 
 
 def _words(name: str, label: str) -> dict[str, str]:

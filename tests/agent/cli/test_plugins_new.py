@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sluice.cli.plugins_new import install_line
+
 if TYPE_CHECKING:
     from tests.agent.cli.conftest import Sluice
 
@@ -78,3 +80,16 @@ def test_what_is_there_is_left_alone(sluice: Sluice, tmp_path: Path) -> None:
     (tmp_path / "sluice-depot" / "mine.txt").write_text("mine")
     assert "not empty" in sluice("plugins", "new", "depot", status=2)
     assert [one.name for one in (tmp_path / "sluice-depot").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        (None, "pip install -e '.[test]'"),
+        ('{"url": "https://example.org/sluice.whl", "archive_info": {}}', "pip install -e '.[test]'"),
+        ('{"url": "file:///src/sluice", "dir_info": {"editable": true}}', "pip install /src/sluice -e '.[test]'"),
+        ('{"url": "file:///my%20src/sluice", "dir_info": {}}', "pip install '/my src/sluice' -e '.[test]'"),
+    ],
+)
+def test_a_plugin_is_installed_with_the_sluice_that_wrote_it(origin: str | None, line: str) -> None:
+    assert install_line(origin) == line
