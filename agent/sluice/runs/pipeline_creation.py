@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sluice.runs.orchestrator import Orchestrator
     from sluice.storage.engine import Transaction
     from sluice.storage.pipelines import Pipeline
+    from sluice.storage.projects import Project
 
 MAX_NAME = 255
 
@@ -77,6 +78,16 @@ def create_pipeline(
         left = [one.resource for one in assessment.pending if not creation.grant(transaction, one.resource)]
     missing = tuple(refusal.need for refusal in assessment.refusals)
     return CreatedPipeline(pipeline=pipeline, granted=tuple(creation.granted), left=tuple(left), missing=missing)
+
+
+def require_creator(orchestrator: Orchestrator, project: Project) -> None:
+    """Raise `NotPermittedError`, which is audited, unless the person may create pipelines in the project.
+
+    To be asked before a file is looked at that somebody else's machine has: what a compilation complains of tells what
+    stands in it.
+    """
+    with orchestrator.database.write() as transaction:
+        orchestrator.store.guard.require(transaction, Right.CREATE, Resource(project.id, "", PIPELINE))
 
 
 class _Creation:

@@ -14,7 +14,7 @@ from sluice.language.plan import Plan
 from sluice.language.unsupported import refuse_unsupported
 from sluice.runs import pipelines, starting
 from sluice.runs.compiling import Given, Identity, compile_file, find_file
-from sluice.runs.pipeline_creation import create_pipeline
+from sluice.runs.pipeline_creation import create_pipeline, require_creator
 from sluice.runs.template_repositories import templates_for
 from sluice.secret import Secret
 from sluice.server.problems import bad_argument
@@ -128,11 +128,12 @@ def create(call: Here, project: str, body: PipelineBody) -> Response:
 
 def create_of(call: Call, project: str, name: str, configuration: ConfigurationBody) -> tuple[Project, Pipeline]:
     """Make a file a pipeline of that name, or of the file's where none is given."""
-    path = _path(configuration)
     caller = call.caller
     orchestrator = caller.orchestrator
     with caller.database.read() as transaction:
         home = call.project(transaction, project)
+    require_creator(orchestrator, home)  # before anything of the disk is looked at
+    path = _path(configuration)
     file = find_file(path)
     chosen = name or file.name
 
