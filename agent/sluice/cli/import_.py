@@ -115,7 +115,7 @@ def _read(path: Path) -> object:
     if len(raw) > MAX_BYTES:
         raise UsageError(f"'{path}' is longer than {MAX_BYTES >> 20} MiB")
     try:
-        return json.loads(raw.decode("utf-8-sig"))
+        return json.loads(raw)  # in UTF-8, -16 or -32: Windows PowerShell's ">" writes UTF-16
     except (ValueError, RecursionError) as error:
         raise UsageError(f"'{path}' is no JSON", why=str(error) or "it is too deep") from None
 

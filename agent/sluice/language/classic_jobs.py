@@ -229,6 +229,9 @@ class Jobs:
     def _task(self, place: str, about: Mapping[str, Any]) -> tuple[str, TaskDefinition | None]:
         identity, version = str(about.get("id") or ""), str(about.get("versionSpec") or "")
         major = version.partition(".")[0] or "0"
+        if not identity:
+            self._notes.add(place, "the step names no task", "write one in its place, or take the step out")
+            return f"@{major}", None
         if str(about.get("definitionType") or "task").casefold() == "metatask":
             self._notes.add(
                 place, f"it is the task group {identity}, whose steps are no part of the export", "put them here"

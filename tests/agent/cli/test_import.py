@@ -102,6 +102,20 @@ def test_what_is_no_definition_is_refused(sluice: Sluice, content: bytes, text: 
     assert "cannot be read" in sluice("import", "classic", "nowhere.json", status=2)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_an_export_written_by_powershell_is_read(sluice: Sluice, definition: Path, encoding: str) -> None:
+    plain = sluice("import", "classic", "definition.json")
+    definition.write_text(definition.read_text(encoding="utf-8"), encoding=encoding)
+    assert sluice("import", "classic", "definition.json") == plain
+
+
+def test_a_step_that_names_no_task_is_told(sluice: Sluice) -> None:
+    text = '{"process": {"type": 1, "phases": [{"steps": [{"task": null}]}]}}'
+    (sluice.folder / "x.json").write_text(text)
+    told = sluice.json("import", "classic", "x.json")["notes"]
+    assert {"where": "process.phases[0].steps[0]", "what": "the step names no task"}.items() <= told[-1].items()
+
+
 def test_names_are_given_as_pairs(sluice: Sluice, definition: Path) -> None:
     assert "ID=NAME" in sluice("import", "classic", "definition.json", "--connection", "x", status=2)
     (sluice.folder / "list.json").write_text("{}")
