@@ -6,6 +6,7 @@ answers a refresh token of its own: that is the password then, of a user whose n
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ TRIES = 5
 
 _SECONDS = 30.0
 _LONGEST_WAIT = 10.0
+
+for _name in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 def prepare(connection: Connection) -> Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 API_VERSION = "2024-05-01"
 _MAX_ANSWER = 1 << 20
+
+for _name in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

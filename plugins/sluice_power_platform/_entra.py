@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit
@@ -44,6 +45,9 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
         "compare it with: sluice connection federation {name}",
     ),
 }
+
+for _name in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 def token(connection: Connection, environment: str) -> Secret:

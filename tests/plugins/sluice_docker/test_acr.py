@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,3 +151,9 @@ def test_federation_without_an_issuer_says_so(registry: Registry) -> None:
 def test_other_registries_stay_as_they_are() -> None:
     given = Connection(id="1", name="r", type="dockerregistry", scheme="UsernamePassword", parameters={"username": "a"})
     assert prepare_registry(given) is given
+
+
+def test_the_library_for_entra_writes_nothing_of_its_own_to_standard_error() -> None:
+    code = "import logging, sluice_docker._acr; logging.getLogger('azure.identity').warning('unasked')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

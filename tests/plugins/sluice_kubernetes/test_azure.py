@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,3 +163,9 @@ def test_an_unknown_cloud_is_told(azure: Azure) -> None:
     connection = Connection(id="2", name="azure", type="azurerm", scheme="ServicePrincipal", data=given)
     with pytest.raises(SluiceError, match="'Elsewhere' is none of the Azure clouds"):
         access_by_resource_manager(connection, CLUSTER)
+
+
+def test_the_library_for_entra_writes_nothing_of_its_own_to_standard_error() -> None:
+    code = "import logging, sluice_kubernetes._azure; logging.getLogger('azure.identity').warning('unasked')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

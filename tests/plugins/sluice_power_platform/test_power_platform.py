@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,3 +250,9 @@ def test_variables_of_an_account(world: World) -> None:
 def test_an_identity_without_a_secret_gives_no_variables(world: World) -> None:
     outcome = act("PowerPlatformSetConnectionVariables@2", world.connection("ManagedServiceIdentity"))
     assert "has no client secret that scripts could be given" in outcome.message
+
+
+def test_the_library_for_entra_writes_nothing_of_its_own_to_standard_error() -> None:
+    code = "import logging, sluice_power_platform._entra; logging.getLogger('azure.identity').warning('unasked')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

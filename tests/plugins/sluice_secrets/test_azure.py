@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -133,3 +135,9 @@ def test_what_is_no_key_vault_reference_is_refused(azure: Double, reference: str
     assert "a key vault reference is" in refusal(reference, subscription())
     with pytest.raises(SluiceError, match="a key vault reference is"):
         SOURCE.check(reference)
+
+
+def test_the_library_for_entra_writes_nothing_of_its_own_to_standard_error() -> None:
+    code = "import logging, sluice_secrets._azure; logging.getLogger('azure.identity').warning('unasked')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
