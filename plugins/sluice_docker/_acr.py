@@ -28,8 +28,8 @@ TRIES = 5
 _SECONDS = 30.0
 _LONGEST_WAIT = 10.0
 
-for _name in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+for _library in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def prepare(connection: Connection) -> Connection:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 API_VERSION = "2024-05-01"
 _MAX_ANSWER = 1 << 20
 
-for _name in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+for _library in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,8 +46,8 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-for _name in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+for _library in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def token(connection: Connection, environment: str) -> Secret:

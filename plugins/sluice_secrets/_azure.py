@@ -25,8 +25,8 @@ _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VAULT = re.compile(r"[A-Za-z][0-9A-Za-z-]{1,22}[0-9A-Za-z]")
 _PATIENCE: dict[str, Any] = {"retry_total": 1, "connection_timeout": 5, "read_timeout": 10}
 
-for _name in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+for _library in ("azure", "msal"):  # what fails is told by our errors; without a handler they write to standard error
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
