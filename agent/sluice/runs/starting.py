@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from sluice.authorization.trust import is_pull_request
 from sluice.errors import UsageError
+from sluice.rights import Right
 from sluice.runs.checkouts import pinned
 from sluice.runs.compiling import Given, Identity, compile_file, find_file, preview_file
 from sluice.runs.creation import NewRun, create
+from sluice.runs.pipelines import resource_of
 from sluice.runs.selection import select
 from sluice.runs.task_changes import void_permits
 from sluice.runs.template_repositories import templates_for
@@ -51,6 +53,7 @@ def start(orchestrator: Orchestrator, project: Project, pipeline: Pipeline, aske
     Raises `PipelineError` where it does not compile, and `PermissionPendingError` where a repository that templates
     lie in is not permitted.
     """
+    _require_user(orchestrator, pipeline)
     orchestrator.store.check_key()  # a key that cannot be used keeps the run from being made
     file = _file(pipeline, asked)
     others = _others(orchestrator, pipeline, file, by=by)
@@ -79,12 +82,22 @@ def start(orchestrator: Orchestrator, project: Project, pipeline: Pipeline, aske
 def preview(
     orchestrator: Orchestrator, project: Project, pipeline: Pipeline, asked: Asked, *, by: str, text: str | None = None
 ) -> str:
-    """The pipeline (or `text` in its place) with everything expanded, as YAML."""
+    """The pipeline (or `text` in its place) with everything expanded, as YAML; for who may start it.
+
+    What it extends or includes is read with the pipeline's permits, and `text` may name any repository.
+    """
+    _require_user(orchestrator, pipeline)
     file = _file(pipeline, asked)
     others = _others(orchestrator, pipeline, file, by=by, looking=True)
     given = Given(parameters=asked.parameters, others=others)
     identity = _identity(project, pipeline, by=by)
     return preview_file(file, given, catalogue=orchestrator.tasks(), identity=identity, text=text)
+
+
+def _require_user(orchestrator: Orchestrator, pipeline: Pipeline) -> None:
+    """Raise `NotPermittedError`, which is audited, unless the person may start the pipeline; before anything is read."""
+    with orchestrator.database.write() as transaction:
+        orchestrator.store.guard.require(transaction, Right.USE, resource_of(pipeline), pipeline.name)
 
 
 def _compiled(

@@ -104,6 +104,7 @@ class RunBody(Body):
 
 
 _NO_RUN = RunBody()
+_MAX_SHOWN = 200
 
 
 @router.get("/{project}/_apis/pipelines", summary="The pipelines of a project")
@@ -229,6 +230,13 @@ def _path(configuration: ConfigurationBody) -> Path:
             "a pipeline is a file on the server's machine: give configuration.path from the root of "
             "configuration.repository.id (a folder), or as an absolute path"
         )
-    if not path.is_file():
-        raise NotFoundError(f"there is no file '{path}' on the server's machine")
+    if not _is_file(path):
+        raise NotFoundError(f"there is no file '{str(path)[:_MAX_SHOWN]}' on the server's machine")
     return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long for any file
+        return False
