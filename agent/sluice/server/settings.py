@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ MAX_UPLOAD = 11 * 1024 * 1024
 UPLOADS = ("/_library/files", "/_apis/distributedtask/securefiles")
 """How the paths of such requests end."""
 
+_ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104  # recognized, not bound to
 
 
@@ -56,6 +58,12 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
             raise UsageError("TLS takes a certificate and its key", do="give --tls-certificate and --tls-key")
+        if not _ORGANIZATION.fullmatch(self.organization):
+            raise UsageError(
+                f"'{self.organization}' is no name for an organization",
+                why="it is the first part of every address",
+                do="use letters, digits, '.', '-' and '_'",
+            )
         url = self.public_url.rstrip("/") or f"{self.scheme}://{_bracketed(self._reachable())}:{self.port}"
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
