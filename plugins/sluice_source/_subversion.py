@@ -23,7 +23,17 @@ _REASONS = (
     ({"670002", "670008", "670003"}, "the host name was not resolved"),
     ({"000111"}, "the server refused the connection"),
     ({"000110", "175012"}, "the server did not answer in time"),
-    ({"160013", "170000", "200009", "180001", "210005"}, "there is no such repository at this URL"),
+    (
+        {
+            "160013",
+            "170000",
+            "200009",
+            "180001",
+            "210005",
+            "175003",
+        },  # the last: a web server, with no Subversion there
+        "there is no such repository at this URL",
+    ),
 )
 
 

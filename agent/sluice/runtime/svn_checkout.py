@@ -123,6 +123,6 @@ def _meaning(said: str, remote: Remote) -> str:
         return f"{remote.origin} does not accept the credentials"
     if "E230001" in said:
         return f"the certificate of {remote.origin} is not trusted"
-    if any(code in said for code in ("E160013", "E170000", "E200009", "E180001")):
+    if any(code in said for code in ("E160013", "E170000", "E200009", "E180001", "E175003")):
         return f"there is no such repository or path at {remote.url}"
     return f"{remote.origin} cannot be asked"

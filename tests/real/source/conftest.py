@@ -1,16 +1,20 @@
-"""Real git over smart HTTP with authentication (git http-backend), and a real svnserve, on loopback."""
+"""Real git over smart HTTP with authentication (git http-backend), a real svnserve and a real Apache, on loopback."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +25,18 @@ from tests.doubles.processes import command_lines
 
 INSTALL_GIT = "apt-get install git"
 INSTALL_SVN = "apt-get install subversion"
+INSTALL_APACHE = "apt-get install --no-install-recommends apache2-bin libapache2-mod-svn"
+APACHE_MODULES = Path("/usr/lib/apache2/modules")
+_MODULES = """
+mpm_event_module mod_mpm_event.so
+authn_core_module mod_authn_core.so
+authn_file_module mod_authn_file.so
+authz_core_module mod_authz_core.so
+authz_user_module mod_authz_user.so
+auth_basic_module mod_auth_basic.so
+dav_module mod_dav.so
+dav_svn_module mod_dav_svn.so
+"""
 IDENTITY = {
     "GIT_AUTHOR_NAME": "T",
     "GIT_AUTHOR_EMAIL": "t@example.com",
@@ -214,12 +230,13 @@ def self_signed(require_program: Callable[[str, str], Path], tmp_path: Path) -> 
 
 @dataclass(frozen=True)
 class SvnServer:
-    """A running svnserve with one repository that `user` opens with `password`."""
+    """A running `program` (svnserve or Apache) with one repository that `user` opens with `password`."""
 
+    program: str
     url: str
-    user: str
-    password: str
     folder: Path
+    user: str = "svnuser"
+    password: str = "svn-pass-4711"
 
     def commit(self, files: dict[str, str]) -> int:
         """Put files below trunk, past the server; answers the revision."""
@@ -236,26 +253,88 @@ class SvnServer:
         return int(done.stdout)
 
 
-@pytest.fixture
-def svn_server(require_program: Callable[[str, str], Path], tmp_path: Path) -> Iterator[SvnServer]:
-    program = require_program("svnserve", INSTALL_SVN)
-    folder = tmp_path / "svn"
-    folder.mkdir()
-    subprocess.run(["svnadmin", "create", folder / "repo"], check=True)
+@pytest.fixture(params=["svnserve", "Apache"])
+def svn_server(request: pytest.FixtureRequest, require_program: Callable[[str, str], Path]) -> Iterator[SvnServer]:
+    """Each of the two servers that Subversion has, in turn."""
+    svnserve = require_program("svnserve", INSTALL_SVN)
+    apache = require_program("apache2", INSTALL_APACHE) if request.param == "Apache" else None
+    if apache is not None and not (APACHE_MODULES / "mod_dav_svn.so").exists():
+        _missing(f"Apache has no mod_dav_svn; get it with: {INSTALL_APACHE}")
+    with tempfile.TemporaryDirectory(prefix="svn-") as name, ExitStack() as running:
+        folder = Path(name)
+        folder.chmod(0o755)  # Apache serves as another account where root tests
+        subprocess.run(["svnadmin", "create", folder / "repo"], check=True)
+        local = (folder / "repo").as_uri()
+        subprocess.run(["svnmucc", "-m", "m", "-U", local, "mkdir", "trunk"], check=True, capture_output=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        url = f"http://127.0.0.1:{port}/repo" if apache is not None else f"svn://127.0.0.1:{port}/repo"
+        server = SvnServer(request.param, url, folder)
+        running.enter_context(
+            _apache(apache, server, port) if apache is not None else _svnserve(svnserve, server, port)
+        )
+        yield server
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("SLUICE_REQUIRE_REAL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def _svnserve(program: Path, server: SvnServer, port: int) -> Iterator[None]:
     settings = "[general]\nanon-access = none\nauth-access = write\npassword-db = passwd\nrealm = tests\n"
-    (folder / "repo/conf/svnserve.conf").write_text(settings)
-    (folder / "repo/conf/passwd").write_text("[users]\nsvnuser = svn-pass-4711\n")
-    subprocess.run(
-        ["svnmucc", "-m", "m", "-U", (folder / "repo").as_uri(), "mkdir", "trunk"], check=True, capture_output=True
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (server.folder / "repo/conf/svnserve.conf").write_text(settings)
+    (server.folder / "repo/conf/passwd").write_text(f"[users]\n{server.user} = {server.password}\n")
     options = ["--daemon", "--foreground", "--listen-host", "127.0.0.1", "--listen-port", str(port)]
-    process = subprocess.Popen([os.fspath(program), *options, "--root", os.fspath(folder)], stderr=subprocess.PIPE)
+    with _running([os.fspath(program), *options, "--root", os.fspath(server.folder)], port):
+        yield
+
+
+@contextmanager
+def _apache(program: Path, server: SvnServer, port: int) -> Iterator[None]:
+    folder = server.folder
+    run = folder / "apache"
+    run.mkdir()
+    as_other: dict[str, str] = {}
+    if os.geteuid() == 0:  # Apache does not serve as root
+        as_other = {"user": "nobody", "group": "nogroup"}
+        shutil.chown(run, "nobody", "nogroup")
+    digest = base64.b64encode(hashlib.sha1(server.password.encode()).digest()).decode()
+    (folder / "users").write_text(f"{server.user}:{{SHA}}{digest}\n")
+    modules = [line.split() for line in _MODULES.splitlines() if line]
+    (folder / "apache.conf").write_text(
+        "\n".join(f"LoadModule {module} {APACHE_MODULES}/{file}" for module, file in modules)
+        + f"""
+ServerRoot {run}
+ServerName 127.0.0.1
+Listen 127.0.0.1:{port}
+PidFile {run}/pid
+ErrorLog {run}/errors
+Mutex file:{run}
+<Location /repo>
+  DAV svn
+  SVNPath {folder}/repo
+  AuthType Basic
+  AuthName tests
+  AuthBasicProvider file
+  AuthUserFile {folder}/users
+  Require valid-user
+</Location>
+"""
+    )
+    with _running([os.fspath(program), "-f", os.fspath(folder / "apache.conf"), "-DFOREGROUND"], port, **as_other):
+        yield
+
+
+@contextmanager
+def _running(command: list[str], port: int, **options: str) -> Iterator[None]:
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload]  # user, group
     try:
         _wait_for(port)
-        yield SvnServer(f"svn://127.0.0.1:{port}/repo", "svnuser", "svn-pass-4711", folder)
+        yield
     finally:
         process.terminate()
         process.communicate()
@@ -269,4 +348,4 @@ def _wait_for(port: int) -> None:
                 return
         except OSError:
             threading.Event().wait(0.02)
-    pytest.fail("svnserve does not answer")
+    pytest.fail("the Subversion server does not answer")

@@ -1,4 +1,4 @@
-"""Subversion against a real svnserve: verification, and checkout as a step of a job."""
+"""Subversion against a real svnserve and a real Apache: verification, and checkout as a step of a job."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_verification_tells_why_not(svn_server: SvnServer, evidence: Giver) -> N
     assert "refused the connection" in refusal(connection("svn://127.0.0.1:1/x", server.user, server.password))
     assert "was not resolved" in refusal(connection("svn://nowhere.invalid/x", server.user, server.password))
     assert "link-local" in refusal(connection("svn://169.254.169.254/x", server.user, server.password))
-    evidence("subversion", "UsernamePassword", "verified right", "svnserve")
-    evidence("subversion", "UsernamePassword", "verified wrong", "svnserve")
+    evidence("subversion", "UsernamePassword", "verified right", server.program)
+    evidence("subversion", "UsernamePassword", "verified wrong", server.program)
 
 
 def test_the_newest_revision_of_a_path_is_checked_out(svn_server: SvnServer, tmp_path: Path, evidence: Giver) -> None:
@@ -101,7 +101,7 @@ def test_the_newest_revision_of_a_path_is_checked_out(svn_server: SvnServer, tmp
     assert (work / "1/s/a").read_text() == "old"
     held = [path for path in tmp_path.rglob("*") if path.is_file() and "svn/repo/conf" not in os.fspath(path)]
     assert [path for path in held if svn_server.password.encode() in path.read_bytes()] == []
-    evidence("subversion", "UsernamePassword", "used", "svnserve", task="checkout")
+    evidence("subversion", "UsernamePassword", "used", svn_server.program, task="checkout")
 
 
 def test_a_path_that_is_not_there_is_told(svn_server: SvnServer, tmp_path: Path) -> None:
