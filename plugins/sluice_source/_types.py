@@ -218,6 +218,7 @@ GIT = ConnectionType(
         help="Address of the repository; or of a server, below which names lie.",
         schemes=("https", "http", "ssh"),
     ),
+    default_scheme="UsernamePassword",
     schemes=(
         Scheme(
             "UsernamePassword",

@@ -48,8 +48,9 @@ class Catalogue:
 
 
 def choose_scheme(kind: ConnectionType, name: str) -> Scheme | None:
-    """The scheme of that name, or the only one when none is named; raises `ConnectionInvalidError`."""
+    """The scheme of that name; of none, the type's default or only one. Raises `ConnectionInvalidError`."""
     names = [scheme.name for scheme in kind.schemes]
+    name = name or kind.default_scheme
     if not name:
         if len(kind.schemes) > 1:
             raise ConnectionInvalidError(

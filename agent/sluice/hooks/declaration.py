@@ -91,7 +91,10 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionType:
-    """A kind of service connection; `name` is the REST `type`, compared without regard to case."""
+    """A kind of service connection; `name` is the REST `type`, compared without regard to case.
+
+    `default_scheme` is taken where a connection names none; without it, one of several has to be named.
+    """
 
     name: str
     label: str
@@ -99,6 +102,7 @@ class ConnectionType:
     summary: str = ""
     url: Url = field(default_factory=Url)
     schemes: tuple[Scheme, ...] = ()
+    default_scheme: str = ""
     data: tuple[Field, ...] = ()
 
     def scheme(self, name: str) -> Scheme | None:

@@ -44,6 +44,8 @@ def _type_problems(kind: ConnectionType, known: Mapping[str, ConnectionType]) ->
     if not kind.label.strip():
         yield f"{where} has no label"
     yield from (f"{where}: {text}" for text in _repeated("scheme", (scheme.name for scheme in kind.schemes)))
+    if kind.default_scheme and kind.scheme(kind.default_scheme) is None:
+        yield f"{where}: its default scheme '{kind.default_scheme}' is none of its schemes"
     for scheme in kind.schemes or (None,):
         fields = (*(scheme.parameters if scheme else ()), *kind.data)
         yield from (f"{where}: {text}" for text in _repeated("field", (one.key for one in fields)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sluice.connections.catalogue import Catalogue, choose_scheme, fields_of, find_field
-from sluice.errors import NotFoundError
+from sluice.errors import ConnectionInvalidError, NotFoundError
 from sluice.hooks.declaration import ConnectionType
 
 
@@ -29,6 +31,15 @@ def test_a_scheme_belongs_to_its_fields(depot: ConnectionType) -> None:
     assert find_field(fields, "Username") == ("parameters", "username")
     assert find_field(fields, "apitoken") is None
     assert find_field(fields, "DATA.region") == ("data", "Region")
+
+
+def test_of_several_schemes_one_is_named_unless_the_type_has_a_default(depot: ConnectionType) -> None:
+    first, second = depot.schemes[0], replace(depot.schemes[0], name="Other")
+    several = replace(depot, schemes=(first, second))
+    with pytest.raises(ConnectionInvalidError, match="has several authentication schemes"):
+        choose_scheme(several, "")
+    assert choose_scheme(replace(several, default_scheme="other"), "") is second
+    assert choose_scheme(replace(several, default_scheme="other"), first.name) is first
 
 
 def test_the_installed_types_are_those_of_the_bundled_plugins() -> None:
