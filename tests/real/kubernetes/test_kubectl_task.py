@@ -209,7 +209,7 @@ def test_no_secret_is_an_argument_or_a_word_of_the_log(shop: Namespace, tmp_path
     token = shop.token()
     seen: list[bytes] = []
     waiting = tmp_path / "kubectl"
-    waiting.write_text('#!/bin/sh\necho ready\ncat "$KUBECONFIG"\nsleep 300\n')
+    waiting.write_text('#!/bin/sh\ncat "$KUBECONFIG"\necho\necho ready\nsleep 300\n')
     waiting.chmod(0o755)
     cancellation = Cancellation()
 

@@ -371,8 +371,8 @@ export class LogView {
   }
 
   scrolled() {
-    const { seen, height } = this.heights();
-    const atEnd = this.view.scrollTop >= height - seen - ROW;
+    // as it is drawn: lines that came since have no height yet, and nobody scrolled away from them
+    const atEnd = this.view.scrollTop >= this.view.scrollHeight - this.view.clientHeight - ROW;
     if (this.running && this.view.scrollTop !== this.drawn) this.setFollowing(atEnd);
     this.plan();
   }
